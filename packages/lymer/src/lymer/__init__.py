@@ -1,0 +1,7 @@
+"""Lymer: distributed tracing, a drop-in for Jaeger."""
+
+from __future__ import annotations
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"

@@ -1,0 +1,98 @@
+"""The tree of errors, sorted by whose fault they are.
+
+::
+
+    LymerError
+    ├── RejectedError            theirs: the sender must not repeat it
+    │   ├── UndecodableError     bytes that are not what they claim to be
+    │   ├── TooLargeError        over a limit; the message holds the number, the unit, the limit
+    │   ├── QuestionError        a query that cannot be answered as asked
+    │   └── TraceNotFoundError   a valid question about a trace nobody sent
+    ├── OverloadedError          ours, now: the sender should repeat it after `retry_after_seconds`
+    ├── StorageError             the engine failed; repeating may help
+    ├── StartupError             the program cannot start as it is configured
+    └── CorruptJournalError      the disk's: page someone
+
+Each class carries the HTTP status and the gRPC code it becomes at an edge, so edges map errors
+without knowing classes.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CorruptJournalError",
+    "LymerError",
+    "OverloadedError",
+    "QuestionError",
+    "RejectedError",
+    "StartupError",
+    "StorageError",
+    "TooLargeError",
+    "TraceNotFoundError",
+    "UndecodableError",
+]
+
+
+class LymerError(Exception):
+    """Root of all errors Lymer raises on purpose."""
+
+    http_status: int = 500
+    """HTTP status this error becomes at an HTTP edge."""
+    grpc_code: int = 13
+    """gRPC status code number (13 = INTERNAL). Source: grpc/doc/statuscodes.md."""
+
+
+class RejectedError(LymerError):
+    """The sender is at fault and must not repeat the request as it is."""
+
+    http_status = 400
+    grpc_code = 3
+
+
+class UndecodableError(RejectedError):
+    """Bytes that are not what their content type says."""
+
+
+class TooLargeError(RejectedError):
+    """A body, message or value over a limit."""
+
+
+class QuestionError(RejectedError):
+    """A query that cannot be answered as it was asked."""
+
+
+class TraceNotFoundError(RejectedError):
+    """No span of the trace asked for is stored."""
+
+    http_status = 404
+    grpc_code = 5
+
+    def __init__(self, message: str = "trace not found") -> None:
+        """Keep Jaeger's message, which clients match on."""
+        super().__init__(message)
+
+
+class OverloadedError(LymerError):
+    """We cannot take the request now; the same request may succeed later."""
+
+    http_status = 503
+    grpc_code = 14
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
+        """Remember after how many seconds the sender should try again."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StorageError(LymerError):
+    """The engine could not do what it was asked; the cause is chained."""
+
+
+class StartupError(LymerError):
+    """The program cannot start: one sentence that says what, where and what to do."""
+
+
+class CorruptJournalError(LymerError):
+    """Acknowledged bytes cannot be read back. Source of truth is gone: page someone."""
+
+    grpc_code = 15

@@ -1,0 +1,1 @@
+"""The words of tracing: values without behaviour, shared by every layer."""

@@ -1,0 +1,83 @@
+"""What may be asked of the store: questions with explicit limits and units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["SPAN_KINDS", "DependencyLink", "FoundTrace", "Operation", "TraceQuestion", "TraceSummary"]
+
+SPAN_KINDS: tuple[str, ...] = ("unspecified", "internal", "server", "client", "producer", "consumer")
+"""Jaeger's lower-case span kinds; the index is OTLP's `SpanKind` number."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceQuestion:
+    """Which traces to find: every condition must hold on one and the same span."""
+
+    start_unix_nano_min: int
+    """Earliest start of the matching span, inclusive, nanoseconds since the epoch."""
+    start_unix_nano_max: int
+    """Latest start of the matching span, inclusive, nanoseconds since the epoch."""
+    service: str = ""
+    """Exact `service.name`; empty means any service."""
+    operation: str = ""
+    """Exact span name; empty means any."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """(key, value) pairs, all of which must match. Values compare as text: `500` matches the
+    integer 500, the double 500.0 and the string `500`. A key matches a span, resource, scope,
+    event or link attribute; `error`, `span.kind`, `span.status`, `scope.name`, `scope.version`
+    and `resource.KEY` have Jaeger's meanings."""
+    duration_nano_min: int | None = None
+    """Shortest duration of the matching span, inclusive, nanoseconds."""
+    duration_nano_max: int | None = None
+    """Longest duration of the matching span, inclusive, nanoseconds."""
+    limit: int = 100
+    """Number of traces wanted, at least 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTrace:
+    """A trace that has a matching span."""
+
+    trace_id: str
+    """32 lower-case hex digits."""
+    start_unix_nano: int
+    """Start of its newest matching span, nanoseconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Operation:
+    """A span name seen in a service."""
+
+    name: str
+    span_kind: str
+    """One of `SPAN_KINDS`."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DependencyLink:
+    """Calls from one service to another (or to itself)."""
+
+    parent: str
+    child: str
+    call_count: int
+    """Number of spans of `child` whose parent span belongs to `parent`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSummary:
+    """One line of a search result. Source: jaeger-idl `api_v3/query_service.proto`, `TraceSummary`."""
+
+    trace_id: str
+    """32 lower-case hex digits."""
+    root_service_name: str
+    """Service of the earliest span without a parent; empty if every span has one."""
+    root_operation_name: str
+    min_start_unix_nano: int
+    max_end_unix_nano: int
+    span_count: int
+    error_span_count: int
+    orphan_span_count: int
+    """Spans whose parent is not stored."""
+    services: tuple[tuple[str, int, int], ...]
+    """(service, spans, spans with status ERROR), sorted by service."""

@@ -1,0 +1,28 @@
+"""Every default port, and who speaks there. Source: Jaeger 1.76 and 2.20, `ports/ports.go`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "ADMIN_HTTP",
+    "HEALTH_HTTP",
+    "OTLP_GRPC",
+    "OTLP_HTTP",
+    "QUERY_HTTP",
+]
+
+OTLP_GRPC: Final = 4317
+"""OTLP over gRPC: every OpenTelemetry SDK, the Collector, Envoy."""
+
+OTLP_HTTP: Final = 4318
+"""OTLP over HTTP/1.1, protobuf and JSON: `POST /v1/traces`."""
+
+QUERY_HTTP: Final = 16686
+"""The UI and the HTTP JSON API."""
+
+HEALTH_HTTP: Final = 13133
+"""`GET /status`, as Jaeger v2's healthcheckv2 extension answers it."""
+
+ADMIN_HTTP: Final = 14269
+"""`GET /` and `GET /metrics`, as the admin port of Jaeger v1's collector and all-in-one."""

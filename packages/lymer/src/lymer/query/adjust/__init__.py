@@ -1,0 +1,1 @@
+"""Repairs on the way out: an ordered list of pure functions."""

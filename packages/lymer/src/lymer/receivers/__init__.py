@@ -1,0 +1,1 @@
+"""The door: every protocol that brings spans."""

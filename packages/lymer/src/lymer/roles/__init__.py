@@ -1,0 +1,1 @@
+"""The programs: compositions of the parts."""

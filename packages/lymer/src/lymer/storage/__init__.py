@@ -1,0 +1,1 @@
+"""The store: a contract, and the implementations that pass its test kit."""

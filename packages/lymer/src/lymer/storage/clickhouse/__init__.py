@@ -1,0 +1,1 @@
+"""The store on the ClickHouse engine, embedded or as a server."""

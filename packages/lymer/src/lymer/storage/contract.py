@@ -1,0 +1,98 @@
+"""What a store promises. `tests/contract/storage` is the second half of this page.
+
+Spans enter as *segments*: files of length-delimited OTLP requests, as the journal makes them. They
+leave as columns and JSON fragments. No call takes or returns one object per span.
+
+Every method blocks and may be called from any thread; callers bring their own thread pool. A failure
+of the engine is a `StorageError`; nothing else escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lymer.model.columns import SpanColumns
+from lymer.model.question import DependencyLink, FoundTrace, Operation, TraceQuestion, TraceSummary
+
+__all__ = ["SealedSegment", "SpanReader", "SpanWriter"]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSegment:
+    """A journal segment that will not change any more."""
+
+    segment_id: int
+    """Unix microseconds when the segment was opened; unique within a store, rising."""
+    path: Path
+    """File of length-delimited OTLP requests (journal/README.md)."""
+    span_count: int
+    """Number of spans in the file."""
+    byte_count: int
+    """Size of the file, bytes."""
+
+
+class SpanWriter(Protocol):
+    """Takes segments, each exactly once."""
+
+    def write_segment(self, segment: SealedSegment, /) -> None:
+        """Store every span of `segment` and what is derived from them.
+
+        Durable when it returns. Atomic: after a crash either all spans of the segment are stored or
+        none. Segments must be written in rising order of `segment_id`, by one thread at a time.
+
+        Raises:
+            UndecodableError: A request in the segment cannot be read; nothing was stored.
+            StorageError: Nothing was stored, or it is not known; call `recover_segment` next.
+        """
+
+    def recover_segment(self, segment: SealedSegment, /) -> None:
+        """Store `segment` if an interrupted `write_segment` did not; idempotent, same promises."""
+
+
+class SpanReader(Protocol):
+    """Answers questions. Answers include every span whose segment was written before the call."""
+
+    def get_services(self) -> list[str]:
+        """Return the names of all services, sorted."""
+
+    def get_operations(self, service: str, span_kind: str, /) -> list[Operation]:
+        """Return the operations of `service`, sorted by name, then kind.
+
+        Args:
+            service: Exact service name.
+            span_kind: One of `SPAN_KINDS`, or empty for every kind.
+        """
+
+    def find_traces(self, question: TraceQuestion, /) -> list[FoundTrace]:
+        """Return the newest traces that match, newest matching span first, at most `question.limit`.
+
+        Complete: a match is left out only because `limit` newer traces match too.
+        """
+
+    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
+        """Return all spans of the traces, in the order asked for; unknown ids are simply absent.
+
+        Args:
+            trace_ids: 32 hex digits each.
+            raw: Attributes in the order they were sent; otherwise sorted by key, event fields by
+                key after `event`, events by time, and library attributes moved to the process
+                (adjusters 2, 5 and 6 of Jaeger are the store's, since they look into attributes).
+            skeleton: Leave `tags_json` and `event_fields_json` empty.
+        """
+
+    def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
+        """Return the spans with this id (usually one, two if a client and a server share it)."""
+
+    def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
+        """Return one summary per known trace, in the order asked for."""
+
+    def get_dependencies(
+        self, start_unix_nano: int, end_unix_nano: int, /
+    ) -> list[DependencyLink]:
+        """Return the calls between services whose child started in [start, end), sorted."""
+
+    def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
+        """Return the traces as one OTLP `TracesData` protobuf message; empty if none is known."""

@@ -1,0 +1,1 @@
+"""What Lymer says about itself."""
