@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SPAN_KINDS", "DependencyLink", "FoundTrace", "Operation", "TraceQuestion", "TraceSummary"]
+__all__ = [
+    "SPAN_KINDS",
+    "DependencyLink",
+    "FoundTrace",
+    "Operation",
+    "OperationRed",
+    "TraceQuestion",
+    "TraceSummary",
+]
 
 SPAN_KINDS: tuple[str, ...] = ("unspecified", "internal", "server", "client", "producer", "consumer")
 """Jaeger's lower-case span kinds; the index is OTLP's `SpanKind` number."""
@@ -81,3 +89,20 @@ class TraceSummary:
     """Spans whose parent is not stored."""
     services: tuple[tuple[str, int, int], ...]
     """(service, spans, spans with status ERROR), sorted by service."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRed:
+    """Rate, errors and duration of one operation over a range of time."""
+
+    service: str
+    operation: str
+    span_kind: str
+    """One of `SPAN_KINDS`."""
+    call_count: int
+    error_count: int
+    duration_nano_sum: int
+    duration_nano_p50: int
+    """Quantiles come from buckets of ratio 2^(1/8): within 4.5 % of the exact value."""
+    duration_nano_p95: int
+    duration_nano_p99: int

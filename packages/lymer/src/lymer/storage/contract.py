@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Protocol
 
 from lymer.model.columns import SpanColumns
-from lymer.model.question import DependencyLink, FoundTrace, Operation, TraceQuestion, TraceSummary
+from lymer.model.question import (
+    DependencyLink,
+    FoundTrace,
+    Operation,
+    OperationRed,
+    TraceQuestion,
+    TraceSummary,
+)
 
 __all__ = ["SealedSegment", "SpanReader", "SpanWriter"]
 
@@ -48,6 +55,9 @@ class SpanWriter(Protocol):
             StorageError: Nothing was stored, or it is not known; call `recover_segment` next.
         """
 
+    def can_decode(self, path: Path, /) -> bool:
+        """Tell whether every request in the file can be read; stores nothing."""
+
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """Store `segment` if an interrupted `write_segment` did not; idempotent, same promises."""
 
@@ -78,8 +88,9 @@ class SpanReader(Protocol):
         Args:
             trace_ids: 32 hex digits each.
             raw: Attributes in the order they were sent; otherwise sorted by key, event fields by
-                key after `event`, events by time, and library attributes moved to the process
-                (adjusters 2, 5 and 6 of Jaeger are the store's, since they look into attributes).
+                key after `event`, events by name, links by id, and library attributes moved to the
+                process (adjusters 2, 5 and 6 of Jaeger are the store's, since they look into
+                attributes).
             skeleton: Leave `tags_json` and `event_fields_json` empty.
         """
 
@@ -93,6 +104,14 @@ class SpanReader(Protocol):
         self, start_unix_nano: int, end_unix_nano: int, /
     ) -> list[DependencyLink]:
         """Return the calls between services whose child started in [start, end), sorted."""
+
+    def get_red(
+        self, start_unix_nano: int, end_unix_nano: int, service: str, /
+    ) -> list[OperationRed]:
+        """Return rate, errors and duration per operation, from the minute rollup.
+
+        Minutes are taken whole: those that overlap [start, end). `service` empty means all.
+        """
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """Return the traces as one OTLP `TracesData` protobuf message; empty if none is known."""
