@@ -1,6 +1,6 @@
-"""Write requirements/runtime.txt and requirements/dev.txt from what is installed in this interpreter.
+"""Write the pinned requirements from what is installed in this interpreter.
 
-Usage: `.venv/bin/python tools/pin_requirements.py`, after upgrading something in `.venv` on purpose.
+Usage: `.venv/bin/python tools/pin_requirements.py`, after upgrading in `.venv` on purpose.
 The files hold `name==version` and nothing else: no addresses, so any package index serves them.
 """
 
@@ -38,8 +38,9 @@ PLATFORM_MARKERS = {"uvloop": 'sys_platform != "win32"'}
 """Requirements that do not exist everywhere."""
 
 RUNTIME_HEADER = """\
-# Everything `lymer` needs at run time, pinned, transitive included, for a reproducible `make setup`.
-# Written by tools/pin_requirements.py; the ranges a user's installer sees: packages/lymer/pyproject.toml.
+# Everything `lymer` needs at run time, pinned, transitive included: `make setup` is reproducible.
+# Written by tools/pin_requirements.py. The ranges a user's installer sees are in
+# packages/lymer/pyproject.toml.
 """
 
 DEV_HEADER = """\

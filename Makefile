@@ -1,0 +1,67 @@
+# Every command a person types. `make` alone lists them.
+# Needs make, Python >= 3.11 and a package index; each target makes the environment it needs.
+# Works with GNU make 3.81 and later and with BSD make: no functions, no conditionals.
+
+BIN = .venv/bin
+TESTS = packages/lymer/tests
+PYTEST = $(BIN)/python -m pytest
+# Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
+ARGS =
+
+.PHONY: help run test setup lint fmt types unit contract integration crash e2e ui bench clean ci
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: ## start Lymer (sets up .venv first); ARGS="--data-dir DIR"
+	@sh tools/setup.sh run
+	@exec $(BIN)/lymer $(ARGS)
+
+test: setup lint types ui ## everything a change must pass: lint, types, import layers, all tests
+	$(PYTEST) $(ARGS)
+
+setup: ## make .venv with lymer, tests and linters in it; again only when something changed
+	@sh tools/setup.sh dev
+
+lint: setup ## format check, ruff, spelling, import layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/codespell --toml pyproject.toml README.md CONTRIBUTING.md GLOSSARY.md CHANGELOG.md docs packages
+	PYTHONPATH=packages/lymer/src $(BIN)/lint-imports --no-cache
+
+fmt: setup ## format, and fix what can be fixed safely
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: setup ## mypy --strict
+	$(BIN)/mypy
+
+unit: setup ## pure tests: no files, no sockets, no clock
+	$(PYTEST) $(TESTS)/unit $(ARGS)
+
+contract: setup ## one kit for each port, against every implementation
+	$(PYTEST) $(TESTS)/contract $(ARGS)
+
+integration: setup ## one part with the real thing: sockets, disk, engine
+	$(PYTEST) $(TESTS)/integration $(ARGS)
+
+crash: setup ## kill -9 in a loop, then count
+	$(PYTEST) $(TESTS)/crash $(ARGS)
+
+e2e: setup ## the program as a user starts it, with real SDKs
+	$(PYTEST) $(TESTS)/e2e $(ARGS)
+
+ui: setup ## types, lint and tests of the web interface
+	@sh tools/ui.sh
+
+bench: setup ## measure, and print the table of docs/benchmarks.md
+	$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove everything that was made, .venv included; no trace data is touched
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf packages/lymer/src/lymer/ui/dist packages/lymer/dist packages/lymer/ui/node_modules
+	rm -rf $(TESTS)/e2e/js/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+ci: ## what the build machine runs
+	./.ci/run
