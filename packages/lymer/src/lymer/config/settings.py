@@ -1,0 +1,240 @@
+"""Every setting of Lymer, grouped by component, with its unit, default and reason.
+
+Read once, at the command line; a component gets its own group and never the whole. Sources, later
+ones win: the defaults below, the YAML file of `--config`, the environment (`LYMER__QUERY__PORT`),
+flags (`--set query.port=16686`). The names here are the keys of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+from lymer import ports
+from lymer.config.rules import BasePath, Choice, Count, Duration, Folder, Host, Size, Url
+
+__all__ = [
+    "AdminSettings",
+    "AdmissionSettings",
+    "Config",
+    "HealthSettings",
+    "JournalSettings",
+    "LogSettings",
+    "OtlpGrpcSettings",
+    "OtlpHttpSettings",
+    "QuerySettings",
+    "ReceiverSettings",
+    "StorageSettings",
+]
+
+_KIB: Final = 1 << 10
+_MIB: Final = 1 << 20
+_GIB: Final = 1 << 30
+_TIB: Final = 1 << 40
+_DAY: Final = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """The store: where spans live, for how long, and what the engine may use."""
+
+    data_dir: Annotated[Path, Folder()]
+    """Folder of journal and store, made if absent. Default: `$XDG_DATA_HOME/lymer`, or
+    `~/.local/share/lymer` where that is not set: a named place that survives a restart. It has no
+    default in this class, so that no test writes into a home by accident. One process owns it."""
+
+    retention_seconds: Annotated[float, Duration(3600, 36500 * _DAY)] = 7 * _DAY
+    """How long spans are kept after they arrived, in seconds. Default 7 days: a week of incidents
+    fits the disk of a small machine (about 55 bytes a span). Shorter loses history; longer costs
+    disk, not query speed, as queries carry a time range. Less than an hour is refused, since the
+    store drops whole parts."""
+
+    memory_bytes_max: Annotated[int, Size(200 * _MIB, 64 * _TIB)] = 900 * _MIB
+    """Memory the engine may allocate for loads, merges, queries and caches together, in bytes.
+    Default 900 MiB: with journal and interpreter the process stays below 1.2 GiB. Too small:
+    queries and large merges fail with a memory error; too large: the operating system kills us."""
+
+    query_threads: Annotated[int, Count(1, 256, "threads")] = 4
+    """Queries that run at once, each on its own engine session. Default 4: twice the cores of a
+    small machine, since a query waits for the disk now and then. Too small: one slow search holds
+    up the others; too large: searches and loading slow each other down."""
+
+    query_timeout_seconds: Annotated[float, Duration(0.1, 3600)] = 30.0
+    """Longest time one query may take, in seconds; then it is stopped and the client told.
+    Default 30 s, what browsers and proxies wait at least. Too small: wide searches fail; too
+    large: abandoned searches burn processor time."""
+
+    clickhouse_url: Annotated[str, Url()] = ""
+    """ClickHouse server to store in, such as `http://localhost:8123`. Default empty: the engine
+    embedded in this process. Reserved: this version refuses to start when it is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """The journal: what makes an acknowledged span durable before it is loaded."""
+
+    segment_bytes_max: Annotated[int, Size(1 * _MIB, 256 * _MIB)] = 24 * _MIB
+    """Size at which a segment is sealed and handed to the loader, in bytes. Default 24 MiB: about
+    50,000 spans, one part in the store. Too small: many parts, many merges; too large: memory of
+    the load grows with it (about 10 times the segment)."""
+
+    segment_age_seconds_max: Annotated[float, Duration(0.01, 60)] = 0.5
+    """Age at which a segment is sealed although it is small, in seconds. Default 0.5 s: a span is
+    searchable within a second. Too small: many parts at low traffic; too large: spans show up
+    late."""
+
+    backlog_bytes_max: Annotated[int, Size(64 * _MIB, 1 * _TIB)] = 2 * _GIB
+    """Bytes of sealed segments that may wait for the loader. Default 2 GiB: several minutes of
+    full load. At the limit senders are told to retry. Too small: a long merge turns senders away;
+    too large: the disk fills while the store is down."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpGrpcSettings:
+    """OTLP over gRPC."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.OTLP_GRPC
+    """TCP port. Default 4317, where every OpenTelemetry SDK sends to; 0 takes any free one."""
+
+    message_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 4 * _MIB
+    """Largest message accepted, in bytes after decompression. Default 4 MiB, gRPC's own and the
+    Collector's. Too small: big batches are refused for good (RESOURCE_EXHAUSTED without a hint to
+    retry); too large: one sender takes a larger share of `admission.bytes_in_flight_max`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpHttpSettings:
+    """OTLP over HTTP/1.1."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.OTLP_HTTP
+    """TCP port. Default 4318, as the OTLP specification says; 0 takes any free one."""
+
+    body_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
+    """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
+    Collector's. Too small: big batches are refused with 413; too large: a decompression bomb may
+    take that much memory for each request in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionSettings:
+    """How much may be in flight between the door and the disk, over all receivers."""
+
+    bytes_in_flight_max: Annotated[int, Size(1 * _MIB, 16 * _GIB)] = 64 * _MIB
+    """Bytes received and not yet durable. Default 64 MiB: a quarter of a second of the fastest
+    load measured. Over it senders are told to retry. Too small: bursts are turned away; too large:
+    memory grows by about three times this number. Must not be below the largest request."""
+
+    requests_in_flight_max: Annotated[int, Count(1, 1_000_000, "requests")] = 4096
+    """Requests received and not yet durable. Default 4096: what small requests need for one
+    group commit to serve many of them. Too small: many small senders are turned away; too large:
+    open requests cost about 20 kB each."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverSettings:
+    """The doors spans come in by."""
+
+    otlp_grpc: OtlpGrpcSettings = field(default_factory=OtlpGrpcSettings)
+    """OTLP over gRPC."""
+
+    otlp_http: OtlpHttpSettings = field(default_factory=OtlpHttpSettings)
+    """OTLP over HTTP."""
+
+    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
+    """Limits over all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySettings:
+    """The UI and the HTTP JSON API."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.QUERY_HTTP
+    """TCP port. Default 16686, Jaeger's; 0 takes any free one."""
+
+    base_path: Annotated[str, BasePath()] = ""
+    """URL path that UI and API are served below, for a reverse proxy. Default none. Jaeger's
+    `query.base-path`."""
+
+    max_clock_skew_adjust_seconds: Annotated[float, Duration(0, _DAY)] = 0.0
+    """Largest shift of a span to correct a host's wrong clock, in seconds; beyond it the span
+    gets a warning instead. Default 0, Jaeger's: no span is moved. Too large: real gaps in time
+    are hidden."""
+
+    max_trace_size_spans: Annotated[int, Count(0, 1_000_000_000, "spans")] = 0
+    """Spans of one trace that are returned; the rest is cut off with a warning. Default 0: no
+    limit, as large traces are never held as Python objects. Too small: incomplete traces."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """The admin port: metrics for Prometheus, and health as Jaeger v1 answers it."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.ADMIN_HTTP
+    """TCP port. Default 14269, as Jaeger v1's all-in-one; 0 takes any free one."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """The health port, as Jaeger v2 answers it."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.HEALTH_HTTP
+    """TCP port. Default 13133, Jaeger v2's; 0 takes any free one."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What Lymer writes to standard error about itself."""
+
+    level: Annotated[str, Choice(("debug", "info", "warning", "error"))] = "info"
+    """Least severity that is written. Default info: one line for each change of state, none for
+    a span or a request. Debug is for us; error alone hides why senders are turned away."""
+
+    encoding: Annotated[str, Choice(("console", "json"))] = "console"
+    """Form of a line: `console` for people (default), `json` for a log collector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration of one process."""
+
+    storage: StorageSettings
+    """The store."""
+
+    listen_host: Annotated[str, Host()] = "localhost"
+    """Host of every listener that has none of its own. Default localhost: nothing is reachable
+    from other machines until somebody decides so. `0.0.0.0` is every address. Also read from
+    `LYMER_LISTEN_HOST` and, as Jaeger does, from `JAEGER_LISTEN_HOST`."""
+
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    """The journal."""
+
+    receivers: ReceiverSettings = field(default_factory=ReceiverSettings)
+    """The doors."""
+
+    query: QuerySettings = field(default_factory=QuerySettings)
+    """UI and API."""
+
+    admin: AdminSettings = field(default_factory=AdminSettings)
+    """Metrics and Jaeger v1's health."""
+
+    health: HealthSettings = field(default_factory=HealthSettings)
+    """Jaeger v2's health."""
+
+    logs: LogSettings = field(default_factory=LogSettings)
+    """Logs."""

@@ -1,0 +1,206 @@
+"""The sources of the configuration, merged: defaults < file < environment < flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lymer.config.catalog import SETTINGS, build_config
+from lymer.config.document import FILE_BYTES_MAX, Document, Entry, read_document
+from lymer.config.problem import ConfigError, suggest
+from lymer.config.settings import Config
+
+__all__ = ["FLAGS", "Effective", "load_config", "load_effective"]
+
+FLAGS: Final[Mapping[str, str]] = {
+    "storage.data_dir": "--data-dir",
+    "storage.retention_seconds": "--retention",
+    "listen_host": "--listen-host",
+    "logs.level": "--log-level",
+}
+"""Settings with a flag of their own; every other one is `--set PATH=VALUE`."""
+
+_ENVIRONMENT_PREFIX: Final = "LYMER__"
+_LISTEN_HOST_ALIASES: Final = ("JAEGER_LISTEN_HOST", "LYMER_LISTEN_HOST")
+"""Later ones win. Source: Jaeger v2.20, `cmd/jaeger/internal/all-in-one.yaml`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The configuration in force and where each value of it came from."""
+
+    config: Config
+    """The values."""
+    values: Mapping[str, object]
+    """The same by setting path, in the order of the settings."""
+    origins: Mapping[str, str]
+    """Setting path → `default`, `lymer.yaml:12:9`, an environment variable, or a flag."""
+
+
+def load_config(
+    file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None
+) -> Config:
+    """Read the configuration from all its sources.
+
+    Args:
+        file: YAML file, or None for none. Reading it is the only thing done beyond computing.
+        environ: The process's environment. Read are `LYMER__*`, `LYMER_LISTEN_HOST`,
+            `JAEGER_LISTEN_HOST`, `XDG_DATA_HOME`, `HOME` and what the file names.
+        overrides: Setting path (`query.port`) → text, from flags.
+
+    Returns:
+        The effective configuration; every value is within its limits.
+
+    Raises:
+        ConfigError: If a source cannot be read, names an unknown setting, or holds a value that
+            is not allowed. All problems of all sources are in it.
+    """
+    return load_effective(file, environ, overrides).config
+
+
+def load_effective(
+    file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None
+) -> Effective:
+    """Read the configuration and remember where each value came from; see `load_config`."""
+    sources = [
+        _read_file(file, environ),
+        _read_aliases(environ),
+        _read_environment(environ),
+        _read_overrides(overrides or {}),
+    ]
+    values: dict[str, object] = {path: setting.default for path, setting in SETTINGS.items()}
+    values["storage.data_dir"] = _default_data_dir(environ)
+    origins = dict.fromkeys(SETTINGS, "default")
+    problems: list[str] = []
+    for source in sources:
+        problems += source.problems
+        for entry in source.entries:
+            rule = SETTINGS[entry.path].rule
+            try:
+                values[entry.path] = rule.decode(entry.text)
+            except ValueError:
+                said = f'"{entry.text[:80]}"' if entry.text.strip() else "empty"
+                problems.append(
+                    f'{entry.place}: "{entry.path}" must be {rule.expected}, but it is {said}'
+                )
+                continue
+            origins[entry.path] = entry.place
+    if not problems:
+        problems += _conflicts(values)
+    if problems:
+        raise ConfigError(tuple(problems))
+    _inherit_listen_host(values, origins)
+    values["storage.data_dir"] = _expand_home(values["storage.data_dir"], environ)
+    return Effective(build_config(values), values, origins)
+
+
+def _read_file(file: Path | None, environ: Mapping[str, str]) -> Document:
+    if file is None:
+        return Document((), ())
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(FILE_BYTES_MAX + 1)
+        if len(content) > FILE_BYTES_MAX:
+            return Document((), (f"{file}: file is over the limit of {FILE_BYTES_MAX} bytes",))
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        return Document((), (f"cannot read configuration file {file}: {error.strerror}",))
+    except UnicodeDecodeError as error:
+        return Document((), (f"{file}: not UTF-8 text at byte {error.start}",))
+    return read_document(text, str(file), environ)
+
+
+def _read_aliases(environ: Mapping[str, str]) -> Document:
+    names = (name for name in _LISTEN_HOST_ALIASES if environ.get(name))
+    return Document(tuple(Entry("listen_host", environ[name], name) for name in names), ())
+
+
+def _read_environment(environ: Mapping[str, str]) -> Document:
+    names = sorted(name for name in environ if name.startswith(_ENVIRONMENT_PREFIX))
+    paths = {_variable(path): path for path in SETTINGS}
+    entries = [Entry(paths[name], environ[name], name) for name in names if name in paths]
+    problems = [
+        f"{name}: unknown setting in the environment{_suggest_variable(name, paths)}"
+        for name in names
+        if name not in paths
+    ]
+    return Document(tuple(entries), tuple(problems))
+
+
+def _variable(path: str) -> str:
+    return _ENVIRONMENT_PREFIX + path.upper().replace(".", "__")
+
+
+def _suggest_variable(name: str, known: Iterable[str]) -> str:
+    lower = {variable.lower(): variable for variable in known}
+    hint = suggest(name, lower)
+    for word, variable in lower.items():
+        hint = hint.replace(f'"{word}"', variable)
+    return hint
+
+
+def _read_overrides(overrides: Mapping[str, str]) -> Document:
+    entries: list[Entry] = []
+    problems: list[str] = []
+    for given, text in overrides.items():
+        path = given.replace("::", ".")  # Jaeger v2 and the Collector write --set=a::b=c
+        if path in SETTINGS:
+            entries.append(Entry(path, text, FLAGS.get(path, f"--set {path}")))
+        else:
+            problems.append(f'--set: unknown setting "{given}"{suggest(path, SETTINGS)}')
+    return Document(tuple(entries), tuple(problems))
+
+
+def _default_data_dir(environ: Mapping[str, str]) -> Path:
+    # "All paths must be absolute. If an implementation encounters a relative path [...] it should
+    # [...] ignore it." Source: XDG Base Directory Specification 0.8.
+    folder = Path(environ.get("XDG_DATA_HOME", ""))
+    return (folder if folder.is_absolute() else Path("~/.local/share")) / "lymer"
+
+
+def _expand_home(folder: object, environ: Mapping[str, str]) -> Path:
+    assert isinstance(folder, Path)
+    if not folder.parts or folder.parts[0] != "~":
+        return folder
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    if not home:
+        raise ConfigError(
+            (
+                f"cannot find the home folder in {folder}: HOME is not set, "
+                "name the data folder with --data-dir",
+            )
+        )
+    return Path(home, *folder.parts[1:])
+
+
+def _inherit_listen_host(values: dict[str, object], origins: dict[str, str]) -> None:
+    for path in SETTINGS:
+        if path.endswith(".host") and origins[path] == "default":
+            values[path] = values["listen_host"]
+            if origins["listen_host"] != "default":
+                origins[path] = f"listen_host of {origins['listen_host']}"
+
+
+def _conflicts(values: Mapping[str, object]) -> list[str]:
+    """Return what no setting is at fault for alone."""
+    problems: list[str] = []
+    ports: dict[object, str] = {}
+    for path in SETTINGS:
+        if not path.endswith(".port") or values[path] == 0:
+            continue
+        other = ports.setdefault(values[path], path)
+        if other != path:
+            problems.append(f'"{other}" and "{path}" are both port {values[path]}: change one')
+    in_flight = values["receivers.admission.bytes_in_flight_max"]
+    assert isinstance(in_flight, int)
+    for path in ("receivers.otlp_grpc.message_bytes_max", "receivers.otlp_http.body_bytes_max"):
+        largest = values[path]
+        assert isinstance(largest, int)
+        if largest > in_flight:
+            problems.append(
+                f'"{path}" is {largest} bytes, more than the {in_flight} bytes of '
+                '"receivers.admission.bytes_in_flight_max": such a request could never be accepted'
+            )
+    return problems
