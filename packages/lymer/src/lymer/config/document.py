@@ -88,7 +88,7 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
         reference = _NAME.fullmatch(match[1])
         if reference is None:
             raise ValueError(
-                f'cannot expand "{match[0]}": write ${{env:NAME}} or $${{ for the text'
+                f'cannot expand "{match[0]}": write ${{env:NAME}} or $$ for a dollar sign'
             )
         name, default = reference[1], reference[2]
         value = environ.get(name, default)
@@ -109,8 +109,8 @@ def _structure_problem(text: str, name: str) -> str | None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _NESTING_MAX:
-            place = _place(name, event.start_mark)
-            return f"{place}: nesting is deeper than {_NESTING_MAX} levels"
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            return f"{name}:{line}: nesting is deeper than {_NESTING_MAX} levels"
     return None
 
 

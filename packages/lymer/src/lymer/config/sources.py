@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from lymer.config.catalog import SETTINGS, build_config
 from lymer.config.document import FILE_BYTES_MAX, Document, Entry, read_document
@@ -87,13 +87,15 @@ def load_effective(
                 )
                 continue
             origins[entry.path] = entry.place
-    if not problems:
-        problems += _conflicts(values)
     if problems:
         raise ConfigError(tuple(problems))
     _inherit_listen_host(values, origins)
-    values["storage.data_dir"] = _expand_home(values["storage.data_dir"], environ)
-    return Effective(build_config(values), values, origins)
+    values["storage.data_dir"] = _expand_home(cast("Path", values["storage.data_dir"]), environ)
+    config = build_config(values)
+    conflicts = [*_port_conflicts(values), *_limit_conflicts(config)]
+    if conflicts:
+        raise ConfigError(tuple(conflicts))
+    return Effective(config, values, origins)
 
 
 def _read_file(file: Path | None, environ: Mapping[str, str]) -> Document:
@@ -160,18 +162,13 @@ def _default_data_dir(environ: Mapping[str, str]) -> Path:
     return (folder if folder.is_absolute() else Path("~/.local/share")) / "lymer"
 
 
-def _expand_home(folder: object, environ: Mapping[str, str]) -> Path:
-    assert isinstance(folder, Path)
+def _expand_home(folder: Path, environ: Mapping[str, str]) -> Path:
     if not folder.parts or folder.parts[0] != "~":
         return folder
     home = environ.get("HOME") or environ.get("USERPROFILE")
     if not home:
-        raise ConfigError(
-            (
-                f"cannot find the home folder in {folder}: HOME is not set, "
-                "name the data folder with --data-dir",
-            )
-        )
+        problem = f"cannot find the home folder in {folder}: HOME is not set, give --data-dir"
+        raise ConfigError((problem,))
     return Path(home, *folder.parts[1:])
 
 
@@ -183,24 +180,26 @@ def _inherit_listen_host(values: dict[str, object], origins: dict[str, str]) -> 
                 origins[path] = f"listen_host of {origins['listen_host']}"
 
 
-def _conflicts(values: Mapping[str, object]) -> list[str]:
-    """Return what no setting is at fault for alone."""
-    problems: list[str] = []
-    ports: dict[object, str] = {}
+def _port_conflicts(values: Mapping[str, object]) -> Iterator[str]:
+    taken: dict[tuple[object, object], str] = {}
     for path in SETTINGS:
         if not path.endswith(".port") or values[path] == 0:
             continue
-        other = ports.setdefault(values[path], path)
+        host = values[path.removesuffix("port") + "host"]
+        other = taken.setdefault((host, values[path]), path)
         if other != path:
-            problems.append(f'"{other}" and "{path}" are both port {values[path]}: change one')
-    in_flight = values["receivers.admission.bytes_in_flight_max"]
-    assert isinstance(in_flight, int)
-    for path in ("receivers.otlp_grpc.message_bytes_max", "receivers.otlp_http.body_bytes_max"):
-        largest = values[path]
-        assert isinstance(largest, int)
+            yield f'"{other}" and "{path}" are both port {values[path]}: change one'
+
+
+def _limit_conflicts(config: Config) -> Iterator[str]:
+    receivers = config.receivers
+    in_flight = receivers.admission.bytes_in_flight_max
+    for path, largest in (
+        ("receivers.otlp_grpc.message_bytes_max", receivers.otlp_grpc.message_bytes_max),
+        ("receivers.otlp_http.body_bytes_max", receivers.otlp_http.body_bytes_max),
+    ):
         if largest > in_flight:
-            problems.append(
+            yield (
                 f'"{path}" is {largest} bytes, more than the {in_flight} bytes of '
                 '"receivers.admission.bytes_in_flight_max": such a request could never be accepted'
             )
-    return problems
