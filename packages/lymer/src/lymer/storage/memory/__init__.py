@@ -1,0 +1,7 @@
+"""The reference implementation of the store: plain objects in memory, one subject per module."""
+
+from __future__ import annotations
+
+from lymer.storage.memory.store import MemoryStore
+
+__all__ = ["MemoryStore"]

@@ -1,0 +1,215 @@
+"""A store that keeps every span as an object: slow, small, and plainly right.
+
+It is what the contract means; other stores are compared with it. Nothing here is durable.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
+
+from lymer.errors import UndecodableError
+from lymer.model.columns import SpanColumns
+from lymer.model.question import (
+    SPAN_KINDS,
+    DependencyLink,
+    FoundTrace,
+    Operation,
+    OperationRed,
+    TraceQuestion,
+    TraceSummary,
+)
+from lymer.storage.contract import SealedSegment
+from lymer.storage.memory.columns import to_columns
+from lymer.storage.memory.match import is_match
+from lymer.storage.memory.segment import decode_segment
+from lymer.storage.memory.span import StoredSpan, to_stored_spans
+
+__all__ = ["MemoryStore"]
+
+_NANO_PER_MINUTE = 60_000_000_000
+
+
+class MemoryStore:
+    """Implements `SpanWriter` and `SpanReader`. Unbounded: for tests and demonstrations."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._segment_ids: set[int] = set()
+        self._spans_by_trace: dict[str, list[StoredSpan]] = {}
+
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._segment_ids.clear()
+            self._spans_by_trace.clear()
+
+    def write_segment(self, segment: SealedSegment, /) -> None:
+        """See `SpanWriter.write_segment`."""
+        spans = [
+            span
+            for request in decode_segment(segment.path.read_bytes())
+            for span in to_stored_spans(request)
+        ]
+        with self._lock:
+            if segment.segment_id in self._segment_ids:
+                return
+            self._segment_ids.add(segment.segment_id)
+            for span in spans:
+                self._spans_by_trace.setdefault(span.trace_id, []).append(span)
+
+    def can_decode(self, path: Path, /) -> bool:
+        """See `SpanWriter.can_decode`."""
+        try:
+            decode_segment(path.read_bytes())
+        except UndecodableError:
+            return False
+        return True
+
+    def recover_segment(self, segment: SealedSegment, /) -> None:
+        """See `SpanWriter.recover_segment`."""
+        self.write_segment(segment)
+
+    def get_services(self) -> list[str]:
+        """See `SpanReader.get_services`."""
+        return sorted({span.service for span in self._all_spans()})
+
+    def get_operations(self, service: str, span_kind: str, /) -> list[Operation]:
+        """See `SpanReader.get_operations`."""
+        found = {
+            Operation(span.name, SPAN_KINDS[span.kind])
+            for span in self._all_spans()
+            if span.service == service
+        }
+        return sorted(found_one for found_one in found if span_kind in {"", found_one.span_kind})
+
+    def find_traces(self, question: TraceQuestion, /) -> list[FoundTrace]:
+        """See `SpanReader.find_traces`."""
+        newest: dict[str, int] = {}
+        for span in self._all_spans():
+            if is_match(span, question):
+                newest[span.trace_id] = max(newest.get(span.trace_id, 0), span.start_unix_nano)
+        found = sorted(newest.items(), key=lambda pair: (-pair[1], pair[0]))
+        return [FoundTrace(trace_id, start) for trace_id, start in found[: question.limit]]
+
+    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
+        """See `SpanReader.get_traces`."""
+        return to_columns(self._spans_of(trace_ids), raw=raw, skeleton=skeleton)
+
+    def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
+        """See `SpanReader.get_span`."""
+        spans = [span for span in self._spans_of([trace_id]) if span.span_id == span_id]
+        return to_columns(spans, raw=False, skeleton=False)
+
+    def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
+        """See `SpanReader.get_summaries`."""
+        traces = (self._spans_of([trace_id]) for trace_id in dict.fromkeys(trace_ids))
+        return [_summary(spans) for spans in traces if spans]
+
+    def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
+        """See `SpanReader.get_dependencies`."""
+        calls: Counter[tuple[str, str]] = Counter()
+        for trace_id in self._trace_ids():
+            spans = self._spans_of([trace_id])
+            services = {span.span_id: span.service for span in reversed(spans)}
+            calls.update(
+                (services[span.parent_span_id], span.service)
+                for span in spans
+                if span.parent_span_id in services
+                and start_unix_nano <= span.start_unix_nano < end_unix_nano
+            )
+        return sorted(DependencyLink(*services, count) for services, count in calls.items())
+
+    def get_red(
+        self, start_unix_nano: int, end_unix_nano: int, service: str, /
+    ) -> list[OperationRed]:
+        """See `SpanReader.get_red`; quantiles here are exact (nearest rank)."""
+        first = start_unix_nano - start_unix_nano % _NANO_PER_MINUTE
+        end = -(-end_unix_nano // _NANO_PER_MINUTE) * _NANO_PER_MINUTE
+        groups: dict[tuple[str, str, str], list[StoredSpan]] = {}
+        for span in self._all_spans():
+            if first <= span.start_unix_nano < end and service in {"", span.service}:
+                key = (span.service, span.name, SPAN_KINDS[span.kind])
+                groups.setdefault(key, []).append(span)
+        return [_red(*key, groups[key]) for key in sorted(groups)]
+
+    def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
+        """See `SpanReader.get_otlp`."""
+        answer = TracesData()
+        origin = None
+        scope_spans = ScopeSpans()
+        for span in self._spans_of(trace_ids):
+            if origin != (span.resource_spans, span.scope_spans):
+                origin = (span.resource_spans, span.scope_spans)
+                resource_spans = answer.resource_spans.add()
+                resource_spans.CopyFrom(span.resource_spans)
+                scope_spans = resource_spans.scope_spans.add()
+                scope_spans.CopyFrom(span.scope_spans)
+            stored = scope_spans.spans.add()
+            stored.CopyFrom(span.span)
+            stored.trace_id = bytes.fromhex(span.trace_id)
+            stored.span_id = bytes.fromhex(span.span_id)
+            stored.parent_span_id = bytes.fromhex(span.parent_span_id)
+            stored.name = span.name
+            stored.end_time_unix_nano = span.start_unix_nano + span.duration_nano
+        return answer.SerializeToString()
+
+    def _trace_ids(self) -> list[str]:
+        with self._lock:
+            return list(self._spans_by_trace)
+
+    def _all_spans(self) -> list[StoredSpan]:
+        with self._lock:
+            return list(itertools.chain.from_iterable(self._spans_by_trace.values()))
+
+    def _spans_of(self, trace_ids: Iterable[str]) -> list[StoredSpan]:
+        """Return the spans of the traces in the order of `SpanColumns`."""
+        with self._lock:
+            traces = [self._spans_by_trace.get(id_, []) for id_ in dict.fromkeys(trace_ids)]
+            return [
+                span
+                for spans in traces
+                for span in sorted(spans, key=lambda one: (one.start_unix_nano, one.span_id))
+            ]
+
+
+def _summary(spans: Sequence[StoredSpan]) -> TraceSummary:
+    """Sum up the spans of one trace, which are sorted by start."""
+    span_ids = {span.span_id for span in spans}
+    root = next((span for span in spans if not span.parent_span_id), None)
+    counts = Counter(span.service for span in spans)
+    errors = Counter(span.service for span in spans if span.status_code == 2)
+    return TraceSummary(
+        trace_id=spans[0].trace_id,
+        root_service_name=root.service if root else "",
+        root_operation_name=root.name if root else "",
+        min_start_unix_nano=spans[0].start_unix_nano,
+        max_end_unix_nano=max(span.start_unix_nano + span.duration_nano for span in spans),
+        span_count=len(spans),
+        error_span_count=errors.total(),
+        orphan_span_count=sum(
+            1 for span in spans if span.parent_span_id and span.parent_span_id not in span_ids
+        ),
+        services=tuple((service, counts[service], errors[service]) for service in sorted(counts)),
+    )
+
+
+def _red(service: str, operation: str, span_kind: str, spans: Sequence[StoredSpan]) -> OperationRed:
+    durations = sorted(span.duration_nano for span in spans)
+    p50, p95, p99 = (durations[-(-len(durations) * n // 100) - 1] for n in (50, 95, 99))
+    return OperationRed(
+        service=service,
+        operation=operation,
+        span_kind=span_kind,
+        call_count=len(spans),
+        error_count=sum(1 for span in spans if span.status_code == 2),
+        duration_nano_sum=sum(durations),
+        duration_nano_p50=p50,
+        duration_nano_p95=p95,
+        duration_nano_p99=p99,
+    )
