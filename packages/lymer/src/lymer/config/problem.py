@@ -13,6 +13,9 @@ __all__ = ["ConfigError", "suggest"]
 class ConfigError(StartupError):
     """The configuration cannot be used; one line for each thing that is wrong with it."""
 
+    exit_code = 2
+    """Exit code of the process: the user's input is wrong, not the machine."""
+
     def __init__(self, problems: tuple[str, ...]) -> None:
         """Keep the problems, in the order of the sources and of their lines."""
         super().__init__("\n".join(problems))

@@ -209,12 +209,9 @@ class LogSettings:
     """Form of a line: `console` for people (default), `json` for a log collector."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration of one process."""
-
-    storage: StorageSettings
-    """The store."""
 
     listen_host: Annotated[str, Host()] = "localhost"
     """Host of every listener that has none of its own. Default localhost: nothing is reachable

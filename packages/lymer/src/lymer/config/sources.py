@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,34 @@ class Effective:
     """The same by setting path, in the order of the settings."""
     origins: Mapping[str, str]
     """Setting path → `default`, `lymer.yaml:12:9`, an environment variable, or a flag."""
+
+    def to_json(self) -> dict[str, dict[str, str | int | float]]:
+        """Return setting path → its value as a file would hold it, and its origin."""
+        return {
+            path: {"value": setting.rule.encode(self.values[path]), "origin": self.origins[path]}
+            for path, setting in SETTINGS.items()
+        }
+
+    def to_yaml(self) -> str:
+        """Return a configuration file that gives the same values, origins as comments."""
+        lines: list[str] = []
+        groups: list[str] = []
+        for path, setting in SETTINGS.items():
+            *parents, name = path.split(".")
+            shared = 0
+            while (
+                shared < len(parents)
+                and parents[shared : shared + 1] == groups[shared : shared + 1]
+            ):
+                shared += 1
+            lines += ["  " * depth + parents[depth] + ":" for depth in range(shared, len(parents))]
+            groups = parents
+            # JSON scalars are YAML scalars, and never need a second look at quoting.
+            value = json.dumps(setting.rule.encode(self.values[path]), ensure_ascii=False)
+            value = value.replace("$", "$$")
+            line = f"{'  ' * len(parents)}{name}: {value}"
+            lines.append(f"{line:<56}  # {self.origins[path]}")
+        return "\n".join(lines) + "\n"
 
 
 def load_config(

@@ -1,0 +1,68 @@
+"""Options that say where the configuration comes from, shared by all commands that read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+__all__ = ["configuration_options", "to_overrides"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def configuration_options(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Give `command` the options `--config`, `--set` and the settings with flags of their own."""
+    options = (
+        click.option(
+            "--config",
+            "file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE",
+            help="YAML file with settings.",
+        ),
+        click.option("--data-dir", metavar="FOLDER", help="Where spans are kept."),
+        click.option("--retention", metavar="DURATION", help="How long, such as 72h or 7d."),
+        click.option(
+            "--listen-host", metavar="HOST", help="Listen here; 0.0.0.0 is every address."
+        ),
+        click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
+        click.option(
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="PATH=VALUE",
+            help="Any setting, such as query.port=16686; see lymer config show.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def to_overrides(
+    assignments: tuple[str, ...],
+    *,
+    data_dir: str | None,
+    retention: str | None,
+    listen_host: str | None,
+    log_level: str | None,
+) -> dict[str, str]:
+    """Return setting path → text; a flag of its own wins over `--set`."""
+    overrides: dict[str, str] = {}
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise click.UsageError(f'--set needs PATH=VALUE, not "{assignment}"')
+        overrides[path.strip()] = text
+    named = {
+        "storage.data_dir": data_dir,
+        "storage.retention_seconds": retention,
+        "listen_host": listen_host,
+        "logs.level": log_level,
+    }
+    overrides.update({path: text for path, text in named.items() if text is not None})
+    return overrides
