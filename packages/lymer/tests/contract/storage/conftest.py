@@ -1,0 +1,68 @@
+"""Which stores the kit runs against: add a line to `STORES`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from contract.storage.corpus import corpus_requests
+from lymer.storage.contract import SpanReader, SpanWriter
+from lymer.storage.memory import MemoryStore
+from make import write_segment_file
+
+
+class Store(SpanReader, SpanWriter, Protocol):
+    """A store under test."""
+
+    def close(self) -> None:
+        """Release what the store holds."""
+
+
+Write = Callable[..., None]
+
+
+def _memory(folder: Path) -> Store:
+    return MemoryStore()
+
+
+STORES: Final[dict[str, Callable[[Path], Store]]] = {
+    "memory": _memory,
+}
+"""Name to factory; the factory gets a fresh folder. Never are two stores open at once, but in
+`test_oracle.py`, which compares one of these with a `MemoryStore`."""
+
+
+@pytest.fixture(params=list(STORES))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Yield an empty store."""
+    opened = STORES[request.param](tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def write(store: Store, tmp_path: Path) -> Write:
+    """Return a function that stores requests as one segment."""
+    segment_ids = itertools.count(1_795_365_821_000_000)
+
+    def write_requests(*requests: ExportTraceServiceRequest) -> None:
+        store.write_segment(write_segment_file(tmp_path, *requests, segment_id=next(segment_ids)))
+
+    return write_requests
+
+
+@pytest.fixture(scope="module", params=list(STORES))
+def corpus(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """Yield a store with the traces of `corpus.py`, for modules that only read."""
+    folder = tmp_path_factory.mktemp("corpus")
+    opened = STORES[request.param](folder)
+    opened.write_segment(write_segment_file(folder, *corpus_requests()))
+    yield opened
+    opened.close()

@@ -1,0 +1,125 @@
+"""Writing segments: each exactly once, whole or not at all."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from contract.storage.conftest import Store
+from lymer.errors import UndecodableError
+from lymer.storage.contract import SealedSegment
+from make import make_request, make_span, span_hex, trace_hex, write_segment_file
+
+
+def span_ids(store: Store, trace: int = 1) -> list[str]:
+    """Return the ids of all stored spans of a trace."""
+    return store.get_traces([trace_hex(trace)], raw=True, skeleton=True).span_id
+
+
+def test_recovering_a_written_segment_stores_nothing_twice(store: Store, tmp_path: Path) -> None:
+    """Write once, recover twice: each span is there once, in every derived answer too."""
+    segment = write_segment_file(tmp_path, make_request(make_span(1, 1), make_span(1, 2, 1)))
+
+    store.write_segment(segment)
+    store.recover_segment(segment)
+    store.recover_segment(segment)
+
+    assert [span_hex(1), span_hex(2)] == span_ids(store)
+    assert store.get_summaries([trace_hex(1)])[0].span_count == 2
+    assert sum(row.call_count for row in store.get_red(0, 2**62, "")) == 2
+    assert [link.call_count for link in store.get_dependencies(0, 2**62)] == [1]
+
+
+def test_recovering_an_unwritten_segment_stores_it(store: Store, tmp_path: Path) -> None:
+    """What the crash left out is stored once."""
+    segment = write_segment_file(tmp_path, make_request(make_span(1, 1)))
+
+    store.recover_segment(segment)
+    store.recover_segment(segment)
+
+    assert [span_hex(1)] == span_ids(store)
+
+
+def test_equal_spans_in_two_segments_are_both_stored(store: Store, tmp_path: Path) -> None:
+    """A sender that repeats itself is not the store's to correct."""
+    for segment_id in (1_795_365_821_000_000, 1_795_365_822_000_000):
+        store.write_segment(
+            write_segment_file(tmp_path, make_request(make_span(1, 1)), segment_id=segment_id)
+        )
+
+    assert [span_hex(1)] * 2 == span_ids(store)
+
+
+def test_a_trace_may_come_in_many_requests_and_segments(store: Store, tmp_path: Path) -> None:
+    """Spans of one trace are read together."""
+    for number in range(1, 6):
+        requests = [make_request(make_span(1, 10 * number + one)) for one in range(3)]
+        store.write_segment(
+            write_segment_file(tmp_path, *requests, segment_id=1_795_365_821_000_000 + number)
+        )
+
+    assert len(set(span_ids(store))) == 15
+
+
+@pytest.mark.parametrize("garbage", [b"\x05abc", b"\x03\xff\xff\xff", b"\xff" * 12])
+def test_a_segment_that_cannot_be_decoded_stores_nothing(
+    store: Store, tmp_path: Path, garbage: bytes
+) -> None:
+    """Not even the requests before the bad one; and the next segment is stored."""
+    good = write_segment_file(tmp_path, make_request(make_span(1, 1)))
+    bad_path = tmp_path / "bad.segment"
+    bad_path.write_bytes(good.path.read_bytes() + garbage)
+    bad = SealedSegment(1_795_365_820_000_000, bad_path, 2, bad_path.stat().st_size)
+
+    assert not store.can_decode(bad_path)
+    assert store.can_decode(good.path)
+    with pytest.raises(UndecodableError):
+        store.write_segment(bad)
+    assert span_ids(store) == []
+
+    store.write_segment(good)
+    assert [span_hex(1)] == span_ids(store)
+
+
+def test_an_empty_segment_is_fine(store: Store, tmp_path: Path) -> None:
+    """No requests, requests without spans: nothing is stored, nothing fails."""
+    store.write_segment(write_segment_file(tmp_path, segment_id=1_795_365_821_000_000))
+    store.write_segment(
+        write_segment_file(tmp_path, make_request(), segment_id=1_795_365_822_000_000)
+    )
+
+    assert store.get_services() == []
+
+
+def test_questions_may_come_from_many_threads_while_segments_are_written(
+    store: Store, tmp_path: Path
+) -> None:
+    """A reader never sees a part of a segment, and no call fails."""
+    failures: list[str] = []
+    written = threading.Event()
+
+    def read() -> None:
+        while not written.is_set():
+            count = len(span_ids(store))
+            if count % 50:
+                failures.append(f"saw {count} spans")
+                return
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(4):
+        spans = [make_span(1, 1_000 * number + one + 1) for one in range(50)]
+        store.write_segment(
+            write_segment_file(
+                tmp_path, make_request(*spans), segment_id=1_795_365_821_000_000 + number
+            )
+        )
+    written.set()
+    for reader in readers:
+        reader.join()
+
+    assert failures == []
+    assert len(span_ids(store)) == 200
