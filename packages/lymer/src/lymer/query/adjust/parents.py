@@ -1,0 +1,50 @@
+"""Where each span's parent stands: the index every walk over a trace needs."""
+
+from __future__ import annotations
+
+from lymer.model.columns import SpanColumns
+
+__all__ = ["find_orphan_rows", "find_parent_rows"]
+
+_UNSEEN, _ON_PATH, _DONE = 0, 1, 2
+
+
+def find_parent_rows(trace: SpanColumns) -> list[int]:
+    """Return the row of each span's parent, or -1; the result is always a forest.
+
+    Of several spans with the parent's id the first row counts. Where parents form a cycle, the span
+    met first, in the order of rows, has none.
+
+    Args:
+        trace: Spans of one trace.
+    """
+    row_by_id: dict[str, int] = {}
+    for row, span_id in enumerate(trace.span_id):
+        row_by_id.setdefault(span_id, row)
+    parents = [row_by_id.get(parent, -1) if parent else -1 for parent in trace.parent_span_id]
+    _cut_cycles(parents)
+    return parents
+
+
+def find_orphan_rows(trace: SpanColumns) -> list[int]:
+    """Return the rows of spans that name a parent which is not in the trace."""
+    known = set(trace.span_id)
+    return [
+        row for row, parent in enumerate(trace.parent_span_id) if parent and parent not in known
+    ]
+
+
+def _cut_cycles(parents: list[int]) -> None:
+    """Give one span of each cycle no parent: follow parents, colour the path; no recursion."""
+    state = bytearray(len(parents))
+    for first in range(len(parents)):
+        path = []
+        row = first
+        while row >= 0 and state[row] == _UNSEEN:
+            state[row] = _ON_PATH
+            path.append(row)
+            row = parents[row]
+        if row >= 0 and state[row] == _ON_PATH:
+            parents[min(path[path.index(row) :])] = -1
+        for row in path:
+            state[row] = _DONE

@@ -1,0 +1,230 @@
+"""Answers to questions about traces: the one place that refuses, repairs and sorts them out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+from lymer.errors import QuestionError, TooLargeError, TraceNotFoundError
+from lymer.model.columns import SpanColumns
+from lymer.model.question import (
+    SPAN_KINDS,
+    DependencyLink,
+    Operation,
+    OperationRed,
+    TraceQuestion,
+    TraceSummary,
+)
+from lymer.query.adjust.rows import select_rows, split_traces
+from lymer.query.adjust.size import limit_trace_size
+from lymer.query.adjust.standard import adjust, standard_adjusters
+from lymer.storage.contract import SpanReader
+
+__all__ = ["QueryService"]
+
+FOUND_TRACES_MAX: Final = 10_000
+"""Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole traces of more are a
+download, not a search."""
+
+TAGS_MAX: Final = 64
+"""Most tags in one question; each may cost the store one scan of the range."""
+
+TEXT_BYTES_MAX: Final = 65_536
+"""Largest service, operation, tag key or tag value in a question, bytes."""
+
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
+_SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
+
+
+class QueryService:
+    """Asks the store, and adjusts what it answers.
+
+    Blocking and thread-safe: callers bring their own threads. Raises `QuestionError` for what must
+    be refused; `StorageError` passes through.
+    """
+
+    def __init__(
+        self,
+        reader: SpanReader,
+        *,
+        max_clock_skew_adjust_seconds: float = 0.0,
+        max_trace_size_spans: int = 0,
+    ) -> None:
+        """Answer from `reader`.
+
+        Args:
+            reader: The store.
+            max_clock_skew_adjust_seconds: Largest correction of a span's times, seconds; 0 only
+                warns of skew, as Jaeger's default does.
+            max_trace_size_spans: Spans shown of one trace; 0 shows all.
+        """
+        self._reader = reader
+        self._trace_size_spans_max = max_trace_size_spans
+        self._adjusters = standard_adjusters(
+            max_clock_skew_adjust_nano=round(max_clock_skew_adjust_seconds * 1e9)
+        )
+
+    def get_services(self) -> list[str]:
+        """Return the names of all services, sorted."""
+        return self._reader.get_services()
+
+    def get_operations(self, service: str, span_kind: str = "") -> list[Operation]:
+        """Return the operations of `service`; a kind that does not exist has none."""
+        _check_text("service", service)
+        if span_kind and span_kind not in SPAN_KINDS:
+            return []
+        return self._reader.get_operations(service, span_kind)
+
+    def find_traces(self, question: TraceQuestion, *, raw: bool = False) -> list[SpanColumns]:
+        """Return the newest traces that match, whole, newest matching span first."""
+        return self.get_traces(self._find_ids(question), raw=raw)
+
+    def find_summaries(self, question: TraceQuestion) -> list[TraceSummary]:
+        """Return one summary per trace that matches, newest matching span first."""
+        ids = self._find_ids(question)
+        return self._reader.get_summaries(ids) if ids else []
+
+    def find_otlp(self, question: TraceQuestion) -> TracesData:
+        """Return the newest traces that match, as they were stored; empty if none does."""
+        ids = self._find_ids(question)
+        return TracesData.FromString(self._reader.get_otlp(ids)) if ids else TracesData()
+
+    def get_traces(self, trace_ids: Sequence[str], *, raw: bool = False) -> list[SpanColumns]:
+        """Return the traces that are stored, in the order asked for, one element each.
+
+        Args:
+            trace_ids: 32 lower-case hex digits each.
+            raw: Leave the traces as they were sent.
+        """
+        return self._get(trace_ids, raw=raw, skeleton=False)
+
+    def get_trace(self, trace_id: str, *, raw: bool = False) -> SpanColumns:
+        """Return one trace.
+
+        Raises:
+            TraceNotFoundError: No span of it is stored.
+        """
+        return _only(self._get([trace_id], raw=raw, skeleton=False))
+
+    def get_skeleton(self, trace_id: str) -> SpanColumns:
+        """Return one trace, adjusted, without tags and event fields.
+
+        Raises:
+            TraceNotFoundError: No span of it is stored.
+        """
+        return _only(self._get([trace_id], raw=False, skeleton=True))
+
+    def get_span(self, trace_id: str, span_id: str) -> SpanColumns:
+        """Return one span of an adjusted trace, by the id it has in the skeleton.
+
+        A span whose id is its own is read alone. For ids that adjusters gave or took (a server that
+        shared its client's), the whole trace is read.
+
+        Raises:
+            TraceNotFoundError: There is no such span.
+        """
+        _check_trace_ids([trace_id])
+        if not _SPAN_ID.fullmatch(span_id):
+            raise QuestionError(f"cannot read span: {span_id!r} is not 16 hex digits")
+        found = self._reader.get_span(trace_id, span_id)
+        if len(found) == 1:
+            return found
+        trace = self.get_trace(trace_id)
+        if span_id not in trace.span_id:
+            raise TraceNotFoundError("span not found")
+        return select_rows(trace, [trace.span_id.index(span_id)])
+
+    def get_otlp(self, trace_id: str) -> TracesData:
+        """Return one trace as it was stored.
+
+        Raises:
+            TraceNotFoundError: No span of it is stored.
+        """
+        _check_trace_ids([trace_id])
+        answer = TracesData.FromString(self._reader.get_otlp([trace_id]))
+        if not answer.resource_spans:
+            raise TraceNotFoundError
+        return answer
+
+    def get_dependencies(self, start_unix_nano: int, end_unix_nano: int) -> list[DependencyLink]:
+        """Return the calls between services whose child started in [start, end), sorted."""
+        return self._reader.get_dependencies(max(start_unix_nano, 0), max(end_unix_nano, 0))
+
+    def get_red(
+        self, start_unix_nano: int, end_unix_nano: int, service: str = ""
+    ) -> list[OperationRed]:
+        """Return rate, errors and duration per operation, in whole minutes; empty means all."""
+        _check_text("service", service)
+        return self._reader.get_red(max(start_unix_nano, 0), max(end_unix_nano, 0), service)
+
+    def _find_ids(self, question: TraceQuestion) -> list[str]:
+        check_question(question)
+        return [found.trace_id for found in self._reader.find_traces(question)]
+
+    def _get(self, trace_ids: Sequence[str], *, raw: bool, skeleton: bool) -> list[SpanColumns]:
+        _check_trace_ids(trace_ids)
+        if not trace_ids:
+            return []
+        columns = self._reader.get_traces(trace_ids, raw=raw, skeleton=skeleton)
+        if not len(columns):
+            return []
+        traces = split_traces(columns)
+        for trace in traces:
+            limit_trace_size(trace, self._trace_size_spans_max)
+            if not raw:
+                adjust(trace, self._adjusters)
+        return traces
+
+
+def check_question(question: TraceQuestion) -> None:
+    """Refuse what cannot be answered as it was asked.
+
+    Raises:
+        QuestionError: A range is empty, or a limit is out of its range.
+        TooLargeError: A text or the number of tags is over its limit.
+    """
+    if question.start_unix_nano_min > question.start_unix_nano_max:
+        raise QuestionError("cannot find traces: the range of time ends before it starts")
+    if not 1 <= question.limit <= FOUND_TRACES_MAX:
+        raise QuestionError(
+            f"cannot find traces: limit is {question.limit}, allowed is 1 to {FOUND_TRACES_MAX}"
+        )
+    shortest, longest = question.duration_nano_min, question.duration_nano_max
+    if shortest is not None and longest is not None and shortest > longest:
+        raise QuestionError("cannot find traces: the longest duration is below the shortest")
+    if len(question.tags) > TAGS_MAX:
+        raise TooLargeError(
+            f"cannot find traces: {len(question.tags)} tags asked for, the limit is {TAGS_MAX}"
+        )
+    _check_text("service", question.service)
+    _check_text("operation", question.operation)
+    for key, value in question.tags:
+        _check_text("tag key", key)
+        _check_text("tag value", value)
+
+
+def _check_text(what: str, text: str) -> None:
+    size = len(text.encode("utf-8", "replace"))
+    if size > TEXT_BYTES_MAX:
+        raise TooLargeError(
+            f"cannot answer: {what} has {size} bytes, the limit is {TEXT_BYTES_MAX}"
+        )
+
+
+def _check_trace_ids(trace_ids: Sequence[str]) -> None:
+    if len(trace_ids) > FOUND_TRACES_MAX:
+        raise TooLargeError(
+            f"cannot read traces: {len(trace_ids)} ids asked for, the limit is {FOUND_TRACES_MAX}"
+        )
+    for trace_id in trace_ids:
+        if not _TRACE_ID.fullmatch(trace_id):
+            raise QuestionError(f"cannot read trace: {trace_id!r} is not 32 hex digits")
+
+
+def _only(traces: list[SpanColumns]) -> SpanColumns:
+    if not traces:
+        raise TraceNotFoundError
+    return traces[0]
