@@ -1,0 +1,110 @@
+/** The spans of one trace as columns: what the server's skeleton becomes in memory. */
+
+/** The skeleton as the server sends it: one array per field, spans by start, then span id. */
+export interface Skeleton {
+  readonly traceId: string;
+  /** Start of the trace, Unix nanoseconds, as a decimal string: too large for a double. */
+  readonly startUnixNano: string;
+  readonly services: readonly string[];
+  readonly names: readonly string[];
+  readonly spanId: readonly string[];
+  /** Index of the parent span in this list, or -1. */
+  readonly parent: readonly number[];
+  /** Indices of the spans that name a parent which is not stored. */
+  readonly orphan: readonly number[];
+  readonly service: readonly number[];
+  readonly name: readonly number[];
+  /** OTLP `SpanKind`, 0 to 5. */
+  readonly kind: readonly number[];
+  /** OTLP `StatusCode`, 0 to 2. */
+  readonly status: readonly number[];
+  /** Nanoseconds since the start of the trace. */
+  readonly startOffsetNano: readonly number[];
+  readonly durationNano: readonly number[];
+  readonly events: readonly number[];
+  readonly links: readonly number[];
+  /** Pairs of span index and warning text. */
+  readonly warnings: readonly (readonly [number, string])[];
+}
+
+/** N spans, one typed array per field; an index into these arrays is called a *span*. */
+export interface TraceColumns {
+  readonly traceId: string;
+  readonly startUnixNano: bigint;
+  readonly count: number;
+  readonly services: readonly string[];
+  readonly names: readonly string[];
+  readonly spanId: readonly string[];
+  readonly parent: Int32Array;
+  readonly service: Int32Array;
+  readonly name: Int32Array;
+  readonly kind: Uint8Array;
+  readonly status: Uint8Array;
+  readonly start: Float64Array;
+  readonly duration: Float64Array;
+  readonly events: Uint32Array;
+  readonly links: Uint32Array;
+  /** 1 where the span names a parent which is not stored. */
+  readonly orphan: Uint8Array;
+  readonly orphanCount: number;
+  readonly errorCount: number;
+  readonly warnings: ReadonlyMap<number, readonly string[]>;
+  /** End of the last span, nanoseconds since the start of the trace; at least 1. */
+  readonly durationNano: number;
+  /** 32 hex digits, or 16 when the upper half is zero, as Jaeger prints it. */
+  readonly displayTraceId: string;
+}
+
+export const STATUS_ERROR = 2;
+
+/** Return `traceId` as Jaeger prints it: 16 digits when the upper 64 bits are zero. */
+export function displayTraceId(traceId: string): string {
+  return traceId.length === 32 && traceId.startsWith("0000000000000000")
+    ? traceId.slice(16)
+    : traceId;
+}
+
+/** Turn the server's skeleton into typed arrays, once, on arrival. */
+export function decodeSkeleton(skeleton: Skeleton): TraceColumns {
+  const count = skeleton.spanId.length;
+  const start = Float64Array.from(skeleton.startOffsetNano);
+  const duration = Float64Array.from(skeleton.durationNano);
+  const status = Uint8Array.from(skeleton.status);
+  const orphan = new Uint8Array(count);
+  for (const span of skeleton.orphan) orphan[span] = 1;
+  let end = 1;
+  let errorCount = 0;
+  for (let span = 0; span < count; span++) {
+    end = Math.max(end, start[span] + duration[span]);
+    if (status[span] === STATUS_ERROR) errorCount++;
+  }
+  const warnings = new Map<number, string[]>();
+  for (const [span, text] of skeleton.warnings) {
+    const known = warnings.get(span);
+    if (known) known.push(text);
+    else warnings.set(span, [text]);
+  }
+  return {
+    traceId: skeleton.traceId,
+    displayTraceId: displayTraceId(skeleton.traceId),
+    startUnixNano: BigInt(skeleton.startUnixNano),
+    count,
+    services: skeleton.services,
+    names: skeleton.names,
+    spanId: skeleton.spanId,
+    parent: Int32Array.from(skeleton.parent),
+    service: Int32Array.from(skeleton.service),
+    name: Int32Array.from(skeleton.name),
+    kind: Uint8Array.from(skeleton.kind),
+    status,
+    start,
+    duration,
+    events: Uint32Array.from(skeleton.events),
+    links: Uint32Array.from(skeleton.links),
+    orphan,
+    orphanCount: skeleton.orphan.length,
+    errorCount,
+    warnings,
+    durationNano: end,
+  };
+}

@@ -1,0 +1,152 @@
+/** A search as it stands in the URL: Jaeger's parameter names, so that old links keep working. */
+
+import type { Tags } from "./logfmt.ts";
+
+/** Everything the search form can ask. Empty text means not given. */
+export interface Question {
+  readonly service: string;
+  readonly operation: string;
+  readonly tags: Tags;
+  /** One of `LOOKBACKS` or `custom`. */
+  readonly lookback: string;
+  /** Unix microseconds, or null: now minus the lookback. */
+  readonly startMicros: number | null;
+  /** Unix microseconds, or null: now. */
+  readonly endMicros: number | null;
+  /** Go durations such as `1.2s`. */
+  readonly minDuration: string;
+  readonly maxDuration: string;
+  readonly limit: number;
+  /** Show exactly these traces and ignore the rest of the form. */
+  readonly traceIds: readonly string[];
+  /** Span ids to mark, by trace id. Written `span=id id@trace`. */
+  readonly spans: Readonly<Record<string, string>>;
+}
+
+export const LIMIT_DEFAULT = 20;
+export const LIMIT_MAX = 1500;
+export const LOOKBACK_DEFAULT = "1h";
+export const CUSTOM = "custom";
+export const LOOKBACKS = [
+  "5m", "15m", "30m", "1h", "2h", "3h", "6h", "12h", "24h", "2d", "3d", "5d", "7d", "2w", "3w", "4w",
+] as const;
+
+const UNIT_MICROS: Readonly<Record<string, number>> = {
+  s: 1e6,
+  m: 60e6,
+  h: 3600e6,
+  d: 86_400e6,
+  w: 7 * 86_400e6,
+};
+
+/** Return the microseconds in `5m` … `4w`; what cannot be read counts as the default. */
+export function lookbackMicros(lookback: string): number {
+  const match = /^(\d+)([smhdw])$/.exec(lookback);
+  return match ? Number(match[1]) * UNIT_MICROS[match[2]] : lookbackMicros(LOOKBACK_DEFAULT);
+}
+
+function readNumber(text: string | null): number | null {
+  const value = text === null || text === "" ? Number.NaN : Number(text);
+  return Number.isFinite(value) && value >= 0 ? value : null;
+}
+
+function readTags(params: URLSearchParams): Tags {
+  const tags: Record<string, string> = {};
+  try {
+    const parsed: unknown = JSON.parse(params.get("tags") ?? "{}");
+    if (parsed !== null && typeof parsed === "object" && !Array.isArray(parsed)) {
+      for (const [key, value] of Object.entries(parsed)) tags[key] = String(value);
+    }
+  } catch {
+    // an unreadable link still opens, without tags
+  }
+  for (const pair of params.getAll("tag")) {
+    const colon = pair.indexOf(":");
+    if (colon > 0) tags[pair.slice(0, colon)] = pair.slice(colon + 1);
+  }
+  return tags;
+}
+
+/** Read a question from the URL; unreadable values count as not given. */
+export function readQuestion(params: URLSearchParams): Question {
+  const limit = readNumber(params.get("limit"));
+  const operation = params.get("operation") ?? "";
+  const spans: Record<string, string> = {};
+  for (const mark of params.getAll("span")) {
+    const [ids, traceId] = mark.split("@");
+    if (traceId) spans[traceId.toLowerCase().padStart(32, "0")] = ids;
+  }
+  const startMicros = readNumber(params.get("start"));
+  return {
+    service: params.get("service") ?? "",
+    operation: operation === "all" ? "" : operation,
+    tags: readTags(params),
+    lookback: params.get("lookback") ?? (startMicros === null ? LOOKBACK_DEFAULT : CUSTOM),
+    startMicros,
+    endMicros: readNumber(params.get("end")),
+    minDuration: params.get("minDuration") ?? "",
+    maxDuration: params.get("maxDuration") ?? "",
+    limit: limit === null ? LIMIT_DEFAULT : Math.min(LIMIT_MAX, Math.max(1, Math.round(limit))),
+    traceIds: params.getAll("traceID").map((id) => id.trim().toLowerCase()).filter(Boolean),
+    spans,
+  };
+}
+
+/** Write a question to URL parameters. */
+export function writeQuestion(question: Question): URLSearchParams {
+  const params = new URLSearchParams();
+  const put = (name: string, value: string): void => {
+    if (value) params.set(name, value);
+  };
+  put("service", question.service);
+  put("operation", question.operation);
+  if (Object.keys(question.tags).length > 0) params.set("tags", JSON.stringify(question.tags));
+  put("lookback", question.lookback);
+  put("start", question.startMicros === null ? "" : String(question.startMicros));
+  put("end", question.endMicros === null ? "" : String(question.endMicros));
+  put("minDuration", question.minDuration);
+  put("maxDuration", question.maxDuration);
+  params.set("limit", String(question.limit));
+  for (const id of question.traceIds) params.append("traceID", id);
+  return params;
+}
+
+/** Return the time range a question means at `nowMicros`, Unix microseconds. */
+export function questionRange(question: Question, nowMicros: number): readonly [number, number] {
+  const end = question.endMicros ?? nowMicros;
+  return [question.startMicros ?? end - lookbackMicros(question.lookback), end];
+}
+
+/** Fix the range at `nowMicros`, as Jaeger does when somebody presses the button. */
+export function askedAt(question: Question, nowMicros: number): Question {
+  if (question.lookback === CUSTOM) return question;
+  const startMicros = nowMicros - lookbackMicros(question.lookback);
+  return { ...question, startMicros, endMicros: nowMicros };
+}
+
+/** Return RFC 3339 text with microseconds, which the API wants. */
+export function rfc3339(micros: number): string {
+  const whole = Math.floor(micros);
+  const text = new Date(Math.floor(whole / 1000)).toISOString();
+  return text.replace(/\.(\d{3})Z$/, (_, millis: string) => {
+    return `.${millis}${String(whole % 1000).padStart(3, "0")}Z`;
+  });
+}
+
+/** Return the query of `/api/v3/trace-summaries` for a question. */
+export function summariesParams(question: Question, nowMicros: number): URLSearchParams {
+  const [start, end] = questionRange(question, nowMicros);
+  const params = new URLSearchParams();
+  const put = (name: string, value: string): void => {
+    if (value) params.set(`query.${name}`, value);
+  };
+  put("serviceName", question.service);
+  put("operationName", question.operation);
+  if (Object.keys(question.tags).length > 0) put("attributes", JSON.stringify(question.tags));
+  put("startTimeMin", rfc3339(start));
+  put("startTimeMax", rfc3339(end));
+  put("durationMin", question.minDuration);
+  put("durationMax", question.maxDuration);
+  put("searchDepth", String(question.limit));
+  return params;
+}

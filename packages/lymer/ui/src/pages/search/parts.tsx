@@ -1,0 +1,115 @@
+/** Pieces that the table and the list of results share. */
+
+import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
+import { useLayoutEffect, useState, type ReactNode, type RefObject } from "react";
+
+import { useLocale } from "../../i18n/index.ts";
+import { ErrorIcon } from "../../kit/icons.tsx";
+import { ServicePill } from "../../kit/service.tsx";
+import { displayTraceId } from "../../model/columns.ts";
+import { formatDuration } from "../../model/duration.ts";
+import type { Question } from "../../model/question.ts";
+import type { ServiceCount, Summary } from "../../model/summary.ts";
+
+export interface ResultRowsProps {
+  readonly summaries: readonly Summary[];
+  readonly question: Question;
+  readonly scroller: RefObject<HTMLDivElement | null>;
+}
+
+/** Digits of a trace id in lists: Jaeger's `traceIdDisplayLength`. */
+const SHORT_ID_CHARS = 7;
+
+/** Virtual rows inside a scroller that holds other things above them. */
+export function useRows(
+  props: ResultRowsProps,
+  body: RefObject<HTMLElement | null>,
+  rowHeight: number,
+): Virtualizer<HTMLDivElement, Element> {
+  const [scrollMargin, setScrollMargin] = useState(0);
+  useLayoutEffect(() => {
+    setScrollMargin(body.current?.offsetTop ?? 0);
+  }, [body, props.summaries]);
+  return useVirtualizer({
+    count: props.summaries.length,
+    getScrollElement: () => props.scroller.current,
+    estimateSize: () => rowHeight,
+    overscan: 12,
+    scrollMargin,
+  });
+}
+
+export function TraceName(props: { readonly summary: Summary }): ReactNode {
+  const { t } = useLocale();
+  const { service, operation, traceId } = props.summary;
+  return (
+    <>
+      <strong className="ly-trace-service">{service || t.common.unknownService}</strong>{" "}
+      <span className="ly-trace-operation">{operation || t.common.unnamed}</span>{" "}
+      <code className="ly-short-id">{displayTraceId(traceId).slice(0, SHORT_ID_CHARS)}</code>
+    </>
+  );
+}
+
+/** Pills of the first services, the failing ones first, and how many more there are. */
+export function Services(props: {
+  readonly services: readonly ServiceCount[];
+  readonly max: number;
+}): ReactNode {
+  const { t } = useLocale();
+  const ordered = props.services.toSorted((a, b) => b.errors - a.errors || b.spans - a.spans);
+  const rest = ordered.slice(props.max);
+  return (
+    <span className="ly-pills">
+      {ordered.slice(0, props.max).map((service) => (
+        <ServicePill key={service.name} service={service} />
+      ))}
+      {rest.length > 0 && (
+        <span className="ly-pill ly-pill-rest" title={rest.map(({ name }) => name).join(", ")}>
+          {t.search.moreServices(rest.length)}
+        </span>
+      )}
+    </span>
+  );
+}
+
+/** A duration with a bar that compares it to the longest of the results. */
+export function DurationBar(props: { readonly nanos: number; readonly longest: number }): ReactNode {
+  return (
+    <span className="ly-duration">
+      <meter className="ly-duration-bar" min={0} max={props.longest || 1} value={props.nanos} aria-hidden="true" />
+      <span className="ly-duration-text">{formatDuration(props.nanos)}</span>
+    </span>
+  );
+}
+
+export function ErrorCount(props: { readonly errors: number }): ReactNode {
+  const { t, number } = useLocale();
+  if (props.errors === 0) return <span className="ly-faint">0</span>;
+  return (
+    <span className="ly-error-mark" title={t.counts.errors(props.errors)}>
+      <ErrorIcon />
+      {number(props.errors)}
+    </span>
+  );
+}
+
+export function Incomplete(props: { readonly orphans: number }): ReactNode {
+  const { t } = useLocale();
+  if (props.orphans === 0) return null;
+  return (
+    <span className="ly-tag" title={t.counts.orphans(props.orphans)}>
+      {t.search.incomplete}
+    </span>
+  );
+}
+
+export function Started(props: { readonly micros: number }): ReactNode {
+  const { ago, shortTime, dateTime } = useLocale();
+  const now = Date.now() * 1000;
+  return (
+    <time dateTime={new Date(props.micros / 1000).toISOString()} title={dateTime(props.micros)}>
+      {shortTime(props.micros, now)} <span className="ly-muted">{ago(props.micros, now)}</span>
+    </time>
+  );
+}

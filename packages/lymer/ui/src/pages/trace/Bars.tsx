@@ -1,0 +1,137 @@
+/** The bars of the rows on screen, drawn on one canvas that scrolls with them. */
+
+import type { VirtualItem } from "@tanstack/react-virtual";
+import { useCallback, type ReactNode } from "react";
+
+import { canvasFont, CanvasView, type Draw } from "../../canvas/CanvasView.tsx";
+import { useLocale } from "../../i18n/index.ts";
+import { STATUS_ERROR, type TraceColumns } from "../../model/columns.ts";
+import { formatDuration } from "../../model/duration.ts";
+import type { CanvasColors } from "../../model/palette.ts";
+import { rangeTicks, type Range } from "../../model/range.ts";
+import type { TimelineItems } from "../../model/timelineItems.ts";
+import { useShownTrace } from "./context.ts";
+import type { FindResult } from "./useFind.ts";
+
+const BAR_PX = 12;
+const BAR_PX_MIN = 2;
+const LABEL_GAP_PX = 6;
+/** A canvas is at most this high: very tall open details must not make it huge. CSS pixels. */
+const HEIGHT_PX_MAX = 6000;
+/** The height is rounded up to this, so that it seldom changes. */
+const HEIGHT_STEP_PX = 256;
+
+interface BarsProps {
+  readonly shownRows: readonly VirtualItem[];
+  readonly items: TimelineItems;
+  readonly range: Range;
+  readonly collapsed: Uint8Array;
+  readonly trace: TraceColumns;
+  readonly found: FindResult;
+}
+
+export function Bars({ shownRows, items, range, collapsed, trace, found }: BarsProps): ReactNode {
+  const { t } = useLocale();
+  const { tree, colors: palette } = useShownTrace();
+  const top = shownRows[0]?.start ?? 0;
+  const bottom = shownRows[shownRows.length - 1]?.end ?? 0;
+  const height = Math.min(HEIGHT_PX_MAX, Math.ceil((bottom - top) / HEIGHT_STEP_PX) * HEIGHT_STEP_PX);
+
+  const draw = useCallback<Draw>(
+    (context, size, colors) => {
+      const scale = size.width / (range.to - range.from);
+      context.fillStyle = colors.line;
+      for (const tick of rangeTicks(range, size.width)) {
+        context.fillRect(Math.round((tick - range.from) * scale), 0, 1, size.height);
+      }
+      context.font = canvasFont(11);
+      context.textBaseline = "middle";
+      for (const { index, start, size: rowHeight } of shownRows) {
+        const row = items[index];
+        if (row < 0) continue;
+        const span = tree.order[row];
+        const x = (trace.start[span] - range.from) * scale;
+        const width = Math.max(BAR_PX_MIN, trace.duration[span] * scale);
+        const middle = start - top + rowHeight / 2;
+        context.globalAlpha = found.active && found.rows.length > 0 && !found.flags[span] ? 0.35 : 1;
+        const color = colors.services[palette[trace.service[span]]];
+        drawBar(context, { x, width, middle, color, failed: trace.status[span] === STATUS_ERROR }, size.width, colors);
+        drawLabel(context, formatDuration(trace.duration[span]), { x, width, middle }, size.width, colors);
+        if (collapsed[row]) {
+          context.fillStyle = color;
+          context.fillRect(Math.max(0, x), middle + BAR_PX / 2 + 2, Math.min(width, size.width), 2);
+        }
+      }
+      context.globalAlpha = 1;
+    },
+    [shownRows, items, range, collapsed, trace, tree, palette, found, top],
+  );
+  return (
+    <CanvasView draw={draw} label={t.trace.bars} className="ly-bars" style={{ top, height }} />
+  );
+}
+
+interface Bar {
+  readonly x: number;
+  readonly width: number;
+  readonly middle: number;
+}
+
+/** A bar; a failed one is hatched and has a red outline, so that it shows without colour too. */
+function drawBar(
+  context: CanvasRenderingContext2D,
+  bar: Bar & { readonly color: string; readonly failed: boolean },
+  right: number,
+  colors: CanvasColors,
+): void {
+  // Clip to the column first: at deep zoom a bar may be millions of pixels wide.
+  const from = Math.max(-4, bar.x);
+  const to = Math.min(right + 4, bar.x + bar.width);
+  if (to < 0 || from > right) return;
+  const top = bar.middle - BAR_PX / 2;
+  context.beginPath();
+  context.roundRect(from, top, Math.max(BAR_PX_MIN, to - from), BAR_PX, 2.5);
+  context.fillStyle = bar.color;
+  context.fill();
+  if (!bar.failed) return;
+  context.save();
+  context.clip();
+  context.strokeStyle = colors.surface;
+  context.globalAlpha *= 0.55;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  for (let x = from - BAR_PX; x < to; x += 6) {
+    context.moveTo(x, top + BAR_PX);
+    context.lineTo(x + BAR_PX, top);
+  }
+  context.stroke();
+  context.restore();
+  context.strokeStyle = colors.error;
+  context.lineWidth = 1.5;
+  context.strokeRect(from, top, Math.max(BAR_PX_MIN, to - from), BAR_PX);
+}
+
+/** The duration beside the bar: to its right, else to its left, else inside. */
+function drawLabel(
+  context: CanvasRenderingContext2D,
+  text: string,
+  bar: Bar,
+  right: number,
+  colors: CanvasColors,
+): void {
+  const end = bar.x + bar.width;
+  if (end < 0 || bar.x > right) return;
+  const room = context.measureText(text).width + LABEL_GAP_PX * 2;
+  context.fillStyle = colors.muted;
+  if (end + room < right) {
+    context.textAlign = "left";
+    context.fillText(text, end + LABEL_GAP_PX, bar.middle + 0.5);
+  } else if (bar.x > room) {
+    context.textAlign = "right";
+    context.fillText(text, bar.x - LABEL_GAP_PX, bar.middle + 0.5);
+  } else {
+    context.fillStyle = colors.surface;
+    context.textAlign = "right";
+    context.fillText(text, Math.min(right, end) - LABEL_GAP_PX, bar.middle + 0.5);
+  }
+}

@@ -1,0 +1,66 @@
+/** Events of a span with their time since the start of the trace, and links to other spans. */
+
+import type { ReactNode } from "react";
+import { Link } from "wouter";
+
+import { useLocale } from "../../i18n/index.ts";
+import { displayTraceId } from "../../model/columns.ts";
+import { formatDuration } from "../../model/duration.ts";
+import type { JaegerLog, JaegerReference } from "../../model/jaeger.ts";
+import { useShownTrace } from "./context.ts";
+import { KeyValues } from "./KeyValues.tsx";
+
+interface EventListProps {
+  readonly events: readonly JaegerLog[];
+  readonly traceStartMicros: number;
+}
+
+function eventName(event: JaegerLog): string {
+  const field = event.fields.find(({ key }) => key === "event") ?? event.fields[0];
+  return field ? String(field.value) : "";
+}
+
+export function EventList({ events, traceStartMicros }: EventListProps): ReactNode {
+  const { dateTime } = useLocale();
+  return (
+    <ul className="ly-events">
+      {events.map((event, index) => (
+        <li key={index}>
+          <details>
+            <summary>
+              <time title={dateTime(event.timestamp)}>
+                +{formatDuration((event.timestamp - traceStartMicros) * 1000)}
+              </time>
+              <span>{eventName(event)}</span>
+            </summary>
+            <KeyValues pairs={event.fields} />
+          </details>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function LinkList(props: { readonly links: readonly JaegerReference[] }): ReactNode {
+  const { t } = useLocale();
+  const { trace } = useShownTrace();
+  return (
+    <ul className="ly-links">
+      {props.links.map(({ refType, traceID, spanID }) => {
+        const same = traceID.padStart(32, "0") === trace.traceId;
+        return (
+          <li key={`${traceID}/${spanID}`}>
+            <span className="ly-muted">
+              {refType === "CHILD_OF" ? t.trace.detail.childOf : t.trace.detail.followsFrom}
+            </span>
+            <Link href={`/trace/${traceID}?span=${spanID}`} {...(same ? { target: "_blank" } : {})}>
+              <code>
+                {same ? t.trace.detail.sameTrace : displayTraceId(traceID)} · {spanID}
+              </code>
+            </Link>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}

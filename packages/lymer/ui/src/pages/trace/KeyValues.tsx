@@ -1,0 +1,62 @@
+/** Attributes as a table: key, value, copy; JSON inside a string is shown indented. */
+
+import type { ReactNode } from "react";
+
+import { useLocale } from "../../i18n/index.ts";
+import { CopyButton } from "../../kit/buttons.tsx";
+import type { JaegerKeyValue } from "../../model/jaeger.ts";
+
+/** Longer values are shown cut off until they are unfolded, characters. */
+const LONG_CHARS = 400;
+const JSON_CHARS_MAX = 100_000;
+
+/** Return indented text if the value is a JSON object or array, else the text itself. */
+export function readable(value: JaegerKeyValue["value"]): string {
+  const text = String(value);
+  const first = text.charAt(0);
+  if ((first !== "{" && first !== "[") || text.length > JSON_CHARS_MAX) return text;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+export function KeyValues(props: { readonly pairs: readonly JaegerKeyValue[] }): ReactNode {
+  const { t } = useLocale();
+  return (
+    <table className="ly-kv">
+      <thead className="ly-hidden">
+        <tr>
+          <th scope="col">{t.trace.detail.key}</th>
+          <th scope="col">{t.trace.detail.value}</th>
+          <td />
+        </tr>
+      </thead>
+      <tbody>
+        {props.pairs.map((pair, index) => (
+          <tr key={`${pair.key}/${index}`} data-type={pair.type}>
+            <th scope="row">{pair.key}</th>
+            <td>
+              <Value pair={pair} />
+            </td>
+            <td className="ly-kv-copy">
+              <CopyButton text={String(pair.value)} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Value(props: { readonly pair: JaegerKeyValue }): ReactNode {
+  const text = readable(props.pair.value);
+  if (text.length <= LONG_CHARS) return <span className="ly-value">{text}</span>;
+  return (
+    <details className="ly-long-value">
+      <summary className="ly-value">{text.slice(0, LONG_CHARS)}…</summary>
+      <span className="ly-value">{text}</span>
+    </details>
+  );
+}

@@ -1,0 +1,173 @@
+/** The details of one span, open below its row; loaded when they are opened. */
+
+import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+
+import { spanQuery } from "../../api/queries.ts";
+import { serverUrl } from "../../app/config.ts";
+import { useLocale } from "../../i18n/index.ts";
+import { CopyButton, IconButton } from "../../kit/buttons.tsx";
+import { WarningIcon, ZoomIcon } from "../../kit/icons.tsx";
+import { ErrorText } from "../../kit/states.tsx";
+import { formatDuration } from "../../model/duration.ts";
+import type { JaegerSpan, JaegerTrace } from "../../model/jaeger.ts";
+import { clampRange, type Range } from "../../model/range.ts";
+import { useShownTrace } from "./context.ts";
+import { EventList, LinkList } from "./EventsAndLinks.tsx";
+import { KeyValues } from "./KeyValues.tsx";
+
+/** Part of a span's duration to leave free on both sides when zooming to it. */
+const ZOOM_MARGIN = 0.15;
+
+interface SpanDetailProps {
+  readonly span: number;
+  readonly onRange: (range: Range) => void;
+}
+
+export function SpanDetail({ span, onRange }: SpanDetailProps): ReactNode {
+  const { t } = useLocale();
+  const { trace, colors } = useShownTrace();
+  const query = useQuery(spanQuery(trace.traceId, trace.spanId[span]));
+  const name = trace.names[trace.name[span]] || t.common.unnamed;
+  return (
+    <section
+      className="ly-detail"
+      aria-label={t.trace.detail.label(name)}
+      data-color={colors[trace.service[span]]}
+    >
+      <DetailHead span={span} onRange={onRange} />
+      {query.isError ? (
+        <p role="alert">
+          {t.trace.detail.failed} <ErrorText error={query.error} />
+        </p>
+      ) : (
+        <DetailBody span={span} loaded={query.data ?? null} busy={query.isPending} />
+      )}
+    </section>
+  );
+}
+
+function DetailHead({ span, onRange }: SpanDetailProps): ReactNode {
+  const { t } = useLocale();
+  const { trace } = useShownTrace();
+  const start = trace.start[span];
+  const duration = trace.duration[span];
+  const spanId = trace.spanId[span];
+  const facts = [
+    [t.trace.detail.service, trace.services[trace.service[span]]],
+    [t.trace.duration, formatDuration(duration)],
+    [t.trace.detail.startsAfter, formatDuration(start)],
+    [t.trace.detail.kind, t.trace.kinds[trace.kind[span]] ?? ""],
+    [t.trace.detail.status, t.trace.statuses[trace.status[span]] ?? ""],
+  ] as const;
+  const zoom = (): void => {
+    const margin = duration * ZOOM_MARGIN;
+    onRange(clampRange({ from: start - margin, to: start + duration + margin }, trace.durationNano));
+  };
+  return (
+    <header className="ly-detail-head">
+      <h3>{trace.names[trace.name[span]] || t.common.unnamed}</h3>
+      <dl>
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>{t.trace.detail.spanId}</dt>
+          <dd>
+            <code>{spanId}</code>
+            <CopyButton text={spanId} />
+          </dd>
+        </div>
+      </dl>
+      <span className="ly-detail-actions">
+        <IconButton small label={t.trace.detail.zoomTo} onClick={zoom}>
+          <ZoomIcon />
+        </IconButton>
+        <CopyButton
+          label={t.trace.detail.copyLink}
+          text={serverUrl(`trace/${trace.displayTraceId}?span=${spanId}`)}
+        />
+      </span>
+    </header>
+  );
+}
+
+interface DetailBodyProps {
+  readonly span: number;
+  readonly loaded: JaegerTrace | null;
+  readonly busy: boolean;
+}
+
+/** Jaeger's answer may hold two spans with one id (client and server); take the one of this row. */
+function pickSpan(loaded: JaegerTrace, service: string): JaegerSpan | undefined {
+  const own = loaded.spans.find(({ processID }) => loaded.processes[processID]?.serviceName === service);
+  return own ?? loaded.spans[0];
+}
+
+function DetailBody({ span, loaded, busy }: DetailBodyProps): ReactNode {
+  const { t } = useLocale();
+  const { trace } = useShownTrace();
+  const found = loaded && pickSpan(loaded, trace.services[trace.service[span]]);
+  const warnings = found?.warnings ?? trace.warnings.get(span) ?? [];
+  const traceStartMicros = Number(trace.startUnixNano / 1000n);
+  if (!found) return <p className="ly-muted">{busy ? `${t.common.loading}…` : t.trace.detail.none}</p>;
+  const resource = loaded?.processes[found.processID]?.tags ?? [];
+  const links = found.references.filter(
+    ({ refType, spanID }) => refType !== "CHILD_OF" || spanID !== parentId(trace, span),
+  );
+  return (
+    <div className="ly-detail-body">
+      {warnings.length > 0 && (
+        <ul className="ly-detail-warnings" aria-label={t.trace.detail.warnings}>
+          {warnings.map((text) => (
+            <li key={text}>
+              <WarningIcon />
+              {text}
+            </li>
+          ))}
+        </ul>
+      )}
+      <Section title={t.trace.detail.attributes} count={found.tags.length} open>
+        <KeyValues pairs={found.tags} />
+      </Section>
+      <Section title={t.trace.detail.resource} count={resource.length}>
+        <KeyValues pairs={resource} />
+      </Section>
+      <Section title={t.trace.detail.events} count={found.logs.length} open>
+        <EventList events={found.logs} traceStartMicros={traceStartMicros} />
+      </Section>
+      <Section title={t.trace.detail.links} count={links.length} open>
+        <LinkList links={links} />
+      </Section>
+    </div>
+  );
+}
+
+function parentId(trace: ReturnType<typeof useShownTrace>["trace"], span: number): string {
+  const parent = trace.parent[span];
+  return parent >= 0 ? trace.spanId[parent] : "";
+}
+
+interface SectionProps {
+  readonly title: string;
+  readonly count: number;
+  readonly open?: boolean;
+  readonly children: ReactNode;
+}
+
+/** A part that can be folded; left out when it is empty. */
+function Section({ title, count, open, children }: SectionProps): ReactNode {
+  const { number } = useLocale();
+  if (count === 0) return null;
+  return (
+    <details className="ly-section" open={open ?? false}>
+      <summary>
+        {title} <span className="ly-count">{number(count)}</span>
+      </summary>
+      {children}
+    </details>
+  );
+}

@@ -1,0 +1,136 @@
+/** One row of the timeline: the span's name in words; its bar is on the canvas behind. */
+
+import { memo, type CSSProperties, type ReactNode } from "react";
+
+import { useLocale } from "../../i18n/index.ts";
+import { BrokenIcon, CaretIcon, ErrorIcon, ErrorInsideIcon, WarningIcon } from "../../kit/icons.tsx";
+import { STATUS_ERROR } from "../../model/columns.ts";
+import { formatDuration } from "../../model/duration.ts";
+import { useShownTrace } from "./context.ts";
+
+interface SpanRowProps {
+  readonly row: number;
+  /** CSS pixels from the top of the grid. */
+  readonly top: number;
+  /** Place among the lines on screen, from 0. */
+  readonly place: number;
+  readonly folded: boolean;
+  readonly open: boolean;
+  readonly found: boolean;
+  readonly dimmed: boolean;
+  readonly tab: boolean;
+  readonly active: boolean;
+  readonly onFold: (row: number) => void;
+  readonly onOpen: (row: number) => void;
+  readonly onActive: (row: number) => void;
+}
+
+export const SpanRow = memo(function SpanRow(props: SpanRowProps): ReactNode {
+  const { t, number } = useLocale();
+  const { trace, tree, colors } = useShownTrace();
+  const { row, folded, open } = props;
+  const span = tree.order[row];
+  const depth = tree.depth[row];
+  const children = tree.children[row];
+  const service = trace.services[trace.service[span]];
+  const name = trace.names[trace.name[span]] || t.common.unnamed;
+  const style = { transform: `translateY(${props.top}px)`, "--ly-depth": depth } as CSSProperties;
+  const state = [open && "open", props.found && "found", props.dimmed && "dimmed", props.active && "active"];
+  return (
+    <div
+      role="row"
+      className="ly-span"
+      data-row={row}
+      data-state={state.filter(Boolean).join(" ")}
+      data-color={colors[trace.service[span]]}
+      aria-level={depth + 1}
+      aria-rowindex={props.place + 1}
+      {...(children > 0 ? { "aria-expanded": !folded } : {})}
+      tabIndex={props.tab ? 0 : -1}
+      style={style}
+      onFocus={() => props.onActive(row)}
+      onClick={() => props.onOpen(row)}
+    >
+      <div role="gridcell" className="ly-span-name">
+        <span className="ly-guides" aria-hidden="true" />
+        {children > 0 ? (
+          <span
+            className="ly-caret"
+            data-folded={folded}
+            title={folded ? t.trace.expandRow : t.trace.collapseRow}
+            onClick={(event) => {
+              event.stopPropagation();
+              props.onFold(row);
+            }}
+          >
+            <CaretIcon />
+          </span>
+        ) : (
+          <span className="ly-caret" />
+        )}
+        <span className="ly-stripe" aria-hidden="true" />
+        <span className="ly-span-text" title={`${service}: ${name}`}>
+          <strong>{service || t.common.unnamed}</strong> <span>{name}</span>
+        </span>
+        <Marks span={span} row={row} folded={folded} />
+        {children > 0 && folded && (
+          <span className="ly-child-count" title={t.counts.children(children)}>
+            {number(tree.end[row] - row - 1)}
+          </span>
+        )}
+      </div>
+      <div role="gridcell" className="ly-span-bar">
+        <span className="ly-hidden">
+          {formatDuration(trace.duration[span])}, +{formatDuration(trace.start[span])}
+        </span>
+      </div>
+    </div>
+  );
+});
+
+interface MarksProps {
+  readonly span: number;
+  readonly row: number;
+  readonly folded: boolean;
+}
+
+function Marks({ span, row, folded }: MarksProps): ReactNode {
+  const { t } = useLocale();
+  const { trace, tree } = useShownTrace();
+  const failed = trace.status[span] === STATUS_ERROR;
+  const hiddenErrors = folded ? tree.errorsBefore[tree.end[row]] - tree.errorsBefore[row + 1] : 0;
+  const warnings = trace.warnings.get(span);
+  return (
+    <>
+      {failed && (
+        <Mark className="ly-error-mark" text={t.trace.errorMark}>
+          <ErrorIcon />
+        </Mark>
+      )}
+      {!failed && hiddenErrors > 0 && (
+        <Mark className="ly-error-mark" text={`${t.trace.errorInside}: ${hiddenErrors}`}>
+          <ErrorInsideIcon />
+        </Mark>
+      )}
+      {warnings && (
+        <Mark className="ly-warning-mark" text={`${t.trace.warningMark}: ${warnings.join("; ")}`}>
+          <WarningIcon />
+        </Mark>
+      )}
+      {trace.orphan[span] === 1 && (
+        <Mark className="ly-warning-mark" text={t.trace.orphanMark}>
+          <BrokenIcon />
+        </Mark>
+      )}
+    </>
+  );
+}
+
+function Mark(props: { readonly className: string; readonly text: string; readonly children: ReactNode }): ReactNode {
+  return (
+    <span className={props.className} title={props.text}>
+      {props.children}
+      <span className="ly-hidden">{props.text}</span>
+    </span>
+  );
+}
