@@ -22,12 +22,13 @@ from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
 from lymer.storage.contract import SpanReader
+from lymer.storage.memory import transform_request
 
 __all__ = ["QueryService"]
 
 FOUND_TRACES_MAX: Final = 10_000
-"""Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole traces of more are a
-download, not a search."""
+"""Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole
+traces of more are a download, not a search."""
 
 TAGS_MAX: Final = 64
 """Most tags in one question; each may cost the store one scan of the range."""
@@ -148,6 +149,19 @@ class QueryService:
         if not answer.resource_spans:
             raise TraceNotFoundError
         return answer
+
+    def transform(self, body: bytes) -> list[SpanColumns]:
+        """Return the traces of an OTLP request that is not stored, in the order they appear.
+
+        Nothing is adjusted or removed, as Jaeger's transform does it.
+
+        Args:
+            body: A protobuf `ExportTraceServiceRequest`.
+
+        Raises:
+            UndecodableError: `body` is something else.
+        """
+        return split_traces(transform_request(body))
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int) -> list[DependencyLink]:
         """Return the calls between services whose child started in [start, end), sorted."""

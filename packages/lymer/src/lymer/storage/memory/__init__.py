@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lymer.storage.memory.store import MemoryStore
+from lymer.storage.memory.store import MemoryStore, transform_request
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "transform_request"]

@@ -27,10 +27,10 @@ from lymer.model.question import (
 from lymer.storage.contract import SealedSegment
 from lymer.storage.memory.columns import to_columns
 from lymer.storage.memory.match import is_match
-from lymer.storage.memory.segment import decode_segment
+from lymer.storage.memory.segment import decode_request, decode_segment
 from lymer.storage.memory.span import StoredSpan, to_stored_spans
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "transform_request"]
 
 _NANO_PER_MINUTE = 60_000_000_000
 
@@ -176,6 +176,19 @@ class MemoryStore:
                 for spans in traces
                 for span in sorted(spans, key=lambda one: (one.start_unix_nano, one.span_id))
             ]
+
+
+def transform_request(body: bytes) -> SpanColumns:
+    """Return the spans of one request as if they were stored, traces in order of appearance.
+
+    Raises:
+        UndecodableError: `body` is no `ExportTraceServiceRequest`.
+    """
+    spans_by_trace: dict[str, list[StoredSpan]] = {}
+    for span in to_stored_spans(decode_request(body)):
+        spans_by_trace.setdefault(span.trace_id, []).append(span)
+    spans = itertools.chain.from_iterable(spans_by_trace.values())
+    return to_columns(spans, raw=True, skeleton=False)
 
 
 def _summary(spans: Sequence[StoredSpan]) -> TraceSummary:

@@ -1,0 +1,109 @@
+"""The route table: path to handler, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import ASGIApp
+
+from lymer import clock
+from lymer.api.answers import ANSWER_SECONDS_MAX, ANSWERS_IN_FLIGHT_MAX, Answers
+from lymer.api.envelope import error_response, not_found_response, v3_error_response
+from lymer.api.skeleton import Skeletons
+from lymer.api.trace_summaries import QueryV3
+from lymer.api.traces_v1 import TracesV1
+from lymer.errors import LymerError, OverloadedError
+from lymer.query.service import QueryService
+
+__all__ = ["create_app"]
+
+_ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def create_app(
+    query: QueryService,
+    *,
+    executor: Executor,
+    extra_routes: Sequence[BaseRoute] = (),
+    base_path: str = "",
+    now_unix_nano: Callable[[], int] = clock.unix_nano,
+    answers_in_flight_max: int = ANSWERS_IN_FLIGHT_MAX,
+    answer_seconds_max: float = ANSWER_SECONDS_MAX,
+) -> ASGIApp:
+    """Return the query API as an ASGI application.
+
+    Args:
+        query: Answers the questions.
+        executor: Where it does so: threads, one per question answered at once.
+        extra_routes: Served after the API, below `base_path` too: the UI.
+        base_path: Prefix of every path, like `/tracing`; empty or `/` for none.
+        now_unix_nano: The clock, nanoseconds since the epoch.
+        answers_in_flight_max: Most questions answered at once; more are refused with 503.
+        answer_seconds_max: Longest wait for an answer, seconds; then the answer is 503.
+    """
+    answers = Answers(executor, in_flight_max=answers_in_flight_max, seconds_max=answer_seconds_max)
+    routes = [*_api_routes(query, answers, now_unix_nano), *extra_routes]
+    prefix = base_path.rstrip("/")
+    return Starlette(
+        routes=[Mount(prefix, routes=routes)] if prefix else routes,
+        exception_handlers={LymerError: _answer_error, Exception: _answer_bug},
+    )
+
+
+def _api_routes(
+    query: QueryService, answers: Answers, now_unix_nano: Callable[[], int]
+) -> list[BaseRoute]:
+    v1 = TracesV1(query, answers, now_unix_nano)
+    v3 = QueryV3(query, answers)
+    skeletons = Skeletons(query, answers)
+    trace = "/api/lymer/v1/traces/{trace_id}"
+    served: list[BaseRoute] = [
+        Route("/api/services", v1.get_services),
+        Route("/api/operations", v1.get_operations),
+        Route("/api/services/{service:path}/operations", v1.get_operation_names),
+        Route("/api/traces", v1.find_traces),
+        Route("/api/traces/{trace_id:path}", v1.get_trace),
+        Route("/api/dependencies", v1.get_dependencies),
+        Route("/api/transform", v1.transform, methods=["POST"]),
+        Route("/api/archive/{trace_id:path}", v1.archive_trace, methods=["POST"]),
+        Route("/api/metrics/{name}", v1.get_metrics),
+        Route("/api/v3/services", v3.get_services),
+        Route("/api/v3/operations", v3.get_operations),
+        Route("/api/v3/trace-summaries", v3.find_summaries),
+        Route("/api/v3/traces", v3.find_traces),
+        Route("/api/v3/traces/{trace_id:path}", v3.get_trace),
+        Route(trace + "/skeleton", skeletons.get_skeleton),
+        Route(trace + "/spans/{span_id}", skeletons.get_span),
+    ]
+
+    async def answer_the_rest(request: Request) -> Response:
+        """Answer what Go's router says: a path nobody serves, or a path served otherwise."""
+        if any(route.matches(request.scope)[0] is Match.PARTIAL for route in served):
+            return Response(status_code=405)
+        return not_found_response()
+
+    return [*served, Route("/api/{rest:path}", answer_the_rest, methods=_ALL_METHODS)]
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    """Answer an error raised on purpose: its class knows its status."""
+    if not isinstance(error, LymerError):
+        raise error
+    retry_after = error.retry_after_seconds if isinstance(error, OverloadedError) else 0
+    respond = v3_error_response if _is_v3(request) else error_response
+    return respond(error.http_status, str(error), retry_after_seconds=retry_after)
+
+
+async def _answer_bug(request: Request, _error: Exception) -> Response:
+    """Answer what nobody expected: no trace of it leaves; the server logs it."""
+    respond = v3_error_response if _is_v3(request) else error_response
+    return respond(500, "internal error: the log has the details")
+
+
+def _is_v3(request: Request) -> bool:
+    return "/api/v3/" in request.url.path

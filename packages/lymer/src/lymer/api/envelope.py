@@ -1,0 +1,78 @@
+"""What stands around an answer: Jaeger's envelopes, as bytes.
+
+Source: Jaeger v2.20, `jaegerquery/internal/http_handler.go` (`structuredResponse`) and
+`apiv3/http_gateway.go` (`GRPCGatewayError`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+from starlette.responses import Response
+
+from lymer.wire.jaeger_json import json_string
+
+__all__ = [
+    "envelope",
+    "error_response",
+    "not_found_response",
+    "pretty",
+    "trace_not_found",
+    "v3_error_response",
+]
+
+_ERROR_HEADERS: Final = {"x-content-type-options": "nosniff"}
+_ERROR_TYPE: Final = "text/plain; charset=utf-8"
+
+
+def envelope(data: bytes, *, total: int = 0, errors: Sequence[str] = ()) -> bytes:
+    """Return `data` in the envelope of the legacy API.
+
+    Args:
+        data: JSON.
+        total: Number of elements, for services and operations only.
+        errors: JSON objects; none is `null`.
+    """
+    shown = f"[{','.join(errors)}]" if errors else "null"
+    return b'{"data":%b,"total":%d,"limit":0,"offset":0,"errors":%b}' % (
+        data,
+        total,
+        shown.encode(),
+    )
+
+
+def trace_not_found(trace_id: str) -> str:
+    """Return the error object for one of several traces asked for, id as Jaeger prints it."""
+    return f'{{"msg":"trace not found","traceID":{json_string(trace_id)}}}'
+
+
+def error_response(status: int, message: str, *, retry_after_seconds: int = 0) -> Response:
+    """Return an error of the legacy API: the envelope as text, as Go's `http.Error` sends it."""
+    error = f'{{"code":{status},"msg":{json_string(message)}}}'
+    return _error(status, envelope(b"null", errors=[error]), retry_after_seconds)
+
+
+def v3_error_response(status: int, message: str, *, retry_after_seconds: int = 0) -> Response:
+    """Return an error of the v3 API, as grpc-gateway shapes it."""
+    body = orjson.dumps({"error": {"httpCode": status, "message": message}})
+    return _error(status, body, retry_after_seconds)
+
+
+def not_found_response() -> Response:
+    """Return what Go's router says of a path nobody serves."""
+    return _error(404, b"404 page not found", 0)
+
+
+def pretty(body: bytes) -> bytes:
+    """Return JSON indented by four spaces, as Go's `MarshalIndent` does it."""
+    return json.dumps(json.loads(body), indent=4, ensure_ascii=False).encode()
+
+
+def _error(status: int, body: bytes, retry_after_seconds: int) -> Response:
+    headers = dict(_ERROR_HEADERS)
+    if retry_after_seconds:
+        headers["retry-after"] = str(retry_after_seconds)
+    return Response(body + b"\n", status, headers, media_type=_ERROR_TYPE)

@@ -1,0 +1,83 @@
+"""A trace as columns, for a UI that draws every span and asks for details one by one."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lymer.api.answers import Answers, check_query_string
+from lymer.api.envelope import envelope
+from lymer.api.parameters import to_trace_id
+from lymer.errors import QuestionError
+from lymer.model.columns import SpanColumns
+from lymer.query.adjust.parents import find_orphan_rows, find_parent_rows
+from lymer.query.service import QueryService
+from lymer.wire.jaeger_json import encode_traces
+
+__all__ = ["Skeletons", "encode_skeleton"]
+
+_SPAN_ID: Final = re.compile(r"[0-9a-fA-F]{1,16}")
+
+
+class Skeletons:
+    """Handlers of `/api/lymer/v1/traces/{trace_id}/*`."""
+
+    def __init__(self, query: QueryService, answers: Answers) -> None:
+        self._query = query
+        self._answers = answers
+
+    async def get_skeleton(self, request: Request) -> Response:
+        """GET …/skeleton: every span of the trace, without tags and event fields."""
+        check_query_string(request)
+        trace_id = to_trace_id(request.path_params["trace_id"])
+        return await self._answers.json(
+            request, lambda: encode_skeleton(self._query.get_skeleton(trace_id))
+        )
+
+    async def get_span(self, request: Request) -> Response:
+        """GET …/spans/{span_id}: one span with everything, in the envelope of a trace."""
+        check_query_string(request)
+        trace_id = to_trace_id(request.path_params["trace_id"])
+        text = request.path_params["span_id"]
+        if not _SPAN_ID.fullmatch(text):
+            raise QuestionError(f"cannot read span: {text[:64]!r} is not 1 to 16 hex digits")
+        span_id = text.lower().rjust(16, "0")
+        return await self._answers.json(
+            request, lambda: envelope(encode_traces([self._query.get_span(trace_id, span_id)]))
+        )
+
+
+def encode_skeleton(trace: SpanColumns) -> bytes:
+    """Return one trace as columnar JSON.
+
+    Spans keep the order of the columns; `parent` holds indices into them and never a cycle.
+    Offsets are nanoseconds from the earliest start, which is a string because JavaScript cannot
+    hold it as a number.
+    """
+    start = min(trace.start_unix_nano)
+    services = {name: index for index, name in enumerate(dict.fromkeys(trace.service))}
+    names = {name: index for index, name in enumerate(dict.fromkeys(trace.name))}
+    return orjson.dumps(
+        {
+            "traceId": trace.trace_id[0],
+            "startUnixNano": str(start),
+            "services": list(services),
+            "names": list(names),
+            "spanId": trace.span_id,
+            "parent": find_parent_rows(trace),
+            "orphan": find_orphan_rows(trace),
+            "service": [services[name] for name in trace.service],
+            "name": [names[name] for name in trace.name],
+            "kind": trace.kind,
+            "status": trace.status_code,
+            "startOffsetNano": [one - start for one in trace.start_unix_nano],
+            "durationNano": trace.duration_nano,
+            "events": [len(events) for events in trace.event_unix_nano],
+            "links": [len(links) for links in trace.links],
+            "warnings": [[row, text] for row, texts in enumerate(trace.warnings) for text in texts],
+        }
+    )

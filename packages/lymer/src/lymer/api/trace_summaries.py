@@ -1,0 +1,118 @@
+"""The HTTP side of Jaeger's v3 query API: summaries, services, operations, traces as OTLP JSON.
+
+Source: Jaeger v2.20, `apiv3/http_gateway.go`; jaeger-idl `proto/api_v3/query_service.proto`.
+"""
+
+from __future__ import annotations
+
+import orjson
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lymer.api.answers import Answers, check_query_string
+from lymer.api.parameters import check_v3_trace_hints, first_of, to_trace_id, to_v3_question
+from lymer.errors import QuestionError, TraceNotFoundError
+from lymer.model.question import Operation, TraceSummary
+from lymer.query.service import QueryService
+from lymer.wire.traces_json import traces_to_json_object
+
+__all__ = ["QueryV3"]
+
+
+class QueryV3:
+    """Handlers of `/api/v3/*`."""
+
+    def __init__(self, query: QueryService, answers: Answers) -> None:
+        self._query = query
+        self._answers = answers
+
+    async def get_services(self, request: Request) -> Response:
+        """GET /api/v3/services."""
+        return await self._answers.json(
+            request, lambda: orjson.dumps({"services": self._query.get_services()})
+        )
+
+    async def get_operations(self, request: Request) -> Response:
+        """GET /api/v3/operations?service=&spanKind=; an unspecified kind shows as internal."""
+        check_query_string(request)
+        service = first_of(request.query_params, "service")
+        span_kind = first_of(request.query_params, "spanKind", "span_kind")
+
+        def make_body() -> bytes:
+            found = self._query.get_operations(service, span_kind)
+            shown = dict.fromkeys((one.name, _kind_text(one)) for one in found)
+            return orjson.dumps(
+                {"operations": [{"name": name, "spanKind": kind} for name, kind in shown]}
+            )
+
+        return await self._answers.json(request, make_body)
+
+    async def find_summaries(self, request: Request) -> Response:
+        """GET /api/v3/trace-summaries: one line per trace, newest matching span first."""
+        check_query_string(request)
+        question, _ = to_v3_question(request.query_params)
+
+        def make_body() -> bytes:
+            summaries = self._query.find_summaries(question)
+            return orjson.dumps({"summaries": [_to_json_object(one) for one in summaries]})
+
+        return await self._answers.json(request, make_body)
+
+    async def find_traces(self, request: Request) -> Response:
+        """GET /api/v3/traces: all spans of the traces found, as one OTLP document."""
+        check_query_string(request)
+        question, _ = to_v3_question(request.query_params)
+
+        def make_body() -> bytes:
+            traces = self._query.find_otlp(question)
+            if not traces.resource_spans:
+                raise TraceNotFoundError("No traces found")
+            return _result(traces)
+
+        return await self._answers.json(request, make_body)
+
+    async def get_trace(self, request: Request) -> Response:
+        """GET /api/v3/traces/{trace_id}: one trace as an OTLP document, as it was stored."""
+        check_query_string(request)
+        try:
+            trace_id = to_trace_id(request.path_params["trace_id"])
+        except QuestionError as error:
+            raise QuestionError(f"malformed parameter trace_id: {error}") from error
+        check_v3_trace_hints(request.query_params)
+        return await self._answers.json(request, lambda: _result(self._query.get_otlp(trace_id)))
+
+
+def _result(traces: TracesData) -> bytes:
+    return orjson.dumps({"result": traces_to_json_object(traces)})
+
+
+def _kind_text(operation: Operation) -> str:
+    return "internal" if operation.span_kind == "unspecified" else operation.span_kind
+
+
+def _to_json_object(summary: TraceSummary) -> dict[str, object]:
+    """Return a summary as protobuf's JSON: 64-bit numbers as strings, zero and empty left out."""
+    shown: dict[str, object] = {
+        "traceId": summary.trace_id,
+        "rootServiceName": summary.root_service_name,
+        "rootOperationName": summary.root_operation_name,
+        "minStartTimeUnixNano": _uint64(summary.min_start_unix_nano),
+        "maxEndTimeUnixNano": _uint64(summary.max_end_unix_nano),
+        "spanCount": summary.span_count,
+        "errorSpanCount": summary.error_span_count,
+        "orphanSpanCount": summary.orphan_span_count,
+        "services": [
+            _without_empty({"name": name, "spanCount": spans, "errorSpanCount": errors})
+            for name, spans, errors in summary.services
+        ],
+    }
+    return _without_empty(shown)
+
+
+def _uint64(number: int) -> str:
+    return str(number) if number else ""
+
+
+def _without_empty(fields: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value}

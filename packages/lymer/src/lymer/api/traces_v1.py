@@ -1,0 +1,152 @@
+"""The HTTP JSON API the Jaeger UI has always spoken.
+
+Source: Jaeger v2.20, `jaegerquery/internal/http_handler.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lymer.api.answers import Answers, check_query_string
+from lymer.api.body import read_body
+from lymer.api.envelope import envelope, error_response, trace_not_found
+from lymer.api.parameters import (
+    check_time_hints,
+    first_of,
+    to_range,
+    to_raw,
+    to_search,
+    to_trace_id,
+)
+from lymer.errors import QuestionError
+from lymer.model.question import Operation
+from lymer.query.service import QueryService
+from lymer.wire.jaeger_json import encode_traces, short_trace_id
+from lymer.wire.otlp_json import request_from_json
+
+__all__ = ["TracesV1"]
+
+
+class TracesV1:
+    """Handlers of `/api/services`, `/api/operations`, `/api/traces`, `/api/dependencies`."""
+
+    def __init__(
+        self, query: QueryService, answers: Answers, now_unix_nano: Callable[[], int]
+    ) -> None:
+        self._query = query
+        self._answers = answers
+        self._now_unix_nano = now_unix_nano
+
+    async def get_services(self, request: Request) -> Response:
+        """GET /api/services: names, sorted."""
+
+        def make_body() -> bytes:
+            services = self._query.get_services()
+            return envelope(orjson.dumps(services), total=len(services))
+
+        return await self._answers.json(request, make_body)
+
+    async def get_operations(self, request: Request) -> Response:
+        """GET /api/operations?service=&spanKind=: names and kinds."""
+        check_query_string(request)
+        service = first_of(request.query_params, "service")
+        span_kind = first_of(request.query_params, "spanKind")
+        if not service:
+            raise QuestionError("parameter 'service' is required")
+
+        def make_body() -> bytes:
+            operations = self._query.get_operations(service, span_kind)
+            shown = [{"name": one.name, "spanKind": _kind_text(one)} for one in operations]
+            return envelope(orjson.dumps(shown), total=len(shown))
+
+        return await self._answers.json(request, make_body)
+
+    async def get_operation_names(self, request: Request) -> Response:
+        """GET /api/services/{service}/operations: names alone, each once."""
+        service = request.path_params["service"]
+
+        def make_body() -> bytes:
+            operations = self._query.get_operations(service)
+            names = list(dict.fromkeys(one.name for one in operations))
+            return envelope(orjson.dumps(names), total=len(names))
+
+        return await self._answers.json(request, make_body)
+
+    async def find_traces(self, request: Request) -> Response:
+        """GET /api/traces: traces by question, or by `traceID` parameters."""
+        check_query_string(request)
+        search = to_search(request.query_params, self._now_unix_nano())
+
+        def make_body() -> bytes:
+            if not search.trace_ids:
+                traces = self._query.find_traces(search.question, raw=search.raw)
+                return envelope(encode_traces(traces))
+            traces = self._query.get_traces(search.trace_ids, raw=search.raw)
+            found = {trace.trace_id[0] for trace in traces}
+            missing = [
+                trace_not_found(short_trace_id(trace_id))
+                for trace_id in search.trace_ids
+                if trace_id not in found
+            ]
+            return envelope(encode_traces(traces), errors=missing)
+
+        return await self._answers.json(request, make_body)
+
+    async def get_trace(self, request: Request) -> Response:
+        """GET /api/traces/{trace_id}: one trace, adjusted unless `raw`."""
+        check_query_string(request)
+        trace_id = to_trace_id(request.path_params["trace_id"])
+        check_time_hints(request.query_params)
+        raw = to_raw(request.query_params)
+
+        def make_body() -> bytes:
+            return envelope(encode_traces([self._query.get_trace(trace_id, raw=raw)]))
+
+        return await self._answers.json(request, make_body)
+
+    async def get_dependencies(self, request: Request) -> Response:
+        """GET /api/dependencies: calls between services in a range of time."""
+        check_query_string(request)
+        start, end = to_range(request.query_params, self._now_unix_nano())
+        service = first_of(request.query_params, "service")
+
+        def make_body() -> bytes:
+            links = self._query.get_dependencies(start, end)
+            shown = [
+                {"parent": link.parent, "child": link.child, "callCount": link.call_count}
+                for link in links
+                if service in {"", link.parent, link.child}
+            ]
+            return envelope(orjson.dumps(shown))
+
+        return await self._answers.json(request, make_body)
+
+    async def transform(self, request: Request) -> Response:
+        """POST /api/transform: OTLP JSON in, traces for the UI out; nothing is stored."""
+        body = await read_body(request)
+
+        def make_body() -> bytes:
+            traces = self._query.transform(request_from_json(body).body)
+            return envelope(encode_traces(traces))
+
+        return await self._answers.json(request, make_body)
+
+    async def archive_trace(self, request: Request) -> Response:
+        """POST /api/archive/{trace_id}: there is no archive; nothing is ever moved to one."""
+        to_trace_id(request.path_params["trace_id"])
+        return error_response(500, "archive span storage was not configured")
+
+    async def get_metrics(self, request: Request) -> Response:
+        """GET /api/metrics/*: there is no metrics backend."""
+        return error_response(
+            501, "trace metrics are currently disabled - no metrics backend configured"
+        )
+
+
+def _kind_text(operation: Operation) -> str:
+    """Return the kind as Jaeger prints it: unspecified is empty."""
+    return "" if operation.span_kind == "unspecified" else operation.span_kind
