@@ -206,7 +206,7 @@ class LogSettings:
     a span or a request. Debug is for us; error alone hides why senders are turned away."""
 
     encoding: Annotated[str, Choice(("console", "json"))] = "console"
-    """Form of a line: `console` for people (default), `json` for a log collector."""
+    """Form of a line. Default `console`, for people; `json` is for a log collector."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +217,9 @@ class Config:
     """Host of every listener that has none of its own. Default localhost: nothing is reachable
     from other machines until somebody decides so. `0.0.0.0` is every address. Also read from
     `LYMER_LISTEN_HOST` and, as Jaeger does, from `JAEGER_LISTEN_HOST`."""
+
+    storage: StorageSettings
+    """The store."""
 
     journal: JournalSettings = field(default_factory=JournalSettings)
     """The journal."""
