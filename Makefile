@@ -23,11 +23,12 @@ test: setup lint types ui ## everything a change must pass: lint, types, import 
 setup: ## make .venv with lymer, tests and linters in it; again only when something changed
 	@sh tools/setup.sh dev
 
-lint: setup ## format check, ruff, spelling, import layers
+lint: setup ## format check, ruff, spelling, import layers, generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell --toml pyproject.toml README.md CONTRIBUTING.md GLOSSARY.md CHANGELOG.md docs packages
 	PYTHONPATH=packages/lymer/src $(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/gen_settings_docs.py --check
 
 fmt: setup ## format, and fix what can be fixed safely
 	$(BIN)/ruff format .
