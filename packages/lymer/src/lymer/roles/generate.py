@@ -11,7 +11,8 @@ from typing import Final
 
 from lymer.clock import monotonic_seconds, unix_nano
 from lymer.roles.load_sender import Outcome, Sender, open_sender
-from lymer.roles.load_shape import LoadRequest, LoadShape, LoadSource
+from lymer.roles.load_shape import LoadShape
+from lymer.roles.load_source import LoadRequest, LoadSource
 
 __all__ = ["Delivery", "Tally", "run", "send_load"]
 
