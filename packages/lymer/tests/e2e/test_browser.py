@@ -27,7 +27,7 @@ def page() -> Iterator[Page]:
         # Chromium refuses to run as root inside its own sandbox; the page is ours alone.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=executable, args=arguments)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(locale="en-US", viewport={"width": 1440, "height": 900})
         page.set_default_timeout(15_000)
         yield page
         browser.close()
@@ -98,4 +98,4 @@ def test_an_unknown_trace_is_said_to_be_unknown(shared_lymer: Lymer, page: Page)
     """A trace that nobody sent is not an empty page."""
     page.goto(f"{shared_lymer.query_url}/trace/{new_trace_id().hex()}")
 
-    expect(page.get_by_text("not found").first).to_be_visible()
+    expect(page.get_by_text("No such trace").first).to_be_visible()
