@@ -10,7 +10,6 @@ of the engine is a `StorageError`; nothing else escapes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -23,22 +22,9 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.segment import SealedSegment
 
 __all__ = ["SealedSegment", "SpanReader", "SpanWriter"]
-
-
-@dataclass(frozen=True, slots=True)
-class SealedSegment:
-    """A journal segment that will not change any more."""
-
-    segment_id: int
-    """Unix microseconds when the segment was opened; unique within a store, rising."""
-    path: Path
-    """File of length-delimited OTLP requests (journal/README.md)."""
-    span_count: int
-    """Number of spans in the file."""
-    byte_count: int
-    """Size of the file, bytes."""
 
 
 class SpanWriter(Protocol):
@@ -103,7 +89,11 @@ class SpanReader(Protocol):
     def get_dependencies(
         self, start_unix_nano: int, end_unix_nano: int, /
     ) -> list[DependencyLink]:
-        """Return the calls between services whose child started in [start, end), sorted."""
+        """Return the calls between services, sorted by parent, then child.
+
+        Minutes are taken whole: a call counts if its child started in a minute that overlaps
+        [start, end).
+        """
 
     def get_red(
         self, start_unix_nano: int, end_unix_nano: int, service: str, /

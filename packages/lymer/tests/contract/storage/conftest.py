@@ -11,6 +11,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from contract.storage.corpus import corpus_requests
+from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.contract import SpanReader, SpanWriter
 from lymer.storage.memory import MemoryStore
 from make import write_segment_file
@@ -30,8 +32,14 @@ def _memory(folder: Path) -> Store:
     return MemoryStore()
 
 
+def _clickhouse(folder: Path) -> Store:
+    engine = ChdbEngine(folder / "engine", memory_bytes_max=900 * 2**20)
+    return ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
+
+
 STORES: Final[dict[str, Callable[[Path], Store]]] = {
     "memory": _memory,
+    "clickhouse": _clickhouse,
 }
 """Name to factory; the factory gets a fresh folder. Never are two stores open at once, but in
 `test_oracle.py`, which compares one of these with a `MemoryStore`."""

@@ -84,13 +84,16 @@ def test_dependencies_count_calls_between_services(corpus: Store) -> None:
     ] == corpus.get_dependencies(START, START + 2 * HOUR)
 
 
-def test_dependencies_end_before_the_end(corpus: Store) -> None:
-    """The child starts in [start, end); where its parent starts does not matter."""
+def test_dependencies_are_counted_by_whole_minutes_of_the_child(corpus: Store) -> None:
+    """A minute that overlaps [start, end) counts whole; where the parent starts does not matter."""
     child = START + 1_010 * MS
+    minute = child - child % (60_000 * MS)
 
-    assert [DependencyLink("shop", "pay", 1)] == corpus.get_dependencies(child, child + 1)
-    assert corpus.get_dependencies(child + 1, START + 2 * HOUR) == []
-    assert corpus.get_dependencies(child - 1, child) == []
+    assert corpus.get_dependencies(START, START + 2 * HOUR) == corpus.get_dependencies(
+        child, child + 1
+    )
+    assert corpus.get_dependencies(minute + 60_000 * MS, START + 2 * HOUR) == []
+    assert corpus.get_dependencies(minute - HOUR, minute) == []
 
 
 def test_red_sums_calls_errors_and_time(corpus: Store) -> None:

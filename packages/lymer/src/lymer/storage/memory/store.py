@@ -113,6 +113,7 @@ class MemoryStore:
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
         """See `SpanReader.get_dependencies`."""
+        first, end = _whole_minutes(start_unix_nano, end_unix_nano)
         calls: Counter[tuple[str, str]] = Counter()
         for trace_id in self._trace_ids():
             spans = self._spans_of([trace_id])
@@ -121,7 +122,7 @@ class MemoryStore:
                 (services[span.parent_span_id], span.service)
                 for span in spans
                 if span.parent_span_id in services
-                and start_unix_nano <= span.start_unix_nano < end_unix_nano
+                and first <= span.start_unix_nano < end
             )
         return sorted(DependencyLink(*services, count) for services, count in calls.items())
 
@@ -129,8 +130,7 @@ class MemoryStore:
         self, start_unix_nano: int, end_unix_nano: int, service: str, /
     ) -> list[OperationRed]:
         """See `SpanReader.get_red`; quantiles here are exact (nearest rank)."""
-        first = start_unix_nano - start_unix_nano % _NANO_PER_MINUTE
-        end = -(-end_unix_nano // _NANO_PER_MINUTE) * _NANO_PER_MINUTE
+        first, end = _whole_minutes(start_unix_nano, end_unix_nano)
         groups: dict[tuple[str, str, str], list[StoredSpan]] = {}
         for span in self._all_spans():
             if first <= span.start_unix_nano < end and service in {"", span.service}:
@@ -189,6 +189,12 @@ def transform_request(body: bytes) -> SpanColumns:
         spans_by_trace.setdefault(span.trace_id, []).append(span)
     spans = itertools.chain.from_iterable(spans_by_trace.values())
     return to_columns(spans, raw=True, skeleton=False)
+
+
+def _whole_minutes(start_unix_nano: int, end_unix_nano: int) -> tuple[int, int]:
+    """Return the range of the minutes that overlap [start, end)."""
+    first = start_unix_nano - start_unix_nano % _NANO_PER_MINUTE
+    return first, -(-end_unix_nano // _NANO_PER_MINUTE) * _NANO_PER_MINUTE
 
 
 def _summary(spans: Sequence[StoredSpan]) -> TraceSummary:

@@ -1,0 +1,50 @@
+"""One process per data folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from lymer.errors import StartupError
+
+__all__ = ["FolderLock"]
+
+
+class FolderLock:
+    """An exclusive lock on a folder; the kernel frees it when the process ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make `folder` and take its lock.
+
+        Raises:
+            StartupError: The folder cannot be written, or another process holds the lock.
+        """
+        path = folder / "lock"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            message = (
+                f"cannot write to the data folder {folder}: {error.strerror}; "
+                "choose another with --data-dir"
+            )
+            raise StartupError(message) from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(self._descriptor, 32).decode(errors="replace").strip() or "unknown"
+            os.close(self._descriptor)
+            message = (
+                f"cannot use the data folder {folder}: another Lymer (process {holder}) has it; "
+                "stop that one or choose another folder with --data-dir"
+            )
+            raise StartupError(message) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Give the folder back; idempotent."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

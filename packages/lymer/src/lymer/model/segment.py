@@ -1,0 +1,22 @@
+"""A sealed segment: the unit in which spans go from the journal to the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["SealedSegment"]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSegment:
+    """A journal segment that will not change any more."""
+
+    segment_id: int
+    """Unix microseconds when the segment was opened; unique within a store, rising."""
+    path: Path
+    """File of length-delimited OTLP requests (journal/README.md)."""
+    span_count: int
+    """Number of spans in the file."""
+    byte_count: int
+    """Size of the file, bytes."""

@@ -1,0 +1,54 @@
+"""Which AnyValue bytes a typed text can mean: `500` is the integer, the double, and the string."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any, Final
+
+from opentelemetry.proto.common.v1 import common_pb2
+
+__all__ = ["any_value_meanings", "can_be_structured"]
+
+_INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})\Z")
+_FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
+_SPECIAL_FLOATS: Final = {"NaN": "nan", "+Inf": "inf", "-Inf": "-inf"}
+_AnyValue: Any = common_pb2.AnyValue
+
+
+def any_value_meanings(text: str) -> list[bytes]:
+    """Return the protobuf bytes of every AnyValue whose text form is `text`.
+
+    The text form is that of the OpenTelemetry Collector's `pcommon.Value.AsString`: integers in
+    decimal, `true`, base64 for bytes. Arrays and key-value lists have many encodings of one text;
+    `can_be_structured` tells that the stored values must be asked.
+    """
+    meanings = [_AnyValue(string_value=text)]
+    if text in {"true", "false"}:
+        meanings.append(_AnyValue(bool_value=text == "true"))
+    if _INTEGER.match(text) and -(2**63) <= int(text) < 2**63:
+        meanings.append(_AnyValue(int_value=int(text)))
+    if _FLOAT.match(text) or text in _SPECIAL_FLOATS:
+        meanings.append(_AnyValue(double_value=float(_SPECIAL_FLOATS.get(text, text))))
+    content = _base64(text)
+    if content is not None:
+        meanings.append(_AnyValue(bytes_value=content))
+    encoded = [bytes(meaning.SerializeToString()) for meaning in meanings]
+    if not text:
+        encoded.append(b"")  # a KeyValue without a value
+    return encoded
+
+
+def can_be_structured(text: str) -> bool:
+    """Tell whether an array or a key-value list can have this text form."""
+    return text[:1] in {"[", "{"}
+
+
+def _base64(text: str) -> bytes | None:
+    if len(text) % 4 or not text:
+        return b"" if text == "" else None
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None

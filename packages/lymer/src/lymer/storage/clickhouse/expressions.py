@@ -1,0 +1,53 @@
+"""Pieces of SQL that several statements share; constants only, no value from outside."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+__all__ = ["LOAD", "NESTED_VALUES", "go_time", "schema_scripts"]
+
+_EVENT_VALUES: Final = (
+    "arrayFlatten(arrayMap(e -> arrayPushBack(mapValues(tupleElement(e, 'attributes')), "
+    "toString(tupleElement(e, 'name'))), events))"
+)
+# tupleElement, not a dot: an index expression is resolved by the engine's older analyzer.
+_LINK_VALUES: Final = "arrayFlatten(arrayMap(l -> mapValues(tupleElement(l, 'attributes')), links))"
+NESTED_VALUES: Final = f"arrayConcat({_EVENT_VALUES}, {_LINK_VALUES})"
+"""Values of the attributes of events and links, and names of events: the expression of `ix_nested`;
+a condition must use the same text, or the index is not used."""
+
+
+def go_time(unix_nano: str) -> str:
+    """Return the expression for Go's `time.Time.String()` in UTC of a UInt64 of nanoseconds."""
+    instant = f"fromUnixTimestamp64Nano(reinterpretAsInt64({unix_nano}), 'UTC')"
+    return f"concat(replaceRegexpOne(toString({instant}), '\\\\.?0+$', ''), ' +0000 UTC')"
+
+
+def _script(folder: str, name: str) -> str:
+    text = files(__package__).joinpath(folder, name).read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+
+
+LOAD: Final = (
+    _script("sql", "load.sql")
+    .strip()
+    .replace("{go_time_end}", go_time("sp.end_time_unix_nano"))
+    .replace("{go_time_start}", go_time("sp.start_time_unix_nano + 1"))
+)
+"""Inserts a segment; `{seg}` and `{source}` are left to be filled."""
+
+
+def schema_scripts() -> list[tuple[int, str, list[str]]]:
+    """Return (version, name, statements) of every schema script, in order.
+
+    `{retention_seconds}` is left in the statements.
+    """
+    scripts = []
+    for entry in sorted(files(__package__).joinpath("schema").iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".sql"):
+            version, _, name = entry.name.removesuffix(".sql").partition("_")
+            text = _script("schema", entry.name).replace("{nested_values}", NESTED_VALUES)
+            statements = [part.strip() for part in text.split(";") if part.strip()]
+            scripts.append((int(version), name, statements))
+    return scripts

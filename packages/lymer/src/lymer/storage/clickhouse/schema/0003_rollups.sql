@@ -1,0 +1,34 @@
+-- Sums per minute of span start. `batch` is the highest segment a row holds: max(batch) is how far
+-- the rollup has come, and survives merges, so every segment is counted exactly once
+-- (docs/adr/007-rollups-by-ingest-watermark.md). Minutes are whole minutes since 1970.
+CREATE TABLE lymer.red
+(
+    service LowCardinality(String),
+    name LowCardinality(String),
+    kind Int32,
+    minute UInt32,
+    calls SimpleAggregateFunction(sum, UInt64),
+    errors SimpleAggregateFunction(sum, UInt64),
+    duration_sum SimpleAggregateFunction(sum, UInt64),
+    buckets SimpleAggregateFunction(sumMap, Map(Int16, UInt64)),
+    batch SimpleAggregateFunction(max, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMMDD(toDateTime(intDiv(batch, 1000000), 'UTC'))
+ORDER BY (service, name, kind, minute)
+TTL toDateTime(intDiv(batch, 1000000), 'UTC') + INTERVAL {retention_seconds} SECOND
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1;
+
+CREATE TABLE lymer.dependencies
+(
+    parent LowCardinality(String),
+    child LowCardinality(String),
+    minute UInt32,
+    calls SimpleAggregateFunction(sum, UInt64),
+    batch SimpleAggregateFunction(max, UInt64)
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toYYYYMMDD(toDateTime(intDiv(batch, 1000000), 'UTC'))
+ORDER BY (parent, child, minute)
+TTL toDateTime(intDiv(batch, 1000000), 'UTC') + INTERVAL {retention_seconds} SECOND
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1;

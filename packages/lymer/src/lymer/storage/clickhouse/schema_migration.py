@@ -1,0 +1,84 @@
+"""Bring the database to the schema this program knows: what is missing, in order, once."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Final
+
+from lymer.errors import StartupError
+from lymer.storage.clickhouse.engine import Engine
+from lymer.storage.clickhouse.expressions import schema_scripts
+
+__all__ = ["migrate"]
+
+_log = logging.getLogger(__name__)
+_TABLES_WITH_TTL: Final = ("spans", "operations", "origins", "red", "dependencies")
+_TTL: Final = re.compile(r"\bTTL (.*?INTERVAL|.*?toIntervalSecond\()\s*'?(\d+)'?", re.DOTALL)
+
+
+def migrate(engine: Engine, retention_seconds: int) -> None:
+    """Create or upgrade the tables, and set how long they keep rows.
+
+    A script is recorded after its last statement; its statements are `CREATE`s, each skipped if its
+    object exists, so a crash in the middle is repaired by the next start.
+
+    Raises:
+        StartupError: The database was made by a newer program.
+        StorageError: The engine refused a statement.
+    """
+    engine.command("CREATE DATABASE IF NOT EXISTS lymer", {})
+    engine.command(
+        "CREATE TABLE IF NOT EXISTS lymer.schema_versions (version UInt32, name String, "
+        "applied DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version "
+        "SETTINGS fsync_after_insert = 1",
+        {},
+    )
+    rows = engine.query("SELECT max(version) FROM lymer.schema_versions FORMAT TSV", {}, {})
+    current = int(rows)
+    scripts = schema_scripts()
+    newest = scripts[-1][0]
+    if current > newest:
+        message = (
+            f"cannot open the store: its schema has version {current}, this program knows "
+            f"{newest}; start the newer Lymer that wrote it, or choose another --data-dir"
+        )
+        raise StartupError(message)
+    for version, name, statements in scripts:
+        if version <= current:
+            continue
+        for statement in statements:
+            engine.command(_if_not_exists(statement, retention_seconds), {})
+        engine.command(
+            f"INSERT INTO lymer.schema_versions (version, name) VALUES ({version}, '{name}')", {}
+        )
+        _log.info("schema applied", extra={"fields": {"version": version, "schema": name}})
+    _set_retention(engine, retention_seconds)
+
+
+def _if_not_exists(statement: str, retention_seconds: int) -> str:
+    filled = statement.replace("{retention_seconds}", str(retention_seconds))
+    return re.sub(
+        r"^CREATE (TABLE|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", filled, count=1
+    )
+
+
+def _set_retention(engine: Engine, retention_seconds: int) -> None:
+    """Change the TTL of tables that were made with another retention."""
+    for table in _TABLES_WITH_TTL:
+        text = engine.query(
+            "SELECT create_table_query FROM system.tables "
+            f"WHERE database = 'lymer' AND name = '{table}' FORMAT TSVRaw",
+            {},
+            {},
+        ).decode()
+        found = _TTL.search(text)
+        if found is None or int(found.group(2)) == retention_seconds:
+            continue
+        expression = found.group(1) + found.group(2)
+        changed = expression[: -len(found.group(2))] + str(retention_seconds)
+        changed += ")" if changed.count("(") > changed.count(")") else " SECOND"
+        engine.command(f"ALTER TABLE lymer.{table} MODIFY TTL {changed}", {"mutations_sync": 0})
+        _log.info(
+            "retention changed", extra={"fields": {"table": table, "seconds": retention_seconds}}
+        )

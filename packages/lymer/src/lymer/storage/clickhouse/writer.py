@@ -1,0 +1,104 @@
+"""Segments into the table, each exactly once."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Final
+
+from lymer.errors import StorageError, UndecodableError
+from lymer.model.segment import SealedSegment
+from lymer.storage.clickhouse.engine import Engine
+from lymer.storage.clickhouse.expressions import LOAD
+from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
+
+__all__ = ["SegmentWriter"]
+
+_ONE_PART: Final[dict[str, str | int]] = {
+    # A segment must become one block, hence one part, hence all or nothing.
+    "max_insert_threads": 1,
+    "max_insert_block_size": 100_000_000,
+    "min_insert_block_size_rows": 100_000_000,
+    "min_insert_block_size_bytes": 100_000_000_000,
+    "async_insert": 0,
+    "optimize_on_insert": 0,
+}
+_REFILL_VIEWS: Final = (
+    "INSERT INTO lymer.operations SELECT service, name, kind, "
+    "max(toDateTime(intDiv(seg, 1000000), 'UTC')) FROM lymer.spans WHERE seg = {seg} "
+    "GROUP BY service, name, kind",
+    "INSERT INTO lymer.origins SELECT toString(resource), toString(scope), "
+    "max(toDateTime(intDiv(seg, 1000000), 'UTC')) FROM lymer.spans WHERE seg = {seg} "
+    "GROUP BY resource, scope",
+)
+
+
+class SegmentWriter:
+    """Writes segments through an engine. Part of `SpanWriter`; one thread at a time writes."""
+
+    def __init__(self, engine: Engine, *, load_memory_bytes_max: int) -> None:
+        """Remember the engine and what one load may use of memory, bytes."""
+        self._engine = engine
+        self._load_settings = {
+            **FORMAT_SETTINGS,
+            **_ONE_PART,
+            "max_memory_usage": load_memory_bytes_max,
+        }
+        self._settled_lock = threading.Lock()
+        rows = engine.query("SELECT max(seg) FROM lymer.spans FORMAT TSV", {}, {})
+        self._settled_segment_id = int(rows)
+
+    @property
+    def settled_segment_id(self) -> int:
+        """The highest segment known to be stored; 0 if none. Rollups may count up to it."""
+        with self._settled_lock:
+            return self._settled_segment_id
+
+    def write_segment(self, segment: SealedSegment, /) -> None:
+        """Store a segment; see `SpanWriter.write_segment`."""
+        statement = LOAD.replace("{seg}", str(segment.segment_id))
+        self._engine.load_file(statement, segment.path, STRUCTURE, self._load_settings)
+        self._settle(segment)
+
+    def recover_segment(self, segment: SealedSegment, /) -> None:
+        """Store a segment unless it is; see `SpanWriter.recover_segment`.
+
+        Views commit apart from the table, so they are filled again: they are idempotent.
+        """
+        stored = self._stored_spans(segment)
+        if stored == segment.span_count:
+            for statement in _REFILL_VIEWS:
+                self._engine.command(statement.replace("{seg}", str(segment.segment_id)), {})
+            self._settle(segment)
+            return
+        if stored:
+            self._engine.command(
+                f"ALTER TABLE lymer.spans DELETE WHERE seg = {segment.segment_id}",
+                {"mutations_sync": 2},
+            )
+        self.write_segment(segment)
+
+    def can_decode(self, path: Path, /) -> bool:
+        """Tell whether the engine reads every request in `path`; see `SpanWriter.can_decode`."""
+        statement = (
+            "SELECT sum(cityHash64(resource_spans.scope_spans)) FROM {source} FORMAT Null"
+        )
+        try:
+            self._engine.load_file(statement, path, STRUCTURE, FORMAT_SETTINGS)
+        except UndecodableError:
+            return False
+        return True
+
+    def _stored_spans(self, segment: SealedSegment) -> int:
+        rows = self._engine.query(
+            f"SELECT count() FROM lymer.spans WHERE seg = {segment.segment_id} FORMAT TSV", {}, {}
+        )
+        try:
+            return int(rows)
+        except ValueError as error:
+            message = f"cannot count segment {segment.segment_id}: the engine said {rows[:80]!r}"
+            raise StorageError(message) from error
+
+    def _settle(self, segment: SealedSegment) -> None:
+        with self._settled_lock:
+            self._settled_segment_id = max(self._settled_segment_id, segment.segment_id)
