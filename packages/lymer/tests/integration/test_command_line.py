@@ -136,6 +136,22 @@ def test_a_configuration_is_checked(tmp_path: Path) -> None:
     assert f'lymer: {bad}:2:1: unknown setting "log": did you mean "logs"?' in done.stderr
 
 
+def test_the_environment_is_checked_without_a_file() -> None:
+    """A container that is configured by variables alone can be checked too."""
+    assert _lymer("config", "check").stdout == "environment: no problem found\n"
+    done = _lymer("config", "check", LYMER__LOGS__LEVEL="loud")
+    assert done.returncode == 2
+    assert 'LYMER__LOGS__LEVEL: "logs.level" must be one of debug' in done.stderr
+
+
+def test_a_clickhouse_server_is_refused_by_this_version() -> None:
+    """The reserved setting says so instead of storing elsewhere than it was told."""
+    done = _lymer("--set", "storage.clickhouse_url=http://localhost:8123")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("lymer: cannot store in http://localhost:8123: this version")
+
+
 def test_the_configuration_in_force_is_shown_with_its_origins() -> None:
     """Each value of the JSON form says where it came from."""
     done = _lymer(

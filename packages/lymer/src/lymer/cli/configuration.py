@@ -31,7 +31,7 @@ def show(
     assignments: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Print the settings in force and where each one came from.
+    """Print the settings in force and their origins.
 
     Takes the options of all-in-one. The output is itself a configuration file.
     """
@@ -52,18 +52,21 @@ def show(
 
 
 @config.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
-def check(file: Path) -> None:
-    """Read FILE as all-in-one would, and say what is wrong with it."""
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def check(file: Path | None) -> None:
+    """Say what is wrong with FILE and the environment.
+
+    Both are read as all-in-one would, and nothing is started.
+    """
     from lymer.config import load_config
 
     load_config(file, os.environ)
-    click.echo(f"{file}: no problem found")
+    click.echo(f"{file or 'environment'}: no problem found")
 
 
 @config.command("schema")
 def schema() -> None:
-    """Print the JSON Schema of a configuration file, for editors and checkers."""
+    """Print the JSON Schema of a file, for editors."""
     from lymer.config.catalog import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -39,7 +39,7 @@ def all_in_one(
         log_level=log_level,
     )
     config = load_config(file, os.environ, overrides)
-    _check_platform()
+    _check_engine(config.storage.clickhouse_url)
 
     from lymer.roles.all_in_one import run
     from lymer.telemetry.logs import configure_logs
@@ -48,8 +48,13 @@ def all_in_one(
     return run(config)
 
 
-def _check_platform() -> None:
-    """Refuse to start where the engine cannot be installed, before an import says it worse."""
+def _check_engine(clickhouse_url: str) -> None:
+    """Refuse to start without an engine, before an import says it worse."""
+    if clickhouse_url:
+        raise StartupError(
+            f"cannot store in {clickhouse_url}: this version has the embedded engine only, leave "
+            "storage.clickhouse_url empty"
+        )
     if importlib.util.find_spec("chdb") is None:
         raise StartupError(
             "the storage engine (Python package chdb-core) is not installed: it exists for Linux "
