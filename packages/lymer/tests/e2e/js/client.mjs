@@ -14,7 +14,7 @@ const Exporter = { grpc: GrpcExporter, 'http/protobuf': ProtobufExporter, 'http/
 const resource = resourceFromAttributes({ 'service.name': 'frontend', 'host.cores': 4, 'host.spot': false });
 const provider = new TracerProvider({
   resource,
-  spanProcessors: [new BatchSpanProcessor(new Exporter({ url: endpoint, compression }))],
+  spanProcessors: [new BatchSpanProcessor({ exporter: new Exporter({ url: endpoint, compression }) })],
 });
 const tracer = provider.getTracer('shop.frontend', '4.5.6');
 
