@@ -28,7 +28,7 @@ place in the executor's queue and at worst one large answer."""
 ANSWER_SECONDS_MAX: Final = 60.0
 """Longest wait for an answer, seconds. Jaeger's UI gives up after 10, scripts are more patient."""
 
-QUERY_STRING_BYTES_MAX: Final = 65_536
+QUERY_STRING_BYTES_MAX: Final = 49_152
 """Largest query string, bytes: a thousand trace ids fit."""
 
 GZIP_BYTES_MIN: Final = 1_400

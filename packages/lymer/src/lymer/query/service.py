@@ -164,7 +164,7 @@ class QueryService:
         return split_traces(transform_request(body))
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int) -> list[DependencyLink]:
-        """Return the calls between services whose child started in [start, end), sorted."""
+        """Return the calls between services in the minutes that overlap [start, end), sorted."""
         return self._reader.get_dependencies(max(start_unix_nano, 0), max(end_unix_nano, 0))
 
     def get_red(
