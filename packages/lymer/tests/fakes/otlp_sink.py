@@ -47,6 +47,8 @@ class OtlpSink:
     """Headers or metadata of each of them, names in lower case."""
     refusals: deque[Refusal] = field(default_factory=deque)
     """What the next requests are answered."""
+    answers: deque[bytes] = field(default_factory=deque)
+    """Bodies of the next answers to requests that are taken; then they are empty."""
     http_url: str = ""
     grpc_url: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,6 +61,11 @@ class OtlpSink:
             self.bodies.append(body)
             self.headers.append(headers)
         return None
+
+    def answer(self) -> bytes:
+        """Return the body of the answer to a request that was taken."""
+        with self._lock:
+            return self.answers.popleft() if self.answers else b""
 
     def requests(self) -> list[ExportTraceServiceRequest]:
         """Decode every request."""
@@ -109,8 +116,10 @@ def _http_handler(sink: OtlpSink) -> type[BaseHTTPRequestHandler]:
             self.send_response(refusal.http_status if refusal else 200)
             if refusal and refusal.retry_after_seconds is not None:
                 self.send_header("Retry-After", str(refusal.retry_after_seconds))
-            self.send_header("Content-Length", "0")
+            answer = b"" if refusal else sink.answer()
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Say nothing."""
@@ -133,7 +142,8 @@ def _grpc_handler(sink: OtlpSink) -> grpc.GenericRpcHandler:
                 )
             context.set_code(refusal.grpc_code)
             context.set_details("refused by order")
-        return b""
+            return b""
+        return sink.answer()
 
     return grpc.method_handlers_generic_handler(
         "opentelemetry.proto.collector.trace.v1.TraceService",

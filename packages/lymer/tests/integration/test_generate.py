@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from fakes.otlp_sink import OtlpSink, Refusal
 from lymer.errors import StartupError
@@ -85,6 +86,21 @@ def test_what_is_refused_for_good_is_not_sent_again(sink: OtlpSink, protocol: st
 
     assert (tally.sent_spans, tally.refused_spans, tally.retries) == (24, 8, 0)
     assert tally.last_problem.startswith(("HTTP 400", "INVALID_ARGUMENT: refused by order"))
+
+
+@_PROTOCOLS
+def test_spans_of_an_accepted_request_may_be_refused(sink: OtlpSink, protocol: str) -> None:
+    """Partial success counts against the tally; an answer that is no protobuf counts as a yes."""
+    partial = ExportTraceServiceResponse()
+    partial.partial_success.rejected_spans = 3
+    partial.partial_success.error_message = "span id is zero"
+    sink.answers.extend([partial.SerializeToString(), b"\xff"])
+    delivery = Delivery(endpoint=_endpoint(sink, protocol), protocol=protocol, traces_max=2)
+
+    tally = send_load(LoadShape(spans_per_request=8), delivery, threading.Event())
+
+    assert (tally.sent_spans, tally.refused_spans, tally.retries) == (13, 3, 0)
+    assert tally.to_line().endswith("(last problem: span id is zero)")
 
 
 def test_resource_exhausted_is_final_unless_the_server_says_when(sink: OtlpSink) -> None:
