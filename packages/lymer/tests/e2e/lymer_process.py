@@ -169,11 +169,17 @@ class Lymer:
         text = self.log.read_text(errors="replace").splitlines()
         return "\n".join([f"--- {self.log}", *text[-lines:]])
 
-    def wait_for_trace(self, trace_id: str, span_count: int) -> dict[str, Any]:
-        """Return the trace as `/api/traces/{id}` has it, once it holds `span_count` spans."""
+    def wait_for_trace(
+        self, trace_id: str, span_count: int, *, raw: bool = False
+    ) -> dict[str, Any]:
+        """Return the trace as `/api/traces/{id}` has it, once it holds `span_count` spans.
+
+        Raw is as it was sent; otherwise Jaeger's adjusters have been at work, and sorted it.
+        """
+        parameters = {"raw": "true"} if raw else {}
         response = None
         for _ in poll(SEARCHABLE_SECONDS_MAX):
-            response = self.http.get(f"{self.query_url}/api/traces/{trace_id}")
+            response = self.http.get(f"{self.query_url}/api/traces/{trace_id}", params=parameters)
             if response.status_code == 200:
                 (trace,) = response.json()["data"]
                 if len(trace["spans"]) >= span_count:

@@ -40,7 +40,7 @@ def test_every_field_sent_is_found_again(
     sent = json.loads(printed)
     trace_id, parent_id = sent["traceId"], sent["parentSpanId"]
 
-    found = shared_lymer.wait_for_trace(trace_id, 2)
+    found = shared_lymer.wait_for_trace(trace_id, 2, raw=True)
     span = span_named(found, "GET /")
 
     assert span["spanID"] == parent_id

@@ -154,19 +154,25 @@ def _hex(context: SpanContext | None) -> tuple[str, str]:
     return trace_id, f"{context.span_id:016x}"
 
 
+def _by_key(tags: list[Tag]) -> list[Tag]:
+    return sorted(tags, key=lambda tag: tag[0])
+
+
 @pytest.mark.parametrize("make_exporter", EXPORTERS)
 def test_every_field_sent_is_found_again(shared_lymer: Lymer, make_exporter: MakeExporter) -> None:
     """Attributes, events, links, status, kind, scope, resource, trace state survive with types."""
     parent, child, remote, linked = _send(make_exporter(shared_lymer))
     trace_id, parent_id = _hex(parent.context)
 
-    found = shared_lymer.wait_for_trace(trace_id, 2)
+    found = shared_lymer.wait_for_trace(trace_id, 2, raw=True)
+    adjusted = shared_lymer.wait_for_trace(trace_id, 2)
     span = span_named(found, "GET /cart")
 
     assert found["traceID"] == trace_id
     assert span["spanID"] == parent_id
     assert span["warnings"] is None
     assert tags_of(span) == EXPECTED_TAGS
+    assert _by_key(tags_of(span_named(adjusted, "GET /cart"))) == _by_key(EXPECTED_TAGS)
     assert parent.start_time is not None
     assert parent.end_time is not None
     assert span["startTime"] == parent.start_time // 1000
