@@ -15,11 +15,15 @@ import "@mantine/core/styles/ActionIcon.layer.css";
 import "@mantine/core/styles/Input.layer.css";
 import "@mantine/core/styles/Combobox.layer.css";
 import "@mantine/core/styles/Menu.layer.css";
+import "@mantine/core/styles/FloatingIndicator.layer.css";
 import "@mantine/core/styles/SegmentedControl.layer.css";
 
-import { createTheme } from "@mantine/core";
+import { colorsTuple, createTheme } from "@mantine/core";
 
 export const theme = createTheme({
+  primaryColor: "pine",
+  // The hues are in styles/tokens.css; Mantine asks for ten shades but draws with its variables.
+  colors: { pine: colorsTuple("#1f6b55") },
   cursorType: "pointer",
   respectReducedMotion: true,
   defaultRadius: "sm",

@@ -32,6 +32,7 @@ function digits(value: number): string {
 export function formatDuration(nanos: number): string {
   const size = Math.abs(nanos);
   const sign = nanos < 0 ? "−" : "";
+  if (size === 0) return "0";
   if (size < 1_000) return `${sign}${Math.round(size)}ns`;
   if (size < 999_500) return `${sign}${digits(size / 1_000)}µs`;
   if (size < 999_500_000) return `${sign}${digits(size / 1_000_000)}ms`;

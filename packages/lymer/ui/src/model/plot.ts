@@ -28,6 +28,19 @@ export interface PlotScales {
   readonly high: number;
 }
 
+/** From this ratio of longest to shortest on, a linear scale hides most traces. */
+const LOG_FROM_RATIO = 40;
+
+/** Whether durations spread so far that powers of ten show them better. */
+export function spreadsWide(summaries: readonly Summary[]): boolean {
+  let [low, high] = [Infinity, 1];
+  for (const { durationNano } of summaries) {
+    low = Math.min(low, Math.max(1, durationNano));
+    high = Math.max(high, durationNano);
+  }
+  return high / low > LOG_FROM_RATIO;
+}
+
 /** Scales that hold all summaries; `log` spreads durations over powers of ten. */
 export function plotScales(summaries: readonly Summary[], box: PlotBox, log: boolean): PlotScales {
   let [from, to, low, high] = [Infinity, -Infinity, Infinity, 1];
@@ -39,7 +52,7 @@ export function plotScales(summaries: readonly Summary[], box: PlotBox, log: boo
   }
   if (to - from < 1) [from, to] = [from - 500_000, to + 500_000];
   low = log ? 10 ** Math.floor(Math.log10(low)) : 0;
-  high = log ? Math.max(high, low * 10) : high * 1.08;
+  high = log ? Math.max(high * 1.4, low * 10) : high * 1.08;
   const share = (value: number): number => {
     if (!log) return value / high;
     return Math.log(Math.max(value, low) / low) / Math.log(high / low);

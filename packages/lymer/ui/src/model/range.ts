@@ -1,5 +1,6 @@
 /** The part of a trace that is on screen: zooming, panning, and its place in the URL. */
 
+import type { TraceColumns } from "./columns.ts";
 import { tickStep } from "./duration.ts";
 
 /** From and to, nanoseconds since the start of the trace. */
@@ -35,6 +36,16 @@ export function panRange(range: Range, fraction: number, duration: number): Rang
 /** Whether the range shows the whole trace. */
 export function isWhole(range: Range, duration: number): boolean {
   return range.from <= 0 && range.to >= duration;
+}
+
+/** Part of a span's duration to leave free on both sides when zooming to it. */
+const SPAN_MARGIN = 0.15;
+
+/** Return the range that shows one span. */
+export function spanRange(trace: TraceColumns, span: number): Range {
+  const margin = trace.duration[span] * SPAN_MARGIN;
+  const from = trace.start[span] - margin;
+  return clampRange({ from, to: from + trace.duration[span] + 2 * margin }, trace.durationNano);
 }
 
 /** Write a range for the URL; empty if it is the whole trace. */

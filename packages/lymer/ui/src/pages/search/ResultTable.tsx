@@ -20,7 +20,7 @@ import {
 import { traceHref } from "./Results.tsx";
 
 const ROW_PX = 40;
-const PILLS_MAX = 4;
+const PILLS_MAX = 3;
 
 /** Column → its sort order on the first click, and on the second. */
 const COLUMNS = [

@@ -3,18 +3,21 @@
 import { useMemo, useRef, type ReactNode } from "react";
 
 import { useLocale } from "../../i18n/index.ts";
-import { Button } from "../../kit/buttons.tsx";
 import { Choice, SelectField } from "../../kit/fields.tsx";
+import { spreadsWide } from "../../model/plot.ts";
 import type { Question } from "../../model/question.ts";
 import { SORTS, sortSummaries, type Sort, type Summary } from "../../model/summary.ts";
 import { ResultList } from "./ResultList.tsx";
 import { ResultTable } from "./ResultTable.tsx";
 import { Scatter } from "./Scatter.tsx";
 
+/** Scale of the plot; `auto` chooses by the spread of the durations. */
+export type PlotKind = "auto" | "linear" | "log" | "off";
+
 export interface ResultsView {
   readonly sort: Sort;
   readonly view: "table" | "list";
-  readonly plot: boolean;
+  readonly plot: PlotKind;
 }
 
 interface ResultsProps {
@@ -34,6 +37,7 @@ export function Results({ summaries, question, view, onShow }: ResultsProps): Re
   const { t } = useLocale();
   const scroller = useRef<HTMLDivElement>(null);
   const sorted = useMemo(() => sortSummaries(summaries, view.sort), [summaries, view.sort]);
+  const plot = view.plot === "auto" ? (spreadsWide(summaries) ? "log" : "linear") : view.plot;
   const full = question.traceIds.length === 0 && summaries.length >= question.limit;
   const shared = { summaries: sorted, question, scroller };
   return (
@@ -42,9 +46,19 @@ export function Results({ summaries, question, view, onShow }: ResultsProps): Re
         <h2 aria-live="polite">{t.counts.traces(summaries.length)}</h2>
         {full && <span className="ly-muted">{t.search.newest(question.limit)}</span>}
         <span className="ly-top-space" />
-        <Button kind="quiet" onClick={() => onShow("plot", view.plot ? "0" : "1")}>
-          {view.plot ? t.search.plotHide : t.search.plotShow}
-        </Button>
+        <span className="ly-labelled">
+          <span aria-hidden="true">{t.search.plot}</span>
+          <Choice
+            label={t.search.plot}
+            value={plot}
+            options={[
+              { value: "linear", label: t.search.plotLinear },
+              { value: "log", label: t.search.plotLog },
+              { value: "off", label: t.search.plotOff },
+            ]}
+            onChange={(value) => onShow("plot", value)}
+          />
+        </span>
         <div className="ly-sort">
           <SelectField
             label={t.search.sort}
@@ -63,7 +77,7 @@ export function Results({ summaries, question, view, onShow }: ResultsProps): Re
           onChange={(value) => onShow("view", value)}
         />
       </div>
-      {view.plot && <Scatter summaries={summaries} question={question} />}
+      {plot !== "off" && <Scatter summaries={summaries} question={question} log={plot === "log"} />}
       {view.view === "table" ? (
         <ResultTable {...shared} sort={view.sort} onSort={(sort) => onShow("sort", sort)} />
       ) : (

@@ -6,7 +6,6 @@ import { useLocation } from "wouter";
 
 import { canvasFont, CanvasView, type Draw } from "../../canvas/CanvasView.tsx";
 import { useLocale } from "../../i18n/index.ts";
-import { Choice } from "../../kit/fields.tsx";
 import { formatDuration, tickStep } from "../../model/duration.ts";
 import { durationTicks, nearestPoint, plotPoints, plotScales, type PlotPoint } from "../../model/plot.ts";
 import type { Question } from "../../model/question.ts";
@@ -16,29 +15,22 @@ import { traceHref } from "./Results.tsx";
 const PAD = { left: 58, right: 18, top: 12, bottom: 24 } as const;
 /** How far from a point the pointer still finds it, CSS pixels. */
 const REACH_PX = 9;
-/** From this ratio of longest to shortest on, a linear scale hides most traces. */
-const LOG_FROM_RATIO = 40;
 const TIME_TICK_PX = 130;
 
 interface ScatterProps {
   readonly summaries: readonly Summary[];
   readonly question: Question;
+  /** Durations over powers of ten. */
+  readonly log: boolean;
 }
 
-function wantsLog(summaries: readonly Summary[]): boolean {
-  const durations = summaries.map(({ durationNano }) => Math.max(1, durationNano));
-  return Math.max(...durations) / Math.min(...durations) > LOG_FROM_RATIO;
-}
-
-export function Scatter({ summaries, question }: ScatterProps): ReactNode {
+export function Scatter({ summaries, question, log }: ScatterProps): ReactNode {
   const { t, dateTime, shortTime } = useLocale();
   const [, navigate] = useLocation();
-  const [chosen, setChosen] = useState<boolean | null>(null);
   const [hover, setHover] = useState<PlotPoint | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const { ref: sizeRef, width, height } = useElementSize<HTMLDivElement>();
   const ref = useMergedRef(box, sizeRef);
-  const log = chosen ?? wantsLog(summaries);
   const plot = useMemo(() => {
     const inner = {
       left: PAD.left,
@@ -96,17 +88,6 @@ export function Scatter({ summaries, question }: ScatterProps): ReactNode {
   };
   return (
     <div className="ly-plot">
-      <div className="ly-plot-scale">
-        <Choice
-          label={t.search.plotScale}
-          value={log ? "log" : "linear"}
-          options={[
-            { value: "linear", label: t.search.plotLinear },
-            { value: "log", label: t.search.plotLog },
-          ]}
-          onChange={(value) => setChosen(value === "log")}
-        />
-      </div>
       <div ref={ref} className="ly-plot-box">
         <CanvasView
           draw={draw}

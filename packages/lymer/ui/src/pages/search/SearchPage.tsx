@@ -15,6 +15,8 @@ import { FirstSteps } from "./FirstSteps.tsx";
 import { Results, type ResultsView } from "./Results.tsx";
 import { SearchForm } from "./SearchForm.tsx";
 
+const PLOTS = ["linear", "log", "off"] as const;
+/** Parameters that say how results are shown; a new search keeps them. */
 const KEPT = ["sort", "view", "plot"] as const;
 
 export function SearchPage(): ReactNode {
@@ -49,7 +51,7 @@ export function SearchPage(): ReactNode {
   const view: ResultsView = {
     sort: readSort(params.get("sort")) ?? "MOST_RECENT",
     view: params.get("view") === "list" ? "list" : "table",
-    plot: params.get("plot") !== "0",
+    plot: PLOTS.find((kind) => kind === params.get("plot")) ?? "auto",
   };
   return (
     <div className="ly-search">

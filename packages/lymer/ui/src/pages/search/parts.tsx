@@ -77,7 +77,9 @@ export function Services(props: {
 export function DurationBar(props: { readonly nanos: number; readonly longest: number }): ReactNode {
   return (
     <span className="ly-duration">
-      <meter className="ly-duration-bar" min={0} max={props.longest || 1} value={props.nanos} aria-hidden="true" />
+      <span className="ly-duration-bar" aria-hidden="true">
+        <span style={{ width: `${(100 * props.nanos) / (props.longest || 1)}%` }} />
+      </span>
       <span className="ly-duration-text">{formatDuration(props.nanos)}</span>
     </span>
   );

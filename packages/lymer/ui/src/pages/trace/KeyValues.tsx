@@ -26,6 +26,11 @@ export function KeyValues(props: { readonly pairs: readonly JaegerKeyValue[] }):
   const { t } = useLocale();
   return (
     <table className="ly-kv">
+      <colgroup>
+        <col className="ly-kv-key" />
+        <col />
+        <col className="ly-kv-tools" />
+      </colgroup>
       <thead className="ly-hidden">
         <tr>
           <th scope="col">{t.trace.detail.key}</th>

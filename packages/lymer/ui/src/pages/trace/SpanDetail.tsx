@@ -11,13 +11,10 @@ import { WarningIcon, ZoomIcon } from "../../kit/icons.tsx";
 import { ErrorText } from "../../kit/states.tsx";
 import { formatDuration } from "../../model/duration.ts";
 import type { JaegerSpan, JaegerTrace } from "../../model/jaeger.ts";
-import { clampRange, type Range } from "../../model/range.ts";
+import { spanRange, type Range } from "../../model/range.ts";
 import { useShownTrace } from "./context.ts";
 import { EventList, LinkList } from "./EventsAndLinks.tsx";
 import { KeyValues } from "./KeyValues.tsx";
-
-/** Part of a span's duration to leave free on both sides when zooming to it. */
-const ZOOM_MARGIN = 0.15;
 
 interface SpanDetailProps {
   readonly span: number;
@@ -60,10 +57,7 @@ function DetailHead({ span, onRange }: SpanDetailProps): ReactNode {
     [t.trace.detail.kind, t.trace.kinds[trace.kind[span]] ?? ""],
     [t.trace.detail.status, t.trace.statuses[trace.status[span]] ?? ""],
   ] as const;
-  const zoom = (): void => {
-    const margin = duration * ZOOM_MARGIN;
-    onRange(clampRange({ from: start - margin, to: start + duration + margin }, trace.durationNano));
-  };
+  const zoom = (): void => onRange(spanRange(trace, span));
   return (
     <header className="ly-detail-head">
       <h3>{trace.names[trace.name[span]] || t.common.unnamed}</h3>

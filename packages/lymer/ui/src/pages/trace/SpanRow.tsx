@@ -23,6 +23,8 @@ interface SpanRowProps {
   readonly onFold: (row: number) => void;
   readonly onOpen: (row: number) => void;
   readonly onActive: (row: number) => void;
+  /** Zoom to the span of a row. */
+  readonly onZoom: (row: number) => void;
 }
 
 export const SpanRow = memo(function SpanRow(props: SpanRowProps): ReactNode {
@@ -79,7 +81,7 @@ export const SpanRow = memo(function SpanRow(props: SpanRowProps): ReactNode {
           </span>
         )}
       </div>
-      <div role="gridcell" className="ly-span-bar">
+      <div role="gridcell" className="ly-span-bar" onDoubleClick={() => props.onZoom(row)}>
         <span className="ly-hidden">
           {formatDuration(trace.duration[span])}, +{formatDuration(trace.start[span])}
         </span>

@@ -16,6 +16,7 @@ import {
 
 import { useLocale } from "../../i18n/index.ts";
 import { toggleRow } from "../../model/collapse.ts";
+import { spanRange } from "../../model/range.ts";
 import { itemPlace, itemRow, timelineItems } from "../../model/timelineItems.ts";
 import { parentRow } from "../../model/tree.ts";
 import { Bars } from "./Bars.tsx";
@@ -121,6 +122,11 @@ export function Timeline({ ref, view, visible, active, onActive, found }: Timeli
     [setCollapsed, onActive],
   );
 
+  const zoomTo = useCallback(
+    (row: number) => setRange(spanRange(trace, tree.order[row])),
+    [trace, tree, setRange],
+  );
+
   const moveTo = (row: number): void => {
     focusNext.current = true;
     onActive(row);
@@ -196,6 +202,7 @@ export function Timeline({ ref, view, visible, active, onActive, found }: Timeli
                   onFold={toggleFold}
                   onOpen={toggleOpen}
                   onActive={onActive}
+                  onZoom={zoomTo}
                 />
               );
             })}

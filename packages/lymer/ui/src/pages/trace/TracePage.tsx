@@ -5,6 +5,8 @@ import { useEffect, useMemo, type ReactNode } from "react";
 import { Link } from "wouter";
 
 import "../../styles/trace.css";
+import "../../styles/timeline.css";
+import "../../styles/detail.css";
 
 import { ApiError } from "../../api/client.ts";
 import { traceQuery } from "../../api/queries.ts";

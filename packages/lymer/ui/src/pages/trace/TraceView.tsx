@@ -25,7 +25,7 @@ export function TraceView(shown: ShownTrace): ReactNode {
   const view = useViewState(trace, tree);
   const { range, setRange, collapsed, setCollapsed, open, find, setFind } = view;
   const result = useFind(context, find);
-  const [active, setActive] = useState(() => (open.length > 0 ? tree.rowOf[open[0]] : 0));
+  const [active, setActive] = useState(() => (open.length > 0 ? tree.rowOf[open[0]] : -1));
   const [at, setAt] = useState(-1);
   const [help, setHelp] = useState(false);
   const timeline = useRef<TimelineHandle>(null);
@@ -61,7 +61,8 @@ export function TraceView(shown: ShownTrace): ReactNode {
   }, [find, firstMatch, goTo]);
 
   const neighbour = (by: 1 | -1): void => {
-    for (let place = visiblePosition(visible, active) + by; place >= 0 && place < visible.length; place += by) {
+    const from = active < 0 ? -1 : visiblePosition(visible, active);
+    for (let place = from + by; place >= 0 && place < visible.length; place += by) {
       const span = tree.order[visible[place]];
       const inRange = trace.start[span] <= range.to && trace.start[span] + trace.duration[span] >= range.from;
       if (inRange && (!result.active || result.flags[span])) {
