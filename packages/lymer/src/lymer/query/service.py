@@ -30,6 +30,13 @@ FOUND_TRACES_MAX: Final = 10_000
 """Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole
 traces of more are a download, not a search."""
 
+ANSWER_SPANS_MAX: Final = 2_000_000
+"""Most spans in an answer of several traces. A span costs about 1 KiB on its way out, so one answer
+stays near 2 GiB at worst; a single trace is never refused."""
+
+TRACES_PER_READ: Final = 200
+"""Traces read from the store in one call: what is refused as too large was not all read."""
+
 TAGS_MAX: Final = 64
 """Most tags in one question; each may cost the store one scan of the range."""
 
@@ -53,6 +60,7 @@ class QueryService:
         *,
         max_clock_skew_adjust_seconds: float = 0.0,
         max_trace_size_spans: int = 0,
+        answer_spans_max: int = ANSWER_SPANS_MAX,
     ) -> None:
         """Answer from `reader`.
 
@@ -61,9 +69,11 @@ class QueryService:
             max_clock_skew_adjust_seconds: Largest correction of a span's times, seconds; 0 only
                 warns of skew, as Jaeger's default does.
             max_trace_size_spans: Spans shown of one trace; 0 shows all.
+            answer_spans_max: Spans of an answer with several traces; more are refused.
         """
         self._reader = reader
         self._trace_size_spans_max = max_trace_size_spans
+        self._answer_spans_max = answer_spans_max
         self._adjusters = standard_adjusters(
             max_clock_skew_adjust_nano=round(max_clock_skew_adjust_seconds * 1e9)
         )
@@ -121,8 +131,8 @@ class QueryService:
     def get_span(self, trace_id: str, span_id: str) -> SpanColumns:
         """Return one span of an adjusted trace, by the id it has in the skeleton.
 
-        A span whose id is its own is read alone. For ids that adjusters gave or took (a server that
-        shared its client's), the whole trace is read.
+        A span whose id is its own is read alone, even if it was sent twice. For ids that adjusters
+        gave or took (a server that shared its client's), the whole trace is read.
 
         Raises:
             TraceNotFoundError: There is no such span.
@@ -131,8 +141,8 @@ class QueryService:
         if not _SPAN_ID.fullmatch(span_id):
             raise QuestionError(f"cannot read span: {span_id!r} is not 16 hex digits")
         found = self._reader.get_span(trace_id, span_id)
-        if len(found) == 1:
-            return found
+        if len(set(found.identity)) == 1:
+            return select_rows(found, [0])
         trace = self.get_trace(trace_id)
         if span_id not in trace.span_id:
             raise TraceNotFoundError("span not found")
@@ -180,12 +190,19 @@ class QueryService:
 
     def _get(self, trace_ids: Sequence[str], *, raw: bool, skeleton: bool) -> list[SpanColumns]:
         _check_trace_ids(trace_ids)
-        if not trace_ids:
-            return []
-        columns = self._reader.get_traces(trace_ids, raw=raw, skeleton=skeleton)
-        if not len(columns):
-            return []
-        traces = split_traces(columns)
+        traces: list[SpanColumns] = []
+        span_count = 0
+        for first in range(0, len(trace_ids), TRACES_PER_READ):
+            some = trace_ids[first : first + TRACES_PER_READ]
+            columns = self._reader.get_traces(some, raw=raw, skeleton=skeleton)
+            span_count += len(columns)
+            if span_count > self._answer_spans_max and len(trace_ids) > 1:
+                raise TooLargeError(
+                    f"cannot answer: the traces have more than {self._answer_spans_max} spans, "
+                    "ask for fewer traces"
+                )
+            if len(columns):
+                traces.extend(split_traces(columns))
         for trace in traces:
             limit_trace_size(trace, self._trace_size_spans_max)
             if not raw:

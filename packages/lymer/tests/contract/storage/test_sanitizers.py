@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from contract.storage.conftest import Store, Write
 from lymer.model.columns import SpanColumns
 from make import START, Plain, make_request, make_span, span_hex, trace_hex
@@ -16,30 +14,33 @@ def read(store: Store, trace_id: str = trace_hex(1)) -> SpanColumns:
     return store.get_traces([trace_id], raw=True, skeleton=False)
 
 
-@pytest.mark.parametrize(
-    ("sent", "expected"),
-    [
-        pytest.param([], "missing-service-name", id="missing"),
-        pytest.param([("service.name", 5)], "service-name-wrong-type", id="not a string"),
-        pytest.param([("service.name", None)], "service-name-wrong-type", id="no value"),
-        pytest.param([("service.name", "")], "empty-service-name", id="empty"),
-        pytest.param([("a", 1), ("service.name", "x"), ("b", 2)], "x", id="in the middle"),
-        pytest.param([("service.name", "x" * 300)], "x" * 300, id="long"),
-    ],
-)
-def test_service_names(
-    store: Store, write: Write, sent: list[tuple[str, Plain]], expected: str
-) -> None:
+def test_service_names(store: Store, write: Write) -> None:
     """Every span has a service, and `service.name` is never a process tag."""
-    write(make_request(make_span(), service=None, resource=sent))
+    cases: list[tuple[list[tuple[str, Plain]], str]] = [
+        ([], "missing-service-name"),
+        ([("service.name", 5)], "service-name-wrong-type"),
+        ([("service.name", None)], "service-name-wrong-type"),
+        ([("service.name", ["x"])], "service-name-wrong-type"),
+        ([("service.name", "")], "empty-service-name"),
+        ([("a", 1), ("service.name", "in the middle"), ("b", 2)], "in the middle"),
+        ([("service.name", "x" * 300)], "x" * 300),
+    ]
+    write(
+        *(
+            make_request(make_span(1, number), service=None, resource=sent)
+            for number, (sent, _) in enumerate(cases, start=1)
+        )
+    )
 
     columns = read(store)
 
-    process = json.loads(columns.process_json[columns.process[0]])
-    assert [expected] == columns.service
-    assert [expected] == store.get_services()
-    assert expected == process["serviceName"]
-    assert "service.name" not in [tag["key"] for tag in process["tags"]]
+    expected = [name for _, name in cases]
+    processes = [json.loads(columns.process_json[process]) for process in columns.process]
+    assert expected == columns.service
+    assert sorted(set(expected)) == store.get_services()
+    assert expected == [process["serviceName"] for process in processes]
+    keys = [tag["key"] for process in processes for tag in process["tags"]]
+    assert keys == ["a", "b"]
 
 
 def test_an_empty_span_name_is_named(store: Store, write: Write) -> None:
@@ -50,29 +51,32 @@ def test_an_empty_span_name_is_named(store: Store, write: Write) -> None:
     assert [one.name for one in store.get_operations("shop", "")] == ["empty-span-name"]
 
 
-@pytest.mark.parametrize(
-    ("offset", "duration", "end", "adjusted"),
-    [
-        pytest.param(123_456_789, -1_000_000_000, "39.123456789", "40.12345679", id="negative"),
-        pytest.param(0, 0, "40", "40.000000001", id="zero"),
-        pytest.param(0, -500_000_000, "39.5", "40.000000001", id="trailing zeros are cut"),
-    ],
-)
-def test_a_span_that_ends_before_it_starts_lasts_one_nanosecond(
-    store: Store, write: Write, offset: int, duration: int, end: str, adjusted: str
-) -> None:
-    """The warning holds both instants as Go prints them."""
-    write(make_request(make_span(offset_nano=offset, duration_nano=duration)))
+def test_a_span_that_ends_before_it_starts_lasts_one_nanosecond(store: Store, write: Write) -> None:
+    """The warning holds both instants as Go prints them, without trailing zeros."""
+    cases = [
+        (0, 0, "40", "40.000000001"),
+        (1, -500_000_001, "39.5", "40.000000002"),
+        (123_456_789, -1_000_000_000, "39.123456789", "40.12345679"),
+    ]
+    write(
+        make_request(
+            *(
+                make_span(1, number, offset_nano=offset, duration_nano=duration)
+                for number, (offset, duration, _, _) in enumerate(cases, start=1)
+            )
+        )
+    )
 
     columns = read(store)
 
-    assert columns.duration_nano == [1]
-    assert [START + offset] == columns.start_unix_nano
-    warning = (
-        "Negative duration detected, sanitizing end timestamp. Original end timestamp: "
-        f"2026-11-22 16:43:{end} +0000 UTC, adjusted to: 2026-11-22 16:43:{adjusted} +0000 UTC"
-    )
-    assert [[warning]] == columns.warnings
+    assert columns.duration_nano == [1, 1, 1]
+    assert [START + offset for offset, _, _, _ in cases] == columns.start_unix_nano
+    for row, (_, _, end, adjusted) in enumerate(cases):
+        warning = (
+            "Negative duration detected, sanitizing end timestamp. Original end timestamp: "
+            f"2026-11-22 16:43:{end} +0000 UTC, adjusted to: 2026-11-22 16:43:{adjusted} +0000 UTC"
+        )
+        assert [warning] == columns.warnings[row]
 
 
 def test_a_span_without_end_is_stored(store: Store, write: Write) -> None:
@@ -97,85 +101,70 @@ def test_stored_warnings_leave_the_tags(store: Store, write: Write) -> None:
     assert [tag["key"] for tag in json.loads(columns.tags_json[0])] == ["a"]
 
 
-@pytest.mark.parametrize(
-    ("sent", "stored", "warnings"),
-    [
-        pytest.param(b"\x01" * 16, "01" * 16, [], id="16 bytes"),
-        pytest.param(
+def test_trace_ids_of_any_length_are_stored(store: Store, write: Write) -> None:
+    """Short ones are padded on the left, of long ones the last bytes are kept."""
+    cases = [
+        (b"\x01" * 16, "01" * 16, []),
+        (
             b"\x02" * 8,
             "00" * 8 + "02" * 8,
             [f"trace ID has 8 bytes, stored as {'00' * 8}{'02' * 8}"],
-            id="8 bytes are padded on the left",
         ),
-        pytest.param(
-            b"\x09" + b"\x03" * 16,
-            "03" * 16,
-            [f"trace ID has 17 bytes, stored as {'03' * 16}"],
-            id="the last 16 of 17 bytes are kept",
-        ),
-        pytest.param(b"", "00" * 16, ["trace ID is empty"], id="empty"),
-        pytest.param(b"\0" * 16, "00" * 16, ["trace ID is empty"], id="all zero"),
-    ],
-)
-def test_trace_ids_of_any_length_are_stored(
-    store: Store, write: Write, sent: bytes, stored: str, warnings: list[str]
-) -> None:
+        (b"\x09" + b"\x03" * 16, "03" * 16, [f"trace ID has 17 bytes, stored as {'03' * 16}"]),
+        (b"", "00" * 16, ["trace ID is empty"]),
+    ]
+    write(make_request(*(make_span(sent, 1) for sent, _, _ in cases)))
+
+    for _, stored, warnings in cases:
+        columns = read(store, stored)
+        assert [stored] == columns.trace_id
+        assert [warnings] == columns.warnings
+
+
+def test_a_trace_id_of_zeros_is_empty(store: Store, write: Write) -> None:
+    """Stored where an empty one is."""
+    write(make_request(make_span(b"\0" * 16, 1)))
+
+    assert [["trace ID is empty"]] == read(store, "00" * 16).warnings
+
+
+def test_span_ids_of_any_length_are_stored(store: Store, write: Write) -> None:
     """A quirk of the sender never loses a span."""
-    write(make_request(make_span(sent, 1)))
-
-    columns = read(store, stored)
-
-    assert [stored] == columns.trace_id
-    assert [warnings] == columns.warnings
-
-
-@pytest.mark.parametrize(
-    ("sent", "stored", "warnings"),
-    [
-        pytest.param(b"\x01" * 8, "01" * 8, [], id="8 bytes"),
-        pytest.param(
-            b"\x02", f"{2:016x}", [f"span ID has 1 bytes, stored as {2:016x}"], id="1 byte"
-        ),
-        pytest.param(
-            b"\x09" + b"\x03" * 8, "03" * 8, [f"span ID has 9 bytes, stored as {'03' * 8}"], id="9"
-        ),
-        pytest.param(b"", "00" * 8, ["span ID is empty"], id="empty"),
-        pytest.param(b"\0" * 8, "00" * 8, ["span ID is empty"], id="all zero"),
-    ],
-)
-def test_span_ids_of_any_length_are_stored(
-    store: Store, write: Write, sent: bytes, stored: str, warnings: list[str]
-) -> None:
-    """A quirk of the sender never loses a span."""
-    write(make_request(make_span(1, sent)))
+    cases = [
+        (b"\x01" * 8, "01" * 8, []),
+        (b"\x02", f"{2:016x}", [f"span ID has 1 bytes, stored as {2:016x}"]),
+        (b"\x09" + b"\x03" * 8, "03" * 8, [f"span ID has 9 bytes, stored as {'03' * 8}"]),
+        (b"", "00" * 8, ["span ID is empty"]),
+        (b"\0" * 8, "00" * 8, ["span ID is empty"]),
+    ]
+    write(
+        make_request(
+            *(make_span(1, sent, offset_nano=row) for row, (sent, _, _) in enumerate(cases))
+        )
+    )
 
     columns = read(store)
 
-    assert [stored] == columns.span_id
-    assert [warnings] == columns.warnings
+    assert [stored for _, stored, _ in cases] == columns.span_id
+    assert [warnings for _, _, warnings in cases] == columns.warnings
 
 
-@pytest.mark.parametrize(
-    ("sent", "stored", "warnings"),
-    [
-        pytest.param(b"", "", [], id="none"),
-        pytest.param(b"\0" * 8, "", [], id="all zero is none"),
-        pytest.param(b"\x01" * 8, "01" * 8, [], id="8 bytes"),
-        pytest.param(
-            b"\x02", f"{2:016x}", [f"parent span ID has 1 bytes, stored as {2:016x}"], id="1 byte"
-        ),
-    ],
-)
-def test_parent_ids_of_any_length_are_stored(
-    store: Store, write: Write, sent: bytes, stored: str, warnings: list[str]
-) -> None:
-    """No parent is no warning."""
-    write(make_request(make_span(1, 1, sent)))
+def test_parent_ids_of_any_length_are_stored(store: Store, write: Write) -> None:
+    """No parent is no warning, and all zero is none."""
+    cases = [
+        (b"", "", []),
+        (b"\0" * 8, "", []),
+        (b"\x01" * 8, "01" * 8, []),
+        (b"\x02", f"{2:016x}", [f"parent span ID has 1 bytes, stored as {2:016x}"]),
+    ]
+    write(
+        make_request(*(make_span(1, row, sent) for row, (sent, _, _) in enumerate(cases, start=1)))
+    )
 
     columns = read(store)
 
-    assert [stored] == columns.parent_span_id
-    assert [warnings] == columns.warnings
+    assert [stored for _, stored, _ in cases] == columns.parent_span_id
+    assert [warnings for _, _, warnings in cases] == columns.warnings
 
 
 def test_64_bit_ids_are_zero_padded_ids(store: Store, write: Write) -> None:

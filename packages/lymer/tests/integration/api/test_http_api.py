@@ -20,8 +20,9 @@ from starlette.types import ASGIApp
 
 from contract.storage.corpus import HOUR, MS, corpus_requests
 from lymer.api.app import create_app
-from lymer.errors import StorageError
+from lymer.errors import StorageError, TooLargeError
 from lymer.model.columns import SpanColumns
+from lymer.model.question import TraceQuestion
 from lymer.query.service import QueryService
 from lymer.storage.memory import MemoryStore
 from make import START, make_event, make_link, make_request, make_span, write_segment_file
@@ -609,6 +610,36 @@ class TestService:
             assert len(trace) == 3
             warning = "trace has more than 3 spans, showing first 3 spans only"
             assert [warning] == trace.warnings[0]
+
+    def test_an_answer_over_the_limit_is_refused(self, tmp_path: Path) -> None:
+        """Several traces are; one alone is not."""
+        store = MemoryStore()
+        spans = [make_span(trace, number) for trace in (1, 2) for number in range(1, 4)]
+        store.write_segment(write_segment_file(tmp_path, make_request(*spans)))
+        query = QueryService(store, answer_spans_max=5)
+
+        with pytest.raises(TooLargeError, match="the traces have more than 5 spans"):
+            query.get_traces([T1, T2])
+        assert len(QueryService(store, answer_spans_max=6).get_traces([T1, T2])) == 2
+        assert len(QueryService(store, answer_spans_max=1).get_trace(T1)) == 3
+
+    def test_more_traces_than_one_read_takes_come_in_order(self, tmp_path: Path) -> None:
+        """450 traces, newest first."""
+        store = MemoryStore()
+        spans = [make_span(number, number, offset_nano=number) for number in range(1, 451)]
+        store.write_segment(write_segment_file(tmp_path, make_request(*spans)))
+
+        found = QueryService(store).find_traces(TraceQuestion(START, NOW, limit=1_000))
+
+        assert [trace.start_unix_nano[0] - START for trace in found] == list(range(450, 0, -1))
+
+    def test_a_span_sent_twice_is_read_once(self, tmp_path: Path) -> None:
+        """By its id, as in the whole trace."""
+        store = MemoryStore()
+        span = make_span(1, 1)
+        store.write_segment(write_segment_file(tmp_path, make_request(span), make_request(span)))
+
+        assert len(QueryService(store).get_span(T1, "0000000000000001")) == 1
 
     def test_spans_sent_twice_are_shown_once(self, tmp_path: Path) -> None:
         """Raw shows both."""
