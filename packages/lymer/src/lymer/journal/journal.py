@@ -9,7 +9,6 @@ and removes it. Why a crash loses nothing acknowledged is argued in README.md be
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections import deque
@@ -22,10 +21,11 @@ from lymer.errors import LymerError, OverloadedError
 from lymer.journal.record import RECORD_BYTES_MAX, TRAILER_BYTES, encode_record
 from lymer.journal.recovery import recover_segments, segment_path, sync_folder
 from lymer.model.segment import SealedSegment
+from lymer.telemetry.logs import EventLog
 
 __all__ = ["Journal", "JournalLimits", "JournalState"]
 
-_log = logging.getLogger(__name__)
+_log = EventLog(__name__)
 _Ticket = TypeVar("_Ticket")
 _GROUP_RECORDS_MAX: Final = 256
 """Records in one gathered write: three buffers each, below the kernel's IOV_MAX of 1024."""
@@ -236,7 +236,7 @@ class Journal(Generic[_Ticket]):
                 _sync(segment.descriptor)
             except OSError as error:
                 self._write_failures += 1
-                _log.exception("journal write failed", extra={"fields": {"folder": self._folder}})
+                _log.error("journal write failed", folder=self._folder, error=error)
                 self._abandon_tail()
                 message = f"cannot write to the journal in {self._folder}: {error}"
                 return OverloadedError(message, retry_after_seconds=5)
@@ -279,8 +279,8 @@ class Journal(Generic[_Ticket]):
         try:
             os.ftruncate(segment.descriptor, segment.byte_count)
             os.fsync(segment.descriptor)
-        except OSError:
-            _log.exception("cannot cut the journal's tail", extra={"fields": {"file": segment.path}})
+        except OSError as error:
+            _log.error("journal tail not cut", file=segment.path, error=error)
         self._seal_locked()
 
     def _seal_open(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import mmap
 import os
 from collections.abc import Generator, Iterator
@@ -13,6 +12,7 @@ from typing import Final
 from lymer.errors import CorruptJournalError
 from lymer.journal.record import Record, iter_records
 from lymer.model.segment import SealedSegment
+from lymer.telemetry.logs import EventLog
 
 __all__ = [
     "SEGMENT_SUFFIX",
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 SEGMENT_SUFFIX: Final = ".otlp"
-_log = logging.getLogger(__name__)
+_log = EventLog(__name__)
 
 
 def segment_path(folder: Path, segment_id: int) -> Path:
@@ -61,10 +61,7 @@ def _recover_segment(path: Path) -> SealedSegment | None:
         for record in records:
             end, spans = record.end, spans + record.span_count
     if end < size:
-        _log.warning(
-            "torn tail cut",
-            extra={"fields": {"segment": path.name, "bytes_kept": end, "bytes_cut": size - end}},
-        )
+        _log.warning("torn tail cut", segment=path.name, bytes_kept=end, bytes_cut=size - end)
         with path.open("r+b") as file:
             file.truncate(end)
             os.fsync(file.fileno())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import Final
 
 from lymer.errors import StartupError
 from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.expressions import schema_scripts
+from lymer.telemetry.logs import EventLog
 
 __all__ = ["migrate"]
 
-_log = logging.getLogger(__name__)
+_log = EventLog(__name__)
 _TABLES_WITH_TTL: Final = ("spans", "operations", "origins", "red", "dependencies")
 _TTL: Final = re.compile(r"\bTTL (.*?INTERVAL|.*?toIntervalSecond\()\s*'?(\d+)'?", re.DOTALL)
 
@@ -52,7 +52,7 @@ def migrate(engine: Engine, retention_seconds: int) -> None:
         engine.command(
             f"INSERT INTO lymer.schema_versions (version, name) VALUES ({version}, '{name}')", {}
         )
-        _log.info("schema applied", extra={"fields": {"version": version, "schema": name}})
+        _log.info("schema applied", version=version, schema=name)
     _set_retention(engine, retention_seconds)
 
 
@@ -79,6 +79,4 @@ def _set_retention(engine: Engine, retention_seconds: int) -> None:
         changed = expression[: -len(found.group(2))] + str(retention_seconds)
         changed += ")" if changed.count("(") > changed.count(")") else " SECOND"
         engine.command(f"ALTER TABLE lymer.{table} MODIFY TTL {changed}", {"mutations_sync": 0})
-        _log.info(
-            "retention changed", extra={"fields": {"table": table, "seconds": retention_seconds}}
-        )
+        _log.info("retention changed", table=table, seconds=retention_seconds)

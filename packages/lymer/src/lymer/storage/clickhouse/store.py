@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,10 +20,11 @@ from lymer.storage.clickhouse.reader import TRACES_PER_STATEMENT_MAX, SpanQuerie
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.schema_migration import migrate
 from lymer.storage.clickhouse.writer import SegmentWriter
+from lymer.telemetry.logs import EventLog
 
 __all__ = ["ClickHouseStore"]
 
-_log = logging.getLogger(__name__)
+_log = EventLog(__name__)
 
 
 class ClickHouseStore:
@@ -146,8 +146,7 @@ class ClickHouseStore:
             {},
         )
         for line in output.decode(errors="replace").splitlines():
-            _log.error("part set aside by the engine, its rows are missing",
-                       extra={"fields": {"part": line}})
+            _log.error("part set aside by the engine, its rows are missing", part=line)
 
 
 def _chunks(trace_ids: Sequence[str]) -> list[Sequence[str]]:

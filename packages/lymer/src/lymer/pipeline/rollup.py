@@ -1,0 +1,54 @@
+"""A thread that keeps the rollups close behind the store."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final, Protocol
+
+from lymer.errors import StorageError
+from lymer.telemetry.logs import EventLog
+from lymer.telemetry.metrics import Metrics
+
+__all__ = ["RollupWorker", "RolledUp"]
+
+_log = EventLog(__name__)
+_PERIOD_SECONDS: Final = 10.0
+"""Often enough that a reader never has much left to count; seldom enough that small parts are few."""
+
+
+class RolledUp(Protocol):
+    """A store with rollups."""
+
+    def catch_up(self) -> bool:
+        """Count what is stored and not counted; return whether there was anything."""
+
+
+class RollupWorker:
+    """Calls `catch_up` now and then; readers may call it too."""
+
+    def __init__(self, store: RolledUp, metrics: Metrics) -> None:
+        """Prepare; `start` begins."""
+        self._store = store
+        self._metrics = metrics
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rollup", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let a running step end, then stop; what is left is counted after the next start."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(_PERIOD_SECONDS):
+            try:
+                self._store.catch_up()
+            except StorageError as error:
+                self._metrics.rollup_failures.inc()
+                _log.error("rollup failed, will retry", error=error)
+            except Exception as error:  # noqa: BLE001 - a bug must not end the rollups silently
+                self._metrics.worker_crashes.labels("rollup").inc()
+                _log.exception("BUG in the rollup worker", error)

@@ -1,0 +1,82 @@
+"""The one way in for every protocol: check, journal, and only then say yes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from lymer import clock
+from lymer.errors import LymerError, OverloadedError, TooLargeError
+from lymer.telemetry.metrics import Metrics
+from lymer.wire.otlp_proto import CheckedRequest
+
+__all__ = ["DurableLog", "Intake", "Ticket"]
+
+Ticket = asyncio.Future[None]
+"""Resolved when the request is durable."""
+
+
+class DurableLog(Protocol):
+    """What the intake needs of the journal."""
+
+    def append(self, body: bytes, span_count: int, ticket: Ticket, /) -> None:
+        """Queue a request; the ticket is resolved through `Intake.on_durable`."""
+
+
+class Intake:
+    """Makes requests durable. Lives on one event loop; `on_durable` may come from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics) -> None:
+        """Remember the loop tickets belong to; `open` gives the journal."""
+        self._loop = loop
+        self._metrics = metrics
+        self._journal: DurableLog | None = None
+
+    def open(self, journal: DurableLog) -> None:
+        """Begin to accept."""
+        self._journal = journal
+
+    async def accept(self, request: CheckedRequest, transport: str) -> None:
+        """Return once `request` is durable: the sender may be told so.
+
+        Raises:
+            OverloadedError: It is not durable; the sender should retry.
+        """
+        if request.span_count == 0:
+            return
+        if self._journal is None:
+            raise OverloadedError("cannot accept the request: not started yet")
+        started = clock.monotonic_seconds()
+        ticket: Ticket = self._loop.create_future()
+        try:
+            self._journal.append(request.body, request.span_count, ticket)
+            await ticket
+        except LymerError:
+            self._metrics.refused_spans.labels("otlp", transport).inc(request.span_count)
+            raise
+        self._metrics.commit_seconds.observe(clock.monotonic_seconds() - started)
+        self._metrics.accepted_spans.labels("otlp", transport).inc(request.span_count)
+        self._metrics.received_bytes.labels(transport).inc(len(request.body))
+
+    def refuse(self, error: LymerError, transport: str) -> None:
+        """Count a request that was turned away."""
+        if isinstance(error, OverloadedError):
+            reason = "overloaded"
+        else:
+            reason = "too_large" if isinstance(error, TooLargeError) else "undecodable"
+        self._metrics.refused_requests.labels(transport, reason).inc()
+
+    def on_durable(self, tickets: Sequence[Ticket], error: LymerError | None) -> None:
+        """Resolve the tickets of one group, with one wake-up of the loop for all."""
+        self._loop.call_soon_threadsafe(_resolve, tickets, error)
+
+
+def _resolve(tickets: Sequence[Ticket], error: LymerError | None) -> None:
+    for ticket in tickets:
+        if ticket.done():
+            continue  # the sender went away; its spans are stored all the same
+        if error is None:
+            ticket.set_result(None)
+        else:
+            ticket.set_exception(error)

@@ -1,0 +1,120 @@
+"""Addresses to listen on, and servers on them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from lymer.errors import StartupError
+
+__all__ = ["HttpServer", "addresses", "listen"]
+
+_BACKLOG = 2048
+
+
+def addresses(host: str, what: str) -> list[str]:
+    """Return the IP addresses `host` stands for; `localhost` is both loopbacks, where they exist.
+
+    Raises:
+        StartupError: The name is not known.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        message = f"cannot listen for {what}: the host {host!r} is not known ({error.strerror})"
+        raise StartupError(message) from error
+    return sorted({str(entry[4][0]) for entry in found if _is_usable(entry[0])})
+
+
+def _is_usable(family: int) -> bool:
+    if family != socket.AF_INET6:
+        return True
+    if not socket.has_ipv6:
+        return False
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def listen(host: str, port: int, what: str, setting: str) -> list[socket.socket]:
+    """Return listening sockets, one per address of `host`; port 0 picks one port for all.
+
+    Raises:
+        StartupError: An address cannot be had; the message says whose it is and what to do.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for address in addresses(host, what):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            listener = socket.socket(family, socket.SOCK_STREAM)
+            sockets.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                listener.bind((address, port))
+                listener.listen(_BACKLOG)
+            except OSError as error:
+                raise taken(address, port, what, setting, error) from error
+            listener.setblocking(False)
+            port = listener.getsockname()[1]
+    except StartupError:
+        for listener in sockets:
+            listener.close()
+        raise
+    return sockets
+
+
+def taken(address: str, port: int, what: str, setting: str, error: OSError) -> StartupError:
+    """Return the error that says why an address cannot be had."""
+    place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    advice = f"choose another port with --set {setting}=PORT"
+    if error.errno == errno.EADDRINUSE:
+        reason = "another program has that port"
+        advice = f"stop that program or {advice}"
+    else:
+        reason = error.strerror or str(error)
+    return StartupError(f"cannot listen for {what} on {place}: {reason}; {advice}")
+
+
+class HttpServer(uvicorn.Server):
+    """A uvicorn server that leaves signals and the event loop to the role."""
+
+    def __init__(self, app: ASGIApp, sockets: list[socket.socket], *, grace_seconds: int) -> None:
+        """Prepare to serve `app` on `sockets`."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_keep_alive=60,
+                timeout_graceful_shutdown=grace_seconds,
+                backlog=_BACKLOG,
+            )
+        )
+        self._listeners = sockets
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: the role handles them for all its servers."""
+        yield
+
+    async def run_until_stopped(self) -> None:
+        """Serve until `stop`."""
+        await self.serve(sockets=self._listeners)
+
+    def stop(self) -> None:
+        """Refuse new connections and let running requests end."""
+        self.should_exit = True
