@@ -6,6 +6,7 @@ Source: Jaeger v2.20, `jaegerquery/internal/http_handler.go`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import unquote_plus
 
 import orjson
 from starlette.requests import Request
@@ -67,7 +68,7 @@ class TracesV1:
 
     async def get_operation_names(self, request: Request) -> Response:
         """GET /api/services/{service}/operations: names alone, each once."""
-        service = request.path_params["service"]
+        service = _service_in_path(request)
 
         def make_body() -> bytes:
             operations = self._query.get_operations(service)
@@ -145,6 +146,15 @@ class TracesV1:
         return error_response(
             501, "trace metrics are currently disabled - no metrics backend configured"
         )
+
+
+def _service_in_path(request: Request) -> str:
+    """Return the service as Jaeger reads it: a `+` in the path as it was sent is a space."""
+    sent: bytes | None = request.scope.get("raw_path")
+    if sent is None:
+        return str(request.path_params["service"])
+    before = sent.partition(b"?")[0].rpartition(b"/operations")[0]
+    return unquote_plus(before.partition(b"/api/services/")[2].decode("latin-1"))
 
 
 def _kind_text(operation: Operation) -> str:

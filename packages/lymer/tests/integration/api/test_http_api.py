@@ -129,6 +129,19 @@ class TestNames:
         assert (200, body) == (response.status_code, response.text)
         assert response.headers["content-type"] == "application/json"
 
+    @pytest.mark.parametrize("path", ["a%2Fb%20c", "a%2Fb+c", "a/b%20c"])
+    def test_a_service_in_the_path_may_hold_slashes_and_spaces(
+        self, executor: ThreadPoolExecutor, tmp_path: Path, path: str
+    ) -> None:
+        """As Jaeger's UI and Grafana encode it."""
+        store = MemoryStore()
+        request = make_request(make_span(name="found"), service="a/b c")
+        store.write_segment(write_segment_file(tmp_path, request))
+
+        response = client_of(store, executor).get(f"/api/services/{path}/operations")
+
+        assert response.json()["data"] == ["found"]
+
     def test_operations_need_a_service(self, client: Client) -> None:
         """Jaeger's sentence."""
         assert_error(client.get("/api/operations"), 400, "parameter 'service' is required")

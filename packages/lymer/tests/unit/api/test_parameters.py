@@ -3,7 +3,11 @@
 # ruff: noqa: E501 - a row of a table of sentences is one line
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from lymer.api import parameters
@@ -223,3 +227,43 @@ def test_a_bad_v3_time_is_named() -> None:
 def test_range_of_dependencies(query: str, expected: tuple[int, int]) -> None:
     """[start, end) in nanoseconds."""
     assert expected == parameters.to_range(QueryParams(query), NOW)
+
+
+NAMES = [
+    "service", "operation", "tag", "tags", "start", "end", "limit", "minDuration", "maxDuration",
+    "traceID", "raw", "endTs", "lookback", "query.serviceName", "query.attributes",
+    "query.startTimeMin", "query.startTimeMax", "query.searchDepth", "query.durationMin",
+    "query.durationMax", "query.rawTraces", "startTime",
+]  # fmt: skip
+TEXTS = st.one_of(
+    st.text(max_size=20),
+    st.from_regex(r"-?[0-9]{1,45}(\.[0-9]*)?(ns|h|s|)", fullmatch=True),
+    st.from_regex(
+        r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:00:00(Z|[+-][0-9]{2}:[0-9]{2})", fullmatch=True
+    ),
+    st.sampled_from(
+        ["{}", "[]", "null", '{"a":null}', '{"a":{}}', "0001-01-01T00:00:00Z", "{" * 300, "١٢"]
+    ),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), TEXTS), max_size=8))
+def test_whatever_is_sent_is_read_or_refused(pairs: list[tuple[str, str]]) -> None:
+    """Nothing but a refusal leaves the parsers, and what they accept is within range."""
+    sent = QueryParams(pairs)
+    with contextlib.suppress(RejectedError):
+        question = parameters.to_search(sent, NOW).question
+        assert 0 <= question.start_unix_nano_min <= question.start_unix_nano_max < 2**63
+        assert question.limit >= 1
+    with contextlib.suppress(RejectedError):
+        question, _ = parameters.to_v3_question(sent)
+        assert 0 <= question.start_unix_nano_min <= question.start_unix_nano_max < 2**63
+    with contextlib.suppress(RejectedError):
+        start, end = parameters.to_range(sent, NOW)
+        assert 0 <= start < 2**63
+        assert 0 <= end < 2**63
+    with contextlib.suppress(RejectedError):
+        parameters.check_v3_trace_hints(sent)
+    for _, text in pairs:
+        with contextlib.suppress(RejectedError):
+            assert len(parameters.to_trace_id(text)) == 32

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
 
-from lymer.errors import UndecodableError
+from lymer.errors import StorageError, UndecodableError
 from lymer.model.columns import SpanColumns
 from lymer.model.question import (
     SPAN_KINDS,
@@ -53,7 +53,7 @@ class MemoryStore:
         """See `SpanWriter.write_segment`."""
         spans = [
             span
-            for request in decode_segment(segment.path.read_bytes())
+            for request in decode_segment(_content(segment.path))
             for span in to_stored_spans(request)
         ]
         with self._lock:
@@ -66,7 +66,7 @@ class MemoryStore:
     def can_decode(self, path: Path, /) -> bool:
         """See `SpanWriter.can_decode`."""
         try:
-            decode_segment(path.read_bytes())
+            decode_segment(_content(path))
         except UndecodableError:
             return False
         return True
@@ -121,8 +121,7 @@ class MemoryStore:
             calls.update(
                 (services[span.parent_span_id], span.service)
                 for span in spans
-                if span.parent_span_id in services
-                and first <= span.start_unix_nano < end
+                if span.parent_span_id in services and first <= span.start_unix_nano < end
             )
         return sorted(DependencyLink(*services, count) for services, count in calls.items())
 
@@ -189,6 +188,13 @@ def transform_request(body: bytes) -> SpanColumns:
         spans_by_trace.setdefault(span.trace_id, []).append(span)
     spans = itertools.chain.from_iterable(spans_by_trace.values())
     return to_columns(spans, raw=True, skeleton=False)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"cannot read segment: {error}") from error
 
 
 def _whole_minutes(start_unix_nano: int, end_unix_nano: int) -> tuple[int, int]:
