@@ -93,7 +93,7 @@ def test_a_body_over_the_limit_is_refused(shared_lymer: Lymer) -> None:
     """21 MiB are too much, whatever they hold."""
     status, text = _post(shared_lymer, bytes(BODY_BYTES_MAX + 2**20))
 
-    assert status in (400, 413), text
+    assert status == 400, text
 
 
 def test_a_decompression_bomb_is_refused_without_unpacking_it(shared_lymer: Lymer) -> None:
@@ -104,7 +104,7 @@ def test_a_decompression_bomb_is_refused_without_unpacking_it(shared_lymer: Lyme
         shared_lymer, gzip.compress(bytes(400 * 2**20), 1), **{"Content-Encoding": "gzip"}
     )
 
-    assert status in (400, 413), text
+    assert status == 400, text
     assert _resident_bytes(shared_lymer.pid) - before < 200 * 2**20
 
 
@@ -167,7 +167,7 @@ def test_invalid_utf8_is_stored_and_its_neighbour_is_whole(shared_lymer: Lymer) 
     """A name that is not UTF-8 passes the door, as with Go receivers, and harms nobody."""
     trace_id = new_trace_id()
     request = request_of(span_of(trace_id, "neighbour"), span_of(trace_id, "broken-name"))
-    body = request.SerializeToString().replace(b"broken-name", b"broken\xff\xfename")
+    body = request.SerializeToString().replace(b"broken-name", b"broken\xffname")
 
     assert _post(shared_lymer, body)[0] == 200
     names = [
