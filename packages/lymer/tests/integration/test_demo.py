@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -25,10 +26,10 @@ def sink() -> Iterator[OtlpSink]:
         yield listening
 
 
-def _open_shop(*arguments: str) -> subprocess.Popen[str]:
+def _open_shop(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "lymer", "demo", *arguments],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -70,9 +71,9 @@ def _keys(received: ReceivedSpan) -> set[str]:
 
 
 @pytest.mark.slow
-def test_the_shop_makes_the_traces_a_shop_makes(sink: OtlpSink) -> None:
+def test_the_shop_makes_the_traces_a_shop_makes(sink: OtlpSink, tmp_path: Path) -> None:
     """Six lively seconds over gRPC: five services, whole traces, links, errors, conventions."""
-    shop = _open_shop("--endpoint", sink.grpc_url, "--rate", "30", "--duration", "6s")
+    shop = _open_shop(tmp_path, "--endpoint", sink.grpc_url, "--rate", "30", "--duration", "6s")
     output, errors = shop.communicate(timeout=50)
 
     assert (shop.returncode, errors) == (0, "")
@@ -141,9 +142,13 @@ def test_the_shop_makes_the_traces_a_shop_makes(sink: OtlpSink) -> None:
 
 
 @pytest.mark.slow
-def test_first_traces_come_over_http_within_seconds_and_ctrl_c_ends_all(sink: OtlpSink) -> None:
+def test_first_traces_come_over_http_within_seconds_and_ctrl_c_ends_all(
+    sink: OtlpSink, tmp_path: Path
+) -> None:
     """Ten seconds are enough on a busy machine; then nothing is left running."""
-    shop = _open_shop("--endpoint", sink.http_url, "--protocol", "http/protobuf", "--rate", "10")
+    shop = _open_shop(
+        tmp_path, "--endpoint", sink.http_url, "--protocol", "http/protobuf", "--rate", "10"
+    )
     arrived = _wait_until(lambda: {each.service for each in sink.spans()} == _SERVICES, seconds=25)
     pids = _service_pids(sink)
     shop.send_signal(signal.SIGINT)
@@ -154,12 +159,13 @@ def test_first_traces_come_over_http_within_seconds_and_ctrl_c_ends_all(sink: Ot
     assert "closing: " in output
     assert len(pids) == 5
     assert _processes_are_gone(pids)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_no_service_outlives_a_shop_that_is_killed(sink: OtlpSink) -> None:
+def test_no_service_outlives_a_shop_that_is_killed(sink: OtlpSink, tmp_path: Path) -> None:
     """After SIGKILL, when nothing can be tidied up, all services end by themselves."""
-    shop = _open_shop("--endpoint", sink.grpc_url, "--rate", "10")
+    shop = _open_shop(tmp_path, "--endpoint", sink.grpc_url, "--rate", "10")
     arrived = _wait_until(lambda: len(_service_pids(sink)) == 5, seconds=25)
     pids = _service_pids(sink)
     shop.kill()
