@@ -38,7 +38,7 @@ def select_rows(columns: SpanColumns, rows: Sequence[int]) -> SpanColumns:
 
 
 def keep_rows(columns: SpanColumns, rows: Sequence[int]) -> None:
-    """Remove all rows but these, which rise."""
+    """Leave only these rows, in this order."""
     for name in _PER_SPAN:
         values = getattr(columns, name)
         setattr(columns, name, [values[row] for row in rows])

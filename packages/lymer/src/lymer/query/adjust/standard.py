@@ -9,6 +9,7 @@ from lymer.model.columns import SpanColumns
 from lymer.query.adjust.clock_skew import correct_clock_skew
 from lymer.query.adjust.duplicates import deduplicate_spans
 from lymer.query.adjust.links import remove_empty_span_links
+from lymer.query.adjust.order import sort_spans
 from lymer.query.adjust.span_ids import deduplicate_client_server_span_ids
 
 __all__ = ["Adjuster", "adjust", "standard_adjusters"]
@@ -30,6 +31,7 @@ def standard_adjusters(*, max_clock_skew_adjust_nano: int = 0) -> tuple[Adjuster
         # numeric addresses are written as text by the store
         # library attributes are moved to the process by the store
         remove_empty_span_links,  # no link leads nowhere
+        sort_spans,  # times may have moved; Jaeger leaves this to its UI
     )
 
 

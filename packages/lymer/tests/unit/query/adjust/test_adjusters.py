@@ -8,6 +8,7 @@ from lymer.model.columns import SpanColumns
 from lymer.query.adjust.clock_skew import correct_clock_skew
 from lymer.query.adjust.duplicates import deduplicate_spans
 from lymer.query.adjust.links import remove_empty_span_links
+from lymer.query.adjust.order import sort_spans
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.span_ids import deduplicate_client_server_span_ids
@@ -202,6 +203,33 @@ class TestClockSkew:
         adjust(trace, standard_adjusters(max_clock_skew_adjust_nano=10**9))
 
         assert len(trace) == 50_004
+
+
+class TestOrder:
+    """sort_spans."""
+
+    def test_spans_are_sorted_by_start_alone(self) -> None:
+        """Every column moves along; spans that start together stay as they stand."""
+        trace = columns_of(
+            Row(4, start=9, identity=40), Row(3, start=5, identity=30), Row(2, start=5, identity=20)
+        )
+
+        sort_spans(trace)
+
+        assert [(3, 0), (2, 0), (4, 0)] == ids(trace)
+        assert trace.start_unix_nano == [5, 5, 9]
+        assert trace.identity == [30, 20, 40]
+
+    def test_a_corrected_trace_is_in_order_again(self) -> None:
+        """A child that seemed to start first stands behind its parent."""
+        trace = columns_of(
+            Row(2, parent=1, start=0, duration=50, host="b"), Row(1, start=1_000, host="a")
+        )
+
+        adjust(trace, standard_adjusters(max_clock_skew_adjust_nano=10**9))
+
+        assert [(1, 0), (2, 1)] == ids(trace)
+        assert trace.start_unix_nano == [1_000, 1_025]
 
 
 class TestRows:
