@@ -107,7 +107,6 @@ class PaymentPeer:
 
 def serve_payments(tracer: Tracer, draw: random.Random) -> tuple[grpc.Server, int]:
     """Start the payment service on a free port of the loopback and return both."""
-
     bank = _Bank(draw)
 
     def charge(request: bytes, context: grpc.ServicerContext) -> bytes:
