@@ -25,16 +25,28 @@ BODY_BYTES_MAX = 20 * 2**20
 MESSAGE_BYTES_MAX = 4 * 2**20
 
 
+@pytest.fixture(scope="module")
+def neighbours(shared_lymer: Lymer) -> Iterator[list[bytes]]:
+    """Trace ids of good spans; at the end all of them must be found."""
+    trace_ids: list[bytes] = []
+    yield trace_ids
+    wanted = {trace_id.hex() for trace_id in trace_ids}
+    shared_lymer.wait_for_trace(trace_ids[-1].hex(), 1)
+    response = shared_lymer.http.get(
+        f"{shared_lymer.query_url}/api/traces", params={"traceID": sorted(wanted)}
+    )
+    assert {trace["traceID"] for trace in response.json()["data"]} == wanted
+
+
 @pytest.fixture(autouse=True)
-def neighbour(shared_lymer: Lymer) -> Iterator[None]:
-    """Send a good span before and after each bad request, and find both."""
-    trace_ids = [new_trace_id(), new_trace_id()]
-    _post_good(shared_lymer, trace_ids[0])
+def neighbour(shared_lymer: Lymer, neighbours: list[bytes]) -> Iterator[None]:
+    """Send a good span before and after each bad request."""
+    before, after = new_trace_id(), new_trace_id()
+    _post_good(shared_lymer, before)
     yield
     assert shared_lymer.is_running()
-    _post_good(shared_lymer, trace_ids[1])
-    for trace_id in trace_ids:
-        shared_lymer.wait_for_trace(trace_id.hex(), 1)
+    _post_good(shared_lymer, after)
+    neighbours += [before, after]
 
 
 def _post_good(lymer: Lymer, trace_id: bytes) -> None:
