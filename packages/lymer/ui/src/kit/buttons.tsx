@@ -83,7 +83,7 @@ export function Menu(props: {
   readonly groups: readonly { readonly title?: string; readonly entries: readonly MenuEntry[] }[];
 }): ReactNode {
   return (
-    <MantineMenu position="bottom-end" shadow="md" withinPortal transitionProps={{ duration: 0 }}>
+    <MantineMenu position="bottom-end" shadow="md" withinPortal withInitialFocusPlaceholder={false} transitionProps={{ duration: 0 }}>
       <MantineMenu.Target>
         <ActionIcon variant="subtle" color="gray" size={30} aria-label={props.label} title={props.label}>
           {props.icon}

@@ -141,10 +141,12 @@ function Row({ index, summary, question, longest }: RowProps): ReactNode {
       }}
     >
       <td className="ly-col-trace">
-        <Link href={href}>
-          <TraceName summary={summary} />
-        </Link>
-        <Incomplete orphans={summary.orphans} />
+        <div className="ly-trace-cell">
+          <Link href={href}>
+            <TraceName summary={summary} />
+          </Link>
+          <Incomplete orphans={summary.orphans} />
+        </div>
       </td>
       <td className="ly-col-services">
         <Services services={summary.services} max={PILLS_MAX} />

@@ -56,7 +56,7 @@ export function Bars({ shownRows, items, range, collapsed, trace, found }: BarsP
         context.globalAlpha = found.active && found.rows.length > 0 && !found.flags[span] ? 0.35 : 1;
         const color = colors.services[palette[trace.service[span]]];
         drawBar(context, { x, width, middle, color, failed: trace.status[span] === STATUS_ERROR }, size.width, colors);
-        drawLabel(context, formatDuration(trace.duration[span]), { x, width, middle }, size.width, colors);
+        drawLabel(context, formatDuration(trace.duration[span]), { x, width, middle, color }, size.width, colors);
         if (collapsed[row]) {
           context.fillStyle = color;
           context.fillRect(Math.max(0, x), middle + BAR_PX / 2 + 2, Math.min(width, size.width), 2);
@@ -115,7 +115,7 @@ function drawBar(
 function drawLabel(
   context: CanvasRenderingContext2D,
   text: string,
-  bar: Bar,
+  bar: Bar & { readonly color: string },
   right: number,
   colors: CanvasColors,
 ): void {
@@ -130,8 +130,11 @@ function drawLabel(
     context.textAlign = "right";
     context.fillText(text, bar.x - LABEL_GAP_PX, bar.middle + 0.5);
   } else {
+    const edge = Math.min(right, end);
+    context.fillStyle = bar.color; // covers the hatch, so that the text can be read
+    context.fillRect(edge - room + 2, bar.middle - BAR_PX / 2 + 1, room - 3, BAR_PX - 2);
     context.fillStyle = colors.surface;
     context.textAlign = "right";
-    context.fillText(text, Math.min(right, end) - LABEL_GAP_PX, bar.middle + 0.5);
+    context.fillText(text, edge - LABEL_GAP_PX, bar.middle + 0.5);
   }
 }

@@ -10,6 +10,9 @@ import type { JaegerLog, JaegerReference } from "../../model/jaeger.ts";
 import { useShownTrace } from "./context.ts";
 import { KeyValues } from "./KeyValues.tsx";
 
+/** At most this much of one value is in the preview of an event, characters. */
+const PREVIEW_CHARS = 120;
+
 interface EventListProps {
   readonly events: readonly JaegerLog[];
   readonly traceStartMicros: number;
@@ -18,6 +21,14 @@ interface EventListProps {
 function eventName(event: JaegerLog): string {
   const field = event.fields.find(({ key }) => key === "event") ?? event.fields[0];
   return field ? String(field.value) : "";
+}
+
+/** The other fields on one line, as far as they fit. */
+function eventPreview(event: JaegerLog): string {
+  return event.fields
+    .filter(({ key }) => key !== "event")
+    .map(({ key, value }) => `${key}=${String(value).slice(0, PREVIEW_CHARS)}`)
+    .join("  ");
 }
 
 export function EventList({ events, traceStartMicros }: EventListProps): ReactNode {
@@ -32,6 +43,7 @@ export function EventList({ events, traceStartMicros }: EventListProps): ReactNo
                 +{formatDuration((event.timestamp - traceStartMicros) * 1000)}
               </time>
               <span>{eventName(event)}</span>
+              <span className="ly-event-preview">{eventPreview(event)}</span>
             </summary>
             <KeyValues pairs={event.fields} />
           </details>

@@ -60,7 +60,7 @@ function DetailHead({ span, onRange }: SpanDetailProps): ReactNode {
   const zoom = (): void => onRange(spanRange(trace, span));
   return (
     <header className="ly-detail-head">
-      <h3>{trace.names[trace.name[span]] || t.common.unnamed}</h3>
+      <h2>{trace.names[trace.name[span]] || t.common.unnamed}</h2>
       <dl>
         {facts.map(([name, value]) => (
           <div key={name}>

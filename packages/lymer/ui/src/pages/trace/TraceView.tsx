@@ -8,10 +8,11 @@ import { visiblePosition, visibleRows } from "../../model/tree.ts";
 import { ShownTraceContext, type ShownTrace } from "./context.ts";
 import { HelpDialog } from "./HelpDialog.tsx";
 import { Minimap } from "./Minimap.tsx";
-import { Timeline, type TimelineHandle } from "./Timeline.tsx";
+import { Timeline } from "./Timeline.tsx";
 import { TraceHeader } from "./TraceHeader.tsx";
 import { useFind } from "./useFind.ts";
 import { useKeys } from "./useKeys.ts";
+import type { TimelineHandle } from "./useLines.ts";
 import { useViewState } from "./useViewState.ts";
 
 const PAN = 0.1;
