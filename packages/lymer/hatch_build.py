@@ -41,7 +41,7 @@ class UiBuildHook(BuildHookInterface[Any]):
 
     def dependencies(self) -> list[str]:
         """Return what the build needs to have installed: Node, but only if it will be used."""
-        if _skipped() or self._fresh() or not _wheel_exists():
+        if _skipped() or self._fresh() or not wheel_exists():
             return []
         return [NODE_PACKAGE]
 
@@ -122,7 +122,7 @@ def _skipped() -> bool:
     return os.environ.get("LYMER_SKIP_UI", "") not in {"", "0"}
 
 
-def _wheel_exists() -> bool:
+def wheel_exists() -> bool:
     """Whether `NODE_PACKAGE` has a wheel for this machine."""
     if sys.platform in {"darwin", "win32"}:
         return True
