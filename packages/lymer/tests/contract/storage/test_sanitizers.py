@@ -91,6 +91,45 @@ def test_a_span_without_end_is_stored(store: Store, write: Write) -> None:
     assert "Original end timestamp: 1970-01-01 00:00:00 +0000 UTC" in columns.warnings[0][0]
 
 
+def test_times_at_the_ends_of_64_bits_are_stored(store: Store, write: Write) -> None:
+    """1970, the end of int64 in 2262, the end of uint64: kept to the nanosecond, and readable."""
+    times = [
+        (0, 1),
+        (0, 2**63 - 1),
+        (2**63 - 1, 2**63),
+        (2**63, 2**63 + 5),
+        (2**64 - 2, 2**64 - 1),
+    ]
+    spans = []
+    for number, (start, end) in enumerate(times, start=1):
+        span = make_span(1, number)
+        span.start_time_unix_nano, span.end_time_unix_nano = start, end
+        spans.append(span)
+    write(make_request(*spans))
+
+    columns = read(store)
+
+    assert [start for start, _ in times] == columns.start_unix_nano
+    assert [end - start for start, end in times] == columns.duration_nano
+    assert columns.warnings == [[]] * 5
+    assert len(store.get_otlp([trace_hex(1)])) > 5 * 40
+    assert store.get_summaries([trace_hex(1)])[0].span_count == 5
+
+
+def test_a_span_that_starts_at_the_last_instant_is_stored(store: Store, write: Write) -> None:
+    """There is no nanosecond left for it to end in; it is there all the same."""
+    span = make_span()
+    span.start_time_unix_nano = span.end_time_unix_nano = 2**64 - 1
+    write(make_request(span))
+
+    columns = read(store)
+
+    assert columns.start_unix_nano == [2**64 - 1]
+    assert columns.duration_nano == [1]
+    assert len(columns.warnings[0]) == 1
+    assert len(store.get_otlp([trace_hex(1)])) > 40
+
+
 def test_stored_warnings_leave_the_tags(store: Store, write: Write) -> None:
     """`@jaeger@warnings` is a list of warnings, not a tag."""
     write(make_request(make_span(kind=0, attrs={"@jaeger@warnings": ["one", "two"], "a": 1})))

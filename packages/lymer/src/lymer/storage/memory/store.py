@@ -155,7 +155,8 @@ class MemoryStore:
             stored.span_id = bytes.fromhex(span.span_id)
             stored.parent_span_id = bytes.fromhex(span.parent_span_id)
             stored.name = span.name
-            stored.end_time_unix_nano = span.start_unix_nano + span.duration_nano
+            end = span.start_unix_nano + span.duration_nano
+            stored.end_time_unix_nano = min(end, 2**64 - 1)
         return answer.SerializeToString()
 
     def _trace_ids(self) -> list[str]:
