@@ -17,37 +17,48 @@ from lymer.storage.clickhouse.engine import Engine, Settings
 
 __all__ = ["LOOKBACK_MICROSECONDS", "Rollups"]
 
-LOOKBACK_MICROSECONDS: Final = 300 * 1_000_000
+LOOKBACK_MICROSECONDS: Final = 60 * 1_000_000
 """Parent and child that arrive further apart than this are not counted as a call."""
+_STEP_SPANS_MAX: Final = 500_000
+"""Spans counted by one statement, about: bounds its memory."""
 
 _SEGMENTS: Final = "seg > {after} AND seg <= {upto}"
+_BEFORE: Final = "seg > {lookback} AND seg <= {after}"
+_UP_TO_NOW: Final = "seg > {lookback} AND seg <= {upto}"
 _MINUTE: Final = "toUInt32(least(intDiv(start, 60000000000), 4294967295))"
+# Buckets are counted first and gathered into maps after: a map per span would cost ten times that.
 _RED: Final = f"""
 INSERT INTO lymer.red
-SELECT service, name, kind, {_MINUTE} AS minute, count(), countIf(status = 2),
-    sum(toUInt64(duration)), sumMap(map(toInt16(floor(log2(duration + 1) * 8)), toUInt64(1))),
-    {{upto}}
-FROM lymer.spans WHERE {_SEGMENTS} GROUP BY service, name, kind, minute
+SELECT service, name, kind, minute, sum(calls), sum(errors), sum(durations),
+    mapFromArrays(groupArray(bucket), groupArray(calls)), {{upto}}
+FROM
+(
+    SELECT service, name, kind, {_MINUTE} AS minute,
+        toInt16(floor(log2(duration + 1) * 8)) AS bucket,
+        count() AS calls, countIf(status = 2) AS errors, sum(toUInt64(duration)) AS durations
+    FROM lymer.spans WHERE {_SEGMENTS} GROUP BY service, name, kind, minute, bucket
+)
+GROUP BY service, name, kind, minute
 UNION ALL
 SELECT '', '', 0, 0, 0, 0, 0, CAST(map(), 'Map(Int16, UInt64)'), {{upto}}
 """
-_CHILDREN: Final = (
-    f"SELECT trace_id, parent_span_id AS id, service, {_MINUTE} AS minute FROM lymer.spans "
-    "WHERE {condition} AND parent_span_id != toFixedString('', 8)"
-)
-_PARENTS: Final = (
-    "SELECT trace_id, span_id AS id, argMin(service, start) AS service FROM lymer.spans "
-    "WHERE {condition} GROUP BY trace_id, id"
-)
-_BEFORE: Final = "seg > {lookback} AND seg <= {after}"
 
 
 def _edges(children: str, parents: str) -> str:
+    """Return the statement of (parent, child, minute, calls).
+
+    The children are the side that is held in memory: the condition on them must be the narrow one
+    where there is a choice. A parent that was sent twice counts once.
+    """
     return (
-        "SELECT p.service AS parent, c.service AS child, c.minute AS minute, count() AS calls "
-        f"FROM ({_CHILDREN.replace('{condition}', children)}) AS c "
-        f"INNER JOIN ({_PARENTS.replace('{condition}', parents)}) AS p "
-        "ON c.trace_id = p.trace_id AND c.id = p.id GROUP BY parent, child, minute"
+        "SELECT parent, child, minute, count() AS calls FROM ("
+        "SELECT any(p.service) AS parent, any(c.service) AS child, any(c.minute) AS minute FROM "
+        "(SELECT cityHash64(trace_id, span_id) AS id, service FROM lymer.spans "
+        f"WHERE {parents}) AS p INNER JOIN "
+        f"(SELECT cityHash64(trace_id, parent_span_id) AS id, service, {_MINUTE} AS minute, "
+        "rowNumberInAllBlocks() AS row FROM lymer.spans "
+        f"WHERE {children} AND parent_span_id != toFixedString('', 8)) AS c ON p.id = c.id "
+        "GROUP BY c.row) GROUP BY parent, child, minute"
     )
 
 
@@ -55,7 +66,7 @@ _DEPENDENCIES: Final = f"""
 INSERT INTO lymer.dependencies
 SELECT parent, child, minute, sum(calls), {{upto}} FROM
 (
-    {_edges(_SEGMENTS, "seg > {lookback} AND seg <= {upto}")}
+    {_edges(_SEGMENTS, _UP_TO_NOW)}
     UNION ALL
     {_edges(_BEFORE, _SEGMENTS)}
 )
@@ -71,6 +82,7 @@ _ONE_PART: Final[dict[str, str | int]] = {
     "min_insert_block_size_bytes": 100_000_000_000,
     "async_insert": 0,
     "join_algorithm": "hash",
+    "query_plan_join_swap_table": "false",
 }
 
 
@@ -99,13 +111,27 @@ class Rollups:
         """
         with self._lock:
             for table, statement in (("red", _RED), ("dependencies", _DEPENDENCIES)):
-                after = self._counted[table]
-                if after >= settled_segment_id:
-                    continue
-                filled = (
-                    statement.replace("{after}", str(after))
-                    .replace("{upto}", str(settled_segment_id))
-                    .replace("{lookback}", str(max(0, after - LOOKBACK_MICROSECONDS)))
-                )
-                self._engine.command(filled, self._settings)
-                self._counted[table] = settled_segment_id
+                while self._counted[table] < settled_segment_id:
+                    self._step(table, statement, settled_segment_id)
+
+    def _step(self, table: str, statement: str, settled_segment_id: int) -> None:
+        after = self._counted[table]
+        upto = self._step_end(after, settled_segment_id)
+        filled = (
+            statement.replace("{after}", str(after))
+            .replace("{upto}", str(upto))
+            .replace("{lookback}", str(max(0, after - LOOKBACK_MICROSECONDS)))
+        )
+        self._engine.command(filled, self._settings)
+        self._counted[table] = upto
+
+    def _step_end(self, after: int, settled_segment_id: int) -> int:
+        """Return the last segment of the next step: so many that it holds about enough spans."""
+        rows = self._engine.query(
+            "SELECT min(seg) FROM (SELECT seg, sum(count()) OVER (ORDER BY seg) AS spans "
+            f"FROM lymer.spans WHERE seg > {after} AND seg <= {settled_segment_id} GROUP BY seg) "
+            f"WHERE spans >= {_STEP_SPANS_MAX} FORMAT TSV",
+            {},
+            {},
+        )
+        return int(rows) or settled_segment_id
