@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEV_TOOLS = (
     "codespell",
     "grpc-stubs",
+    "hatchling",
     "httpx",
     "hypothesis",
     "import-linter",
