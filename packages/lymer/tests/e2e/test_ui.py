@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -51,7 +51,7 @@ IN_EACH_SCHEME = pytest.mark.parametrize("page", ["light", "dark"], indirect=Tru
 @pytest.fixture
 def page(browser: Browser, complaints: list[str], request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of its own, in English; light unless a test asks for another colour scheme."""
-    scheme = getattr(request, "param", "light")
+    scheme: Literal["light", "dark"] = getattr(request, "param", "light")
     context = browser.new_context(locale="en-US", color_scheme=scheme)
     page = context.new_page()
     page.set_default_timeout(15_000)
@@ -82,7 +82,7 @@ def span_json(trace_id: str, span_id: str, name: str, *, start: int, **more: Any
 @pytest.fixture
 def trace_id(shared_lymer: Lymer) -> str:
     """A stored trace of two services' spans, sent as OTLP JSON; the second span failed."""
-    trace_id = new_trace_id().hex()
+    trace_id: str = new_trace_id().hex()
     start = clock.unix_nano() - 1_000_000_000
     attribute = {"key": "card.brand", "value": {"stringValue": "heron"}}
     spans = [
