@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { findInColumns, findInDetails, parseFind } from "../src/model/find.ts";
+import { findInColumns, findInDetails, nextMatch, parseFind } from "../src/model/find.ts";
 import type { JaegerTrace } from "../src/model/jaeger.ts";
 import { makeTrace } from "./make.ts";
 
@@ -73,4 +73,11 @@ test.each([
   ["-http", []],
 ])("%s is looked for in attributes, events and resource", (text, ids) => {
   expect(findInDetails(DETAILS, parseFind(text))).toEqual(ids);
+});
+
+test.each<[number, 1 | -1, number]>([
+  [-1, 1, 2], [2, 1, 5], [3, 1, 5], [9, 1, 2], [9, -1, 5], [2, -1, 9], [-1, -1, 9],
+])("from row %d by %d the next match is row %d", (row, by, match) => {
+  expect(nextMatch(Int32Array.of(2, 5, 9), row, by)).toBe(match);
+  expect(nextMatch(new Int32Array(), row, by)).toBe(-1);
 });

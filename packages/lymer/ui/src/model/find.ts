@@ -80,3 +80,10 @@ export function findInDetails(trace: JaegerTrace, terms: FindTerms): string[] {
   }
   return found;
 }
+
+/** Return the match after (`by` 1) or before (-1) `row`, around the ends; -1 if there is none. */
+export function nextMatch(matches: Int32Array, row: number, by: 1 | -1): number {
+  if (matches.length === 0) return -1;
+  if (by > 0) return matches.find((match) => match > row) ?? matches[0];
+  return matches.findLast((match) => match < row) ?? matches[matches.length - 1];
+}

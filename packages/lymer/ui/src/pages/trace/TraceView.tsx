@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 
 import { collapseAll, collapseOneLevel, expandAll, expandOneLevel, revealRow } from "../../model/collapse.ts";
+import { nextMatch } from "../../model/find.ts";
 import { isWhole, panRange, zoomRange } from "../../model/range.ts";
 import { visiblePosition, visibleRows } from "../../model/tree.ts";
 import { ShownTraceContext, type ShownTrace } from "./context.ts";
@@ -27,7 +28,6 @@ export function TraceView(shown: ShownTrace): ReactNode {
   const { range, setRange, collapsed, setCollapsed, open, find, setFind } = view;
   const result = useFind(context, find);
   const [active, setActive] = useState(() => (open.length > 0 ? tree.rowOf[open[0]] : -1));
-  const [at, setAt] = useState(-1);
   const [help, setHelp] = useState(false);
   const timeline = useRef<TimelineHandle>(null);
   const findRef = useRef<HTMLInputElement>(null);
@@ -44,22 +44,17 @@ export function TraceView(shown: ShownTrace): ReactNode {
   );
 
   const step = (by: 1 | -1): void => {
-    const count = result.rows.length;
-    if (count === 0) return;
-    const next = at < 0 ? (by > 0 ? 0 : count - 1) : (at + by + count) % count;
-    setAt(next);
-    goTo(result.rows[next], "center");
+    const next = nextMatch(result.rows, active, by);
+    if (next >= 0) goTo(next, "center");
   };
-  // A new search starts at its first match; more matches from the worker do not move the view.
+  // A new text leads to its first match, once: what the worker finds later does not move the view.
+  const shownFor = useRef(open.length > 0 ? find : "");
   const firstMatch = result.rows[0] ?? -1;
-  useEffect(() => setAt(-1), [find]);
   useEffect(() => {
-    if (find === "" || firstMatch < 0) return;
-    setAt((now) => {
-      if (now < 0) queueMicrotask(() => goTo(firstMatch, "center"));
-      return now < 0 ? 0 : now;
-    });
-  }, [find, firstMatch, goTo]);
+    if (shownFor.current === result.text || firstMatch < 0) return;
+    shownFor.current = result.text;
+    goTo(firstMatch, "center");
+  }, [result.text, firstMatch, goTo]);
 
   const neighbour = (by: 1 | -1): void => {
     const from = active < 0 ? -1 : visiblePosition(visible, active);
@@ -107,7 +102,7 @@ export function TraceView(shown: ShownTrace): ReactNode {
           find={find}
           onFind={setFind}
           result={result}
-          at={at}
+          at={result.rows.indexOf(active)}
           onStep={step}
           onHelp={() => setHelp(true)}
           findRef={findRef}

@@ -9,6 +9,8 @@ import type { FindReply, FindRequest } from "./find.worker.ts";
 import type { ShownTrace } from "./context.ts";
 
 export interface FindResult {
+  /** The text this is the result of; what is typed now may be ahead of it. */
+  readonly text: string;
   /** One flag per span. */
   readonly flags: Uint8Array;
   /** Rows that match, in order. */
@@ -66,6 +68,6 @@ export function useFind({ trace, tree }: ShownTrace, typed: string): FindResult 
       .map((span, row) => (flags[span] ? row : -1))
       .filter((row) => row >= 0);
     const state = !active || current?.spanIds ? "done" : current ? "failed" : "busy";
-    return { flags, rows, active, state };
-  }, [trace, tree, terms, active, current]);
+    return { text, flags, rows, active, state };
+  }, [trace, tree, text, terms, active, current]);
 }
