@@ -10,10 +10,12 @@ import gzip
 import json
 import os
 import random
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
+import zstandard
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from e2e.jaeger_json import span_named, tags_of
@@ -99,6 +101,28 @@ def test_a_bad_body_is_refused(
     status, text = _post(shared_lymer, body, content_type, **headers)
 
     assert status == expected, text
+
+
+@pytest.mark.parametrize(
+    ("coding", "encode"),
+    [
+        pytest.param("identity", bytes, id="identity"),
+        pytest.param("gzip", gzip.compress, id="gzip"),
+        pytest.param("deflate", zlib.compress, id="deflate"),
+        pytest.param("zstd", zstandard.compress, id="zstd"),
+    ],
+)
+def test_a_coded_body_is_stored(
+    shared_lymer: Lymer, coding: str, encode: Callable[[bytes], bytes]
+) -> None:
+    """Every content coding we claim to understand is understood."""
+    trace_id = new_trace_id()
+    body = encode(request_of(span_of(trace_id)).SerializeToString())
+
+    status, text = _post(shared_lymer, body, **{"Content-Encoding": coding})
+
+    assert status == 200, text
+    shared_lymer.wait_for_trace(trace_id.hex(), 1)
 
 
 def test_a_body_over_the_limit_is_refused(shared_lymer: Lymer) -> None:
