@@ -1,0 +1,97 @@
+"""`python -m bench`: measure, print the table, keep it as Markdown if asked to."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.measure import Plan, measure
+from bench.process import require_linux
+from bench.report import circumstances, markdown, plain
+from lymer import clock
+
+_MARK_BEGIN, _MARK_END = "<!-- bench begin -->", "<!-- bench end -->"
+_UNITS = {"k": 1_000, "m": 1_000_000}
+_LARGE_SPANS = 5_000_000
+_DAY_SECONDS = 86400.0
+
+
+def _spans(text: str) -> int:
+    number, unit = (text[:-1], _UNITS[text[-1].lower()]) if text[-1].isalpha() else (text, 1)
+    return round(float(number) * unit)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--spans", default="1m", help="sizes, such as 200k or 1m,10m (1m)")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the questions: a smoke run"
+    )
+    parser.add_argument("--connections", type=int, default=8, help="at once (8)")
+    parser.add_argument("--request-spans", type=int, default=512, help="spans of a request (512)")
+    parser.add_argument("--protocol", choices=["grpc", "http/protobuf"], default="grpc")
+    parser.add_argument(
+        "--window",
+        type=float,
+        help="seconds over which starts are spread; 0 is real time (0, and a day from 5m spans on)",
+    )
+    parser.add_argument("--set", action="append", default=[], help="PATH=VALUE for the server")
+    parser.add_argument("--markdown", type=Path, help="write the tables into this file, too")
+    parser.add_argument("--folder", type=Path, help="where to work (a temporary folder)")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure every size; return the exit code."""
+    arguments = _arguments()
+    require_linux()
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    figures = []
+    for size in map(_spans, arguments.spans.split(",")):
+        window = arguments.window
+        if window is None and size >= _LARGE_SPANS:
+            window = _DAY_SECONDS
+        plan = Plan(
+            size,
+            arguments.request_spans,
+            arguments.connections,
+            arguments.protocol,
+            window or None,
+            arguments.quick,
+            tuple(arguments.set),
+        )
+        folder = Path(tempfile.mkdtemp(prefix="lymer-bench-", dir=arguments.folder))
+        started = clock.monotonic_seconds()
+
+        def say(text: str, started: float = started) -> None:
+            print(f"[{clock.monotonic_seconds() - started:5.1f} s] {text}", file=sys.stderr)
+
+        try:
+            figures.append(measure(plan, folder, say))
+        except RuntimeError as error:
+            print(error, file=sys.stderr)
+            return 1
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    facts = circumstances(load)
+    print("\n".join(f"{name}: {value}" for name, value in facts), end="\n\n")
+    print(plain(figures))
+    if arguments.markdown:
+        _write(arguments.markdown, markdown(figures, facts))
+    return 0
+
+
+def _write(path: Path, tables: str) -> None:
+    """Replace what stands between the marks; what people wrote around them stays."""
+    text = path.read_text(encoding="utf-8") if path.exists() else f"{_MARK_BEGIN}{_MARK_END}\n"
+    before, _, rest = text.partition(_MARK_BEGIN)
+    after = rest.partition(_MARK_END)[2]
+    path.write_text(f"{before}{_MARK_BEGIN}\n{tables}\n{_MARK_END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,173 @@
+"""Sending: a fixed number of connections, each with one request on its way at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from bench.numbers import Spread, spread_of
+from bench.server import Server
+from bench.workload import Workload
+from lymer import clock
+from lymer.roles.load_sender import Outcome, open_sender
+
+__all__ = ["Sent", "send_all", "send_small", "small_requests"]
+
+_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_RETRY_SECONDS = 0.1
+_SMALL_SPANS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of a load; all of it was acknowledged."""
+
+    spans: int
+    requests: int
+    seconds: float
+    """From the first byte to the last acknowledgement."""
+    began_seconds: float
+    """Monotonic clock at the first byte."""
+    ack_seconds: Spread
+    retries: int
+    """Times the server asked to try again, which it may under overload."""
+
+
+class _Queue:
+    """Requests for several threads."""
+
+    def __init__(self, bodies: Iterator[tuple[bytes, int]]) -> None:
+        self._bodies = bodies
+        self._lock = threading.Lock()
+        self.latencies: list[float] = []
+        self.spans = self.retries = 0
+        self.refused = ""
+
+    def take(self) -> tuple[bytes, int] | None:
+        with self._lock:
+            return None if self.refused else next(self._bodies, None)
+
+    def done(self, latencies: list[float], spans: int, retries: int) -> None:
+        with self._lock:
+            self.latencies += latencies
+            self.spans += spans
+            self.retries += retries
+
+
+def send_all(server: Server, workload: Workload, protocol: str, connections: int) -> Sent:
+    """Send the whole workload; return when everything is acknowledged.
+
+    Raises:
+        RuntimeError: A request was refused for good.
+    """
+    port = server.ports["grpc" if protocol == "grpc" else "http"]
+    with workload.bodies() as bodies:
+        queue = _Queue(bodies)
+        threads = [
+            threading.Thread(target=_send, args=(queue, f"http://localhost:{port}", protocol))
+            for _ in range(connections)
+        ]
+        began = clock.monotonic_seconds()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        seconds = clock.monotonic_seconds() - began
+    if queue.refused:
+        raise RuntimeError(f"refusing to report: a request was refused: {queue.refused}")
+    return Sent(
+        queue.spans,
+        len(queue.latencies),
+        seconds,
+        began,
+        spread_of(queue.latencies),
+        queue.retries,
+    )
+
+
+def _send(queue: _Queue, endpoint: str, protocol: str) -> None:
+    sender = open_sender(endpoint, protocol, {})
+    latencies: list[float] = []
+    sent = retries = 0
+    pause = threading.Event()
+    while (taken := queue.take()) is not None:
+        body, spans = taken
+        while True:
+            started = clock.monotonic_seconds()
+            reply = sender.send(body)
+            if reply.outcome is not Outcome.RETRY:
+                break
+            retries += 1
+            pause.wait(reply.retry_after_seconds or _RETRY_SECONDS)
+        if reply.outcome is Outcome.REFUSED or reply.refused_spans:
+            queue.refused = reply.message or "spans were rejected"
+            break
+        latencies.append(clock.monotonic_seconds() - started)
+        sent += spans
+    sender.close()
+    queue.done(latencies, sent, retries)
+
+
+def small_requests(workload: Workload, count: int, seed: int = 11) -> list[tuple[bytes, int]]:
+    """Return `count` requests of 1 to 10 spans of the workload, with span ids of their own."""
+    draw = random.Random(seed)
+    small: list[tuple[bytes, int]] = []
+    with workload.bodies() as bodies:
+        for body, _ in bodies:
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                for scope in resource.scope_spans:
+                    spans = list(scope.spans)
+                    while spans and len(small) < count:
+                        part = spans[: draw.randint(1, _SMALL_SPANS_MAX)]
+                        del spans[: len(part)]
+                        request = ExportTraceServiceRequest()
+                        group = request.resource_spans.add(resource=resource.resource)
+                        for span in part:
+                            span.span_id = draw.randbytes(8)
+                        group.scope_spans.add(scope=scope.scope, spans=part)
+                        small.append((request.SerializeToString(), len(part)))
+            if len(small) == count:
+                break
+    return small
+
+
+async def _send_small(
+    port: int, requests: list[tuple[bytes, int]], channels: int, calls: int
+) -> None:
+    """Keep `calls` requests on their way over each of `channels` connections."""
+    queue = iter(requests)
+
+    async def run(export: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]) -> None:
+        for body, _ in queue:
+            await export(body, timeout=30)
+
+    options = (("grpc.use_local_subchannel_pool", 1),)
+    open_channels = [
+        grpc.aio.insecure_channel(f"localhost:{port}", options) for _ in range(channels)
+    ]
+    exports = [channel.unary_unary(_EXPORT, bytes, bytes) for channel in open_channels]
+    await asyncio.gather(*(run(export) for export in exports for _ in range(calls)))
+    for channel in open_channels:
+        await channel.close(None)
+
+
+def send_small(
+    server: Server, requests: list[tuple[bytes, int]], channels: int, calls: int
+) -> tuple[float, float]:
+    """Send small requests over gRPC.
+
+    Returns:
+        Requests a second of wall time, and processor seconds of the server for each request until
+        all are acknowledged.
+    """
+    cpu, began = server.cpu(), clock.monotonic_seconds()
+    asyncio.run(_send_small(server.ports["grpc"], requests, channels, calls))
+    seconds = clock.monotonic_seconds() - began
+    return len(requests) / seconds, (server.cpu() - cpu) / len(requests)

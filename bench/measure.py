@@ -1,0 +1,206 @@
+"""One size, start to end: workload, server, questions, restart, baselines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.asking import ask_all, check_truth
+from bench.floor import Floor, measure_floor
+from bench.freshness import Freshness, measure_freshness
+from bench.load import Sent, send_all, send_small, small_requests
+from bench.numbers import Spread, spread_of
+from bench.process import disk_bytes
+from bench.questions import Question, make_questions
+from bench.server import Server
+from bench.workload import Workload, make_workload
+
+__all__ = ["Figures", "Plan", "measure"]
+
+_SEGMENT_BYTES = 24 * 2**20
+"""Lymer's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be measured."""
+
+    spans: int
+    request_spans: int
+    connections: int
+    protocol: str
+    window_seconds: float | None
+    is_quick: bool
+    settings: tuple[str, ...]
+    """`path=value` for the server, beside the defaults."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """All that was measured at one size. Processor seconds are the server's own."""
+
+    plan: Plan
+    description: str = ""
+    spans: int = 0
+    body_bytes: int = 0
+    start_seconds: float = 0.0
+    restart_seconds: float = 0.0
+    sent: Sent | None = None
+    cpu_door: float = 0.0
+    cpu_settled: float = 0.0
+    stored_seconds: float = 0.0
+    peak_memory: int = 0
+    settled_memory: int = 0
+    after_questions_memory: int = 0
+    disk: int = 0
+    parts: dict[str, int] = field(default_factory=dict)
+    compared_spans: int = 0
+    questions: dict[str, Spread] = field(default_factory=dict)
+    direct: dict[str, Spread] = field(default_factory=dict)
+    light: Freshness | None = None
+    full: Freshness | None = None
+    small_rate: float = 0.0
+    small_cpu: float = 0.0
+    ceiling: dict[str, Any] = field(default_factory=dict)
+    floor: Floor | None = None
+
+
+def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Figures:
+    """Measure one size in `folder`, which must be empty.
+
+    Raises:
+        RuntimeError: Something came back wrong, so no time is worth reporting.
+    """
+    say(f"making {plan.spans} spans")
+    workload = make_workload(
+        folder / "workload.bin", plan.spans, plan.request_spans, plan.window_seconds
+    )
+    figures = Figures(plan, workload.description, workload.spans, workload.body_bytes)
+    questions = make_questions(workload, 0.1 if plan.is_quick else 1.0)
+    with Server(folder / "data", plan.settings) as server:
+        figures.start_seconds = server.start_seconds
+        _ingest(figures, server, workload, say)
+        say("asking")
+        figures.compared_spans = check_truth(server, workload)
+        figures.questions = ask_all(server, questions)
+        figures.after_questions_memory = server.memory()
+    say("asking the store itself")
+    _ask_store(figures, folder / "data" / "store", workload, questions)
+    with Server(folder / "data", plan.settings) as server:
+        figures.restart_seconds = server.start_seconds
+        _measure_freshness(figures, server, workload, say)
+        _measure_small(figures, server, workload, say)
+    say("measuring ceiling and floor")
+    figures.floor = measure_floor(workload, folder)
+    figures.ceiling = _measure_ceiling(workload, folder)
+    if figures.ceiling["spans"] != workload.spans:
+        raise RuntimeError("refusing to report: the ceiling was given other spans")
+    return figures
+
+
+def _ingest(
+    figures: Figures, server: Server, workload: Workload, say: Callable[[str], None]
+) -> None:
+    say("sending")
+    plan, cpu = figures.plan, server.cpu()
+    sent = figures.sent = send_all(server, workload, plan.protocol, plan.connections)
+    figures.cpu_door = server.cpu() - cpu
+    figures.stored_seconds = server.wait_stored(workload.spans) - sent.began_seconds
+    say(f"sent in {sent.seconds:.1f} s, stored in {figures.stored_seconds:.1f} s; settling")
+    figures.cpu_settled = server.settle() - cpu
+    figures.peak_memory, figures.settled_memory = server.peak_memory(), server.memory()
+    figures.disk = disk_bytes(server.folder)
+
+
+def _ask_store(
+    figures: Figures, store: Path, workload: Workload, questions: Sequence[Question]
+) -> None:
+    """Ask without HTTP, and check the sum of all spans."""
+    order = {
+        "folder": str(store),
+        "questions": [[one.group, one.method, one.arguments] for one in questions],
+    }
+    answers = _child("bench.direct", order)
+    figures.parts = answers["bytes"]
+    figures.direct = {
+        group: spread_of(timed["milliseconds"], timed["cpu"])
+        for group, timed in answers["groups"].items()
+    }
+    sums = workload.checksum
+    wanted = [sums.spans, sums.span_ids, sums.trace_ids, sums.starts, sums.durations]
+    if not workload.has_checksum:
+        wanted, answers["checksum"] = wanted[:1], answers["checksum"][:1]
+    if answers["checksum"] != wanted:
+        message = f"the store holds {answers['checksum']}, sent were {wanted}"
+        raise RuntimeError(f"refusing to report: {message}")
+    if answers["red_calls"] != workload.spans:
+        message = f"RED counts {answers['red_calls']} calls of {workload.spans}"
+        raise RuntimeError(f"refusing to report: {message}")
+
+
+def _measure_freshness(
+    figures: Figures, server: Server, workload: Workload, say: Callable[[str], None]
+) -> None:
+    plan = figures.plan
+    say("measuring freshness")
+    figures.light = measure_freshness(server, 6 if plan.is_quick else 60, None)
+
+    def load() -> None:
+        # The same spans again: more of them than a minute's, the server does not know.
+        part = Workload(workload.path, "", workload.requests[: 2_000_000 // plan.request_spans])
+        send_all(server, part, plan.protocol, plan.connections)
+
+    figures.full = measure_freshness(server, 1000, load)
+    server.wait_loaded()
+
+
+def _measure_small(
+    figures: Figures, server: Server, workload: Workload, say: Callable[[str], None]
+) -> None:
+    say("sending small requests")
+    requests = small_requests(workload, 2_000 if figures.plan.is_quick else 20_000)
+    stored = server.metric("lymer_store_spans_total")
+    figures.small_rate, figures.small_cpu = send_small(server, requests, channels=4, calls=32)
+    server.wait_stored(int(stored) + sum(spans for _, spans in requests))
+
+
+def _measure_ceiling(workload: Workload, folder: Path) -> dict[str, Any]:
+    segments = list(_segments(workload, folder / "segments"))
+    order = {"folder": str(folder / "ceiling"), "segments": segments}
+    return _child("bench.ceiling", order)
+
+
+def _segments(workload: Workload, folder: Path) -> list[tuple[str, int]]:
+    """Cut the workload into segment files as large as the journal's; its framing is the same."""
+    folder.mkdir()
+    segments: list[tuple[str, int]] = []
+    with workload.path.open("rb") as file:
+        offset = spans = 0
+        for _, end, count in workload.requests:
+            spans += count
+            if end - offset >= _SEGMENT_BYTES or end == workload.requests[-1][1]:
+                path = folder / f"{len(segments):06d}.otlp"
+                path.write_bytes(file.read(end - offset))
+                segments.append((str(path), spans))
+                offset, spans = end, 0
+    return segments
+
+
+def _child(module: str, order: dict[str, Any]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        input=json.dumps(order),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"cannot measure: {module} ended with exit code {done.returncode}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result

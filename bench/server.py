@@ -1,0 +1,186 @@
+"""The real program as a process of its own: free ports, a folder of its own, no other setting."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.process import cpu_seconds, memory_bytes, peak_memory_bytes
+from lymer import clock
+
+__all__ = ["Server"]
+
+_START_SECONDS_MAX = 120.0
+_STOP_SECONDS_MAX = 120.0
+_SETTLE_SECONDS_MAX = 600.0
+_QUIET_SECONDS = 5
+_QUIET_CPU = 0.06
+"""Part of a processor. The engine at rest takes about 0.02, reading its metrics included."""
+_ROLLUP_PERIOD_SECONDS = 10.0
+"""The rollup worker's period: a server that looks idle may only be waiting for it."""
+_PORTS = {
+    "query": r"UI +http://localhost:(\d+)",
+    "grpc": r"OTLP gRPC +localhost:(\d+)",
+    "http": r"OTLP HTTP +http://localhost:(\d+)",
+    "admin": r"Metrics +http://localhost:(\d+)",
+}
+
+
+class Server:
+    """`lymer all-in-one` on `folder`; a context manager."""
+
+    def __init__(self, folder: Path, settings: tuple[str, ...] = ()) -> None:
+        """Start it and wait for its ready block.
+
+        Args:
+            folder: The data folder; kept at the end.
+            settings: `path=value` each, beside the ports.
+
+        Raises:
+            RuntimeError: It did not become ready.
+        """
+        ports = ("query", "admin", "health", "receivers.otlp_grpc", "receivers.otlp_http")
+        sets = [f"{name}.port=0" for name in ports] + list(settings)
+        command = [sys.executable, "-m", "lymer", "all-in-one", "--data-dir", str(folder)]
+        command += ["--log-level", "warning"]
+        for value in sets:
+            command += ["--set", value]
+        self.folder = folder
+        started = clock.monotonic_seconds()
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        )
+        block = self._ready_block()
+        self.start_seconds = clock.monotonic_seconds() - started
+        """From the command to the ready block."""
+        self.ports: dict[str, int] = {}
+        for name, pattern in _PORTS.items():
+            match = re.search(pattern, block)
+            if match is None:
+                self.stop()
+                raise RuntimeError(f"cannot measure: no {name} address in the ready block")
+            self.ports[name] = int(match.group(1))
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the process."""
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
+    def cpu(self) -> float:
+        """Processor seconds so far."""
+        return cpu_seconds(self.pid)
+
+    def memory(self) -> int:
+        """Resident bytes now."""
+        return memory_bytes(self.pid)
+
+    def peak_memory(self) -> int:
+        """Most resident bytes so far."""
+        return peak_memory_bytes(self.pid)
+
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric over its labels."""
+        url = f"http://localhost:{self.ports['admin']}/metrics"
+        with urllib.request.urlopen(url, timeout=30) as response:
+            lines = response.read().decode().splitlines()
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if line.startswith((name + " ", name + "{"))
+        )
+
+    def wait_stored(self, spans: int) -> float:
+        """Wait until that many spans are stored since the start; return the time it was so.
+
+        Raises:
+            RuntimeError: They are not, after a long time.
+        """
+        deadline = clock.monotonic_seconds() + _SETTLE_SECONDS_MAX
+        stored = 0.0
+        while clock.monotonic_seconds() < deadline:
+            stored = self.metric("lymer_store_spans_total")
+            if stored >= spans:
+                return clock.monotonic_seconds()
+            time.sleep(0.05)
+        raise RuntimeError(f"refusing to report: {stored:.0f} of {spans} spans were stored")
+
+    def wait_loaded(self) -> None:
+        """Wait until what was acknowledged is stored; merges may go on."""
+        while self.metric("lymer_journal_backlog_bytes") > 0:
+            time.sleep(0.1)
+
+    def settle(self) -> float:
+        """Wait until nothing is left to do; return the processor seconds when the quiet began.
+
+        Nothing is left when the backlog is empty, the rollup worker has had its turn, and the
+        process took less than 6 % of a processor for 5 seconds in a row: so merges are over too.
+
+        Raises:
+            RuntimeError: It does not come to rest.
+        """
+        began = clock.monotonic_seconds()
+        deadline = began + _SETTLE_SECONDS_MAX
+        while clock.monotonic_seconds() < deadline:
+            before, at = self.cpu(), clock.monotonic_seconds()
+            for _ in range(_QUIET_SECONDS):
+                time.sleep(1)
+                if self.cpu() - before > _QUIET_CPU * _QUIET_SECONDS:
+                    break
+            else:
+                rollups_ran = at - began > _ROLLUP_PERIOD_SECONDS + 1
+                if rollups_ran and self.metric("lymer_journal_backlog_bytes") == 0:
+                    return before
+        raise RuntimeError("refusing to report: the server does not come to rest")
+
+    def stop(self) -> float:
+        """Ask it to end; return how long that took, seconds.
+
+        Raises:
+            RuntimeError: It did not end well.
+        """
+        if self._process.poll() is not None:
+            return 0.0
+        started = clock.monotonic_seconds()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(_STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise RuntimeError("cannot measure: the server did not stop") from None
+        if code != 0:
+            raise RuntimeError(f"cannot measure: the server ended with exit code {code}")
+        return clock.monotonic_seconds() - started
+
+    def _ready_block(self) -> str:
+        assert self._process.stdout is not None
+        block = ""
+        deadline = clock.monotonic_seconds() + _START_SECONDS_MAX
+        for line in self._process.stdout:
+            block += line
+            if "Stop:" in line or clock.monotonic_seconds() > deadline:
+                break
+        if "is ready" not in block:
+            self._process.kill()
+            raise RuntimeError(f"cannot measure: the server did not start: {block[-500:]}")
+        return block
