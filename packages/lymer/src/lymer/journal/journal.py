@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from lymer.errors import LymerError, OverloadedError
+from lymer.errors import LymerError, OverloadedError, TooLargeError
+from lymer.journal.disk import Disk, LocalDisk, make_folder
 from lymer.journal.record import RECORD_BYTES_MAX, TRAILER_BYTES, encode_record
-from lymer.journal.recovery import recover_segments, segment_path, sync_folder
+from lymer.journal.recovery import recover_segments, segment_path
 from lymer.model.segment import SealedSegment
 from lymer.telemetry.logs import EventLog
 
@@ -79,6 +80,7 @@ class Journal(Generic[_Ticket]):
         unix_nano: Callable[[], int],
         monotonic_seconds: Callable[[], float],
         first_segment_id: int = 0,
+        disk: Disk | None = None,
     ) -> None:
         """Open the journal and recover what a former run left.
 
@@ -91,11 +93,13 @@ class Journal(Generic[_Ticket]):
             monotonic_seconds: Tells a segment's age.
             first_segment_id: No segment gets a smaller id; give the store's highest plus one, so
                 that ids rise even if the wall clock went back.
+            disk: Where segments are written; the machine's own if not given.
 
         Raises:
             CorruptJournalError: A segment of a former run cannot be read.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        self._disk: Disk = disk or LocalDisk()
         self._folder = folder
         self._limits = limits
         self._on_durable = on_durable
@@ -124,11 +128,12 @@ class Journal(Generic[_Ticket]):
 
         Raises:
             OverloadedError: The journal is full or closing; nothing was queued.
+            TooLargeError: No record can hold the request.
         """
         size = len(body) + TRAILER_BYTES
         if size > RECORD_BYTES_MAX:
             message = f"request has {len(body)} bytes, the journal's limit is {RECORD_BYTES_MAX}"
-            raise OverloadedError(message)
+            raise TooLargeError(message)
         with self._lock:
             if self._closing:
                 raise OverloadedError("cannot accept the request: shutting down")
@@ -143,7 +148,10 @@ class Journal(Generic[_Ticket]):
             self._work.notify()
 
     def take_recovered(self) -> list[SealedSegment]:
-        """Return the segments of a former run, oldest first; each must be recovered, then removed."""
+        """Return the segments of a former run, oldest first.
+
+        Each must be recovered, then removed.
+        """
         with self._lock:
             segments = list(self._recovered)
             self._recovered.clear()
@@ -212,7 +220,11 @@ class Journal(Generic[_Ticket]):
                 if not self._waiting:
                     return
                 group = self._take_group()
-            error = self._commit(group)
+            try:
+                error = self._commit(group)
+            except Exception as bug:  # noqa: BLE001 - a bug must not end the journal silently
+                _log.exception("BUG in the journal's writer", bug)
+                error = OverloadedError(f"cannot write to the journal: {bug!r}")
             self._on_durable([ticket for _, _, ticket in group], error)
 
     def _take_group(self) -> list[tuple[bytes, int, _Ticket]]:
@@ -232,12 +244,14 @@ class Journal(Generic[_Ticket]):
         with self._file_lock:
             try:
                 segment = self._open or self._open_segment()
-                written = _write_all(segment.descriptor, buffers)
-                _sync(segment.descriptor)
-            except OSError as error:
+                written = self._disk.append(segment.descriptor, buffers)
+                self._disk.sync(segment.descriptor)
+            except Exception as error:
+                self._abandon_tail()
+                if not isinstance(error, OSError):
+                    raise
                 self._write_failures += 1
                 _log.error("journal write failed", folder=self._folder, error=error)
-                self._abandon_tail()
                 message = f"cannot write to the journal in {self._folder}: {error}"
                 return OverloadedError(message, retry_after_seconds=5)
             with self._lock:
@@ -254,14 +268,10 @@ class Journal(Generic[_Ticket]):
 
     def _open_segment(self) -> _OpenSegment:
         segment_id = max(self._last_segment_id + 1, self._unix_nano() // 1000)
-        path = segment_path(self._folder, segment_id)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        try:
-            sync_folder(self._folder)
-        except OSError:
-            os.close(descriptor)
-            raise
+        # Taken even if the file cannot be made, lest a clock that stands still names it again.
         self._last_segment_id = segment_id
+        path = segment_path(self._folder, segment_id)
+        descriptor = self._disk.create(path)
         segment = _OpenSegment(segment_id, path, descriptor, self._monotonic_seconds())
         with self._lock:
             self._open = segment
@@ -277,8 +287,7 @@ class Journal(Generic[_Ticket]):
         if segment is None:
             return
         try:
-            os.ftruncate(segment.descriptor, segment.byte_count)
-            os.fsync(segment.descriptor)
+            self._disk.cut(segment.descriptor, segment.byte_count)
         except OSError as error:
             _log.error("journal tail not cut", file=segment.path, error=error)
         self._seal_locked()
@@ -303,22 +312,3 @@ class Journal(Generic[_Ticket]):
         with self._lock:
             self._sealed.append(sealed)
             self._sealed_one.notify()
-
-
-def _sync(descriptor: int) -> None:
-    """Make the file's bytes and size durable; macOS has no fdatasync."""
-    if hasattr(os, "fdatasync"):
-        os.fdatasync(descriptor)
-    else:
-        os.fsync(descriptor)
-
-
-def _write_all(descriptor: int, buffers: list[bytes]) -> int:
-    """Write every buffer, however often the kernel takes only a part; return the bytes written."""
-    total = sum(map(len, buffers))
-    written = os.writev(descriptor, buffers)
-    if written < total:
-        rest = memoryview(b"".join(buffers))[written:]
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-    return total

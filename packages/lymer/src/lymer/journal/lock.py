@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from lymer.errors import StartupError
+from lymer.journal.disk import make_folder
 
 __all__ = ["FolderLock"]
 
@@ -22,7 +23,7 @@ class FolderLock:
         """
         path = folder / "lock"
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(folder)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             message = (

@@ -10,8 +10,8 @@
     crc     := uint32 little-endian, CRC-32 of body and count
 
 A run of records is a run of length-delimited protobuf messages: the engine reads the file as it is,
-for it skips field 500 as unknown. The trailer makes each record prove itself, so a torn tail is found
-without a second file, and one fdatasync makes a group of records durable.
+for it skips field 500 as unknown. The trailer makes each record prove itself, so a torn tail is
+found without a second file, and one fdatasync makes a group of records durable.
 """
 
 from __future__ import annotations
@@ -22,14 +22,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["RECORD_BYTES_MAX", "TRAILER_BYTES", "Record", "encode_record", "iter_records"]
+__all__ = [
+    "RECORD_BYTES_MAX",
+    "TRAILER_BYTES",
+    "TRAILER_TAG",
+    "Record",
+    "encode_record",
+    "iter_records",
+]
 
 TRAILER_BYTES: Final = 11
 RECORD_BYTES_MAX: Final = 2**31 - 1
 """Protobuf's own limit on a message, which the engine shares."""
+TRAILER_TAG: Final = b"\xa2\x1f\x08"
+"""Every record ends 8 bytes behind such a tag: where to look for the next one after damage."""
 
-_TRAILER_TAG: Final = b"\xa2\x1f\x08"
-_NUMBERS: Final = struct.Struct("<II")
+_TRAILER: Final = struct.Struct("<3sII")
 _COUNT: Final = struct.Struct("<I")
 _VARINT_BYTES_MAX: Final = 5
 
@@ -51,33 +59,44 @@ def encode_record(body: bytes, span_count: int) -> tuple[bytes, bytes, bytes]:
 
     `body` is not copied: a group of records goes to the file in one gathered write.
     """
-    crc = zlib.crc32(_COUNT.pack(span_count), zlib.crc32(body))
-    trailer = _TRAILER_TAG + _NUMBERS.pack(span_count, crc)
+    trailer = _TRAILER.pack(TRAILER_TAG, span_count, _crc(body, span_count))
     return _varint(len(body) + TRAILER_BYTES), body, trailer
 
 
-def iter_records(segment: memoryview) -> Iterator[Record]:
-    """Yield records from the start until the first that is not whole; never raises.
+def iter_records(segment: memoryview, offset: int = 0) -> Iterator[Record]:
+    """Yield records from `offset` until the first that is not whole; never raises.
 
     What stands behind the last record's `end` was not acknowledged, or the disk has lost it.
     """
-    offset = 0
     while True:
-        header = _read_varint(segment, offset)
-        if header is None:
+        bounds = _bounds(segment, offset)
+        if bounds is None:
             return
-        length, start = header
-        end = start + length
-        if length < TRAILER_BYTES or end > len(segment):
+        start, end = bounds
+        tag, span_count, crc = _TRAILER.unpack_from(segment, end - TRAILER_BYTES)
+        if tag != TRAILER_TAG:
             return
         body = segment[start : end - TRAILER_BYTES]
-        trailer = segment[end - TRAILER_BYTES : end]
-        span_count, crc = _NUMBERS.unpack_from(trailer, len(_TRAILER_TAG))
-        expected = zlib.crc32(_COUNT.pack(span_count), zlib.crc32(body))
-        if trailer[: len(_TRAILER_TAG)] != _TRAILER_TAG or crc != expected:
+        if crc != _crc(body, span_count):
+            body.release()
             return
         yield Record(offset, end, body, span_count)
         offset = end
+
+
+def _crc(body: bytes | memoryview, span_count: int) -> int:
+    return zlib.crc32(_COUNT.pack(span_count), zlib.crc32(body))
+
+
+def _bounds(segment: memoryview, offset: int) -> tuple[int, int] | None:
+    """Return where body and record of the record at `offset` begin and end, if there is room."""
+    header = _read_varint(segment, offset)
+    if header is None:
+        return None
+    length, start = header
+    if length < TRAILER_BYTES or start + length > len(segment):
+        return None
+    return start, start + length
 
 
 def _varint(value: int) -> bytes:
@@ -94,7 +113,7 @@ def _read_varint(buffer: memoryview, offset: int) -> tuple[int, int] | None:
     for position in range(offset, min(offset + _VARINT_BYTES_MAX, len(buffer))):
         byte = buffer[position]
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 - the varint's own stop bit
+        if byte < 0x80:
             return value, position + 1
         shift += 7
     return None

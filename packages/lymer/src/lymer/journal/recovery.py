@@ -10,19 +10,25 @@ from pathlib import Path
 from typing import Final
 
 from lymer.errors import CorruptJournalError
-from lymer.journal.record import Record, iter_records
+from lymer.journal.disk import sync_folder
+from lymer.journal.record import TRAILER_BYTES, TRAILER_TAG, Record, iter_records
 from lymer.model.segment import SealedSegment
 from lymer.telemetry.logs import EventLog
 
 __all__ = [
+    "REWRITE_SUFFIX",
     "SEGMENT_SUFFIX",
+    "TRIAL_SUFFIX",
     "open_records",
     "recover_segments",
     "segment_path",
-    "sync_folder",
 ]
 
 SEGMENT_SUFFIX: Final = ".otlp"
+REWRITE_SUFFIX: Final = ".rewrite"
+"""A file that will take the place of a segment once it is whole."""
+TRIAL_SUFFIX: Final = ".trial"
+"""A file made to ask the engine whether it can read it."""
 _log = EventLog(__name__)
 
 
@@ -35,16 +41,19 @@ def recover_segments(folder: Path) -> list[SealedSegment]:
     """Find the segments a former run left, oldest first, and cut their torn tails.
 
     A tail is torn when its last record is not whole: its request was never acknowledged, for an
-    acknowledgement follows the fdatasync of the whole record.
+    acknowledgement follows the fdatasync of the whole record. A record that is not whole and has
+    whole ones behind it was damaged by the disk: it is cut out, and that is an error in the log.
 
     Raises:
         CorruptJournalError: A file cannot be read or cut.
     """
     segments = []
-    for path in sorted(folder.glob(f"*{SEGMENT_SUFFIX}")):
-        if not path.stem.isdecimal():
-            continue
+    for path in sorted(folder.iterdir()):
         try:
+            if path.suffix in (TRIAL_SUFFIX, REWRITE_SUFFIX):
+                path.unlink()  # a rewrite that a crash cut short; the segment is still there
+            if path.suffix != SEGMENT_SUFFIX or not path.stem.isdecimal():
+                continue
             segment = _recover_segment(path)
         except OSError as error:
             message = f"cannot recover journal segment {path}: {error}"
@@ -56,36 +65,73 @@ def recover_segments(folder: Path) -> list[SealedSegment]:
 
 def _recover_segment(path: Path) -> SealedSegment | None:
     size = path.stat().st_size
-    end = spans = 0
-    with open_records(path) as records:
-        for record in records:
-            end, spans = record.end, spans + record.span_count
-    if end < size:
-        _log.warning("torn tail cut", segment=path.name, bytes_kept=end, bytes_cut=size - end)
-        with path.open("r+b") as file:
-            file.truncate(end)
-            os.fsync(file.fileno())
-    if spans == 0:
+    whole, spans = _whole_records(path)
+    if not whole:
+        if size:
+            _log.warning("torn tail cut", segment=path.name, bytes_kept=0, bytes_cut=size)
         path.unlink()
         return None
-    return SealedSegment(int(path.stem), path, spans, end)
+    kept = sum(end - start for start, end in whole)
+    if whole[0] != (0, kept):
+        _log.error("damaged records cut out", segment=path.name, bytes_lost=size - kept)
+        _keep_only(path, whole)
+    elif kept < size:
+        _log.warning("torn tail cut", segment=path.name, bytes_kept=kept, bytes_cut=size - kept)
+        with path.open("r+b") as file:
+            file.truncate(kept)
+            os.fsync(file.fileno())
+    return SealedSegment(int(path.stem), path, spans, kept)
+
+
+def _whole_records(path: Path) -> tuple[list[tuple[int, int]], int]:
+    """Return the stretches of whole records, start and end in bytes, and the spans they hold."""
+    stretches: list[tuple[int, int]] = []
+    spans = offset = tag = 0
+    with _mapped(path) as mapped, memoryview(mapped) as view:
+        while tag >= 0:
+            start = offset
+            for record in _released(iter_records(view, start)):
+                offset, spans = record.end, spans + record.span_count
+            if offset > start:
+                stretches.append((start, offset))
+            # Behind damage the next record begins where some trailer ends; its check tells which.
+            tag = mapped.find(TRAILER_TAG, offset if offset > start else tag + 1)
+            offset = tag + TRAILER_BYTES
+    return stretches, spans
+
+
+def _keep_only(path: Path, stretches: list[tuple[int, int]]) -> None:
+    """Write the segment anew without what is damaged; the old file stays until that is durable."""
+    rewrite = path.with_suffix(REWRITE_SUFFIX)
+    with _mapped(path) as mapped, rewrite.open("wb") as file:
+        for start, end in stretches:
+            file.write(mapped[start:end])
+        file.flush()
+        os.fsync(file.fileno())
+    rewrite.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
+    """Map a file for reading; an empty one, which cannot be mapped, is empty bytes."""
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:
+            yield b""
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            yield mapped
 
 
 @contextmanager
 def open_records(path: Path) -> Iterator[Iterator[Record]]:
     """Open a segment file and iterate its whole records; bodies are views into the file."""
-    with path.open("rb") as file:
-        if path.stat().st_size == 0:
-            yield iter(())
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            view = memoryview(mapped)
-            records = _released(iter_records(view))
-            try:
-                yield records
-            finally:
-                records.close()
-                view.release()
+    with _mapped(path) as mapped, memoryview(mapped) as view:
+        records = _released(iter_records(view))
+        try:
+            yield records
+        finally:
+            records.close()
 
 
 def _released(records: Iterator[Record]) -> Generator[Record, None, None]:
@@ -95,12 +141,3 @@ def _released(records: Iterator[Record]) -> Generator[Record, None, None]:
             yield record
         finally:
             record.body.release()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make created, renamed and removed names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

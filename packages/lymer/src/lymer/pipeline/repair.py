@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from lymer.errors import UndecodableError
+from lymer.journal.disk import make_folder, sync_folder
 from lymer.journal.record import encode_record
-from lymer.journal.recovery import open_records, sync_folder
+from lymer.journal.recovery import REWRITE_SUFFIX, TRIAL_SUFFIX, open_records
 from lymer.model.segment import SealedSegment
 from lymer.wire.otlp_proto import canonical_request
 
@@ -43,7 +44,7 @@ def repair_segment(
         The segment as it is now, and how many requests were set aside.
     """
     requests, bad = _canonical(segment.path)
-    trial = segment.path.with_suffix(".trial")
+    trial = segment.path.with_suffix(TRIAL_SUFFIX)
     try:
         good, worse = _divide(requests, lambda part: _try(trial, part, can_decode))
     finally:
@@ -101,7 +102,7 @@ def _write(path: Path, requests: Sequence[_Request]) -> None:
 
 
 def _replace(path: Path, requests: Sequence[_Request]) -> None:
-    successor = path.with_suffix(".repaired")
+    successor = path.with_suffix(REWRITE_SUFFIX)
     _write(successor, requests)
     successor.replace(path)
     sync_folder(path.parent)
@@ -109,7 +110,7 @@ def _replace(path: Path, requests: Sequence[_Request]) -> None:
 
 def _set_aside(segment_id: int, requests: Sequence[_Request], quarantine: Path) -> None:
     """Keep requests as bare OTLP bodies, one file each; durable before the segment loses them."""
-    quarantine.mkdir(parents=True, exist_ok=True)
+    make_folder(quarantine)
     held = sum(entry.stat().st_size for entry in quarantine.iterdir())
     for place, (body, _) in enumerate(requests):
         held += len(body)
