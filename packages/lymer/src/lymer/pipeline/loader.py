@@ -126,36 +126,37 @@ class Loader:
         original = segment
         while not self._abandon.is_set():
             try:
-                if recovering:
-                    self._writer.recover_segment(segment)
-                else:
-                    self._writer.write_segment(segment)
-            except UndecodableError as error:
-                segment = self._repaired(segment, error)
-                if segment.span_count == 0:
-                    break
-                recovering = True
-            except (StorageError, OSError) as error:
+                try:
+                    self._write(segment, recovering=recovering)
+                except UndecodableError as error:
+                    segment, recovering = self._repaired(segment, error), True
+                    self._write(segment, recovering=True)
+                self._source.remove(original)
+                break
+            except (StorageError, UndecodableError, OSError) as error:
                 self._fail(segment, error)
                 self._abandon.wait(backoff)
                 backoff = min(backoff * 2, _BACKOFF_SECONDS_MAX)
                 recovering = True
-            else:
-                break
         else:
             return False
         self._problem = ""
-        self._source.remove(original)
         self._metrics.stored_segments.inc()
         self._metrics.stored_spans.inc(segment.span_count)
         self._metrics.store_seconds.observe(clock.monotonic_seconds() - started)
         return True
 
+    def _write(self, segment: SealedSegment, *, recovering: bool) -> None:
+        if segment.span_count == 0:
+            return  # all of it is in quarantine
+        if recovering:
+            self._writer.recover_segment(segment)
+        else:
+            self._writer.write_segment(segment)
+
     def _repaired(self, segment: SealedSegment, error: LymerError) -> SealedSegment:
         _log.warning("segment unreadable, repairing", segment=segment.segment_id, error=error)
-        repaired, quarantined = repair_segment(
-            segment, self._writer.can_decode, self._quarantine
-        )
+        repaired, quarantined = repair_segment(segment, self._writer.can_decode, self._quarantine)
         if quarantined:
             self._metrics.quarantined_requests.inc(quarantined)
             _log.error(

@@ -9,11 +9,11 @@ from lymer.errors import StorageError
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
 
-__all__ = ["RollupWorker", "RolledUp"]
+__all__ = ["RolledUp", "RollupWorker"]
 
 _log = EventLog(__name__)
 _PERIOD_SECONDS: Final = 10.0
-"""Often enough that a reader never has much left to count; seldom enough that small parts are few."""
+"""Often enough that a reader never has much left to count, seldom enough that parts are few."""
 
 
 class RolledUp(Protocol):
