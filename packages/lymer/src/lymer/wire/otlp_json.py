@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
@@ -21,11 +22,15 @@ from lymer.wire.otlp_proto import CheckedRequest
 
 __all__ = ["VALUE_DEPTH_MAX", "request_from_json"]
 
-VALUE_DEPTH_MAX: Final = 64
-"""How deep arrays and key-value lists may be nested; protobuf's own limit is 100 messages."""
+VALUE_DEPTH_MAX: Final = 30
+"""How deep arrays and key-value lists may be nested. Protobuf's parsers stop at 100 messages inside
+one another; a list of key and value is three of them, and seven lead to an event's attribute."""
 
 _U32_MAX: Final = 2**32 - 1
 _U64_MAX: Final = 2**64 - 1
+_INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
+_DOUBLE: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|Infinity)|NaN")
+_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
 _T = TypeVar("_T")
 _Object = dict[str, Any]
 
@@ -92,9 +97,7 @@ def _list(source: _Object, camel: str, snake: str) -> Iterator[_Object]:
         yield entry
 
 
-def _each(
-    source: _Object, camel: str, snake: str, use: Callable[[_Object], _T]
-) -> Iterator[_T]:
+def _each(source: _Object, camel: str, snake: str, use: Callable[[_Object], _T]) -> Iterator[_T]:
     for index, entry in enumerate(_list(source, camel, snake)):
         try:
             yield use(entry)
@@ -131,19 +134,16 @@ def _whole(value: object) -> int | None:
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     if isinstance(value, str):
-        try:
-            return int(value, 10)
-        except ValueError:
-            return None
+        # Not all that Python reads as a number is one in JSON: 1_000, +1, other scripts' digits.
+        return int(value) if _INTEGER.fullmatch(value) else None
     return None
 
 
 def _identifier(source: _Object, camel: str, snake: str) -> bytes:
     text = _text(source, camel, snake)
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise _FieldError(camel, f"is not hex: {text[:64]!r}") from None
+    if not _HEX.fullmatch(text):
+        raise _FieldError(camel, f"is not hex: {text[:64]!r}")
+    return bytes.fromhex(text)
 
 
 def _enum(source: _Object, name: str, numbers: dict[str, int]) -> int:
@@ -162,7 +162,7 @@ _KINDS: Final[dict[str, int]] = dict(trace_pb2.Span.SpanKind.items())
 _CODES: Final[dict[str, int]] = dict(trace_pb2.Status.StatusCode.items())
 
 
-def _fill_resource_spans(target: Any, source: _Object) -> int:  # noqa: ANN401 - protobuf message
+def _fill_resource_spans(target: Any, source: _Object) -> int:
     resource = source.get("resource")
     if resource is not None:
         resource = _object(resource)
@@ -176,7 +176,7 @@ def _fill_resource_spans(target: Any, source: _Object) -> int:  # noqa: ANN401 -
     return spans
 
 
-def _fill_scope_spans(target: Any, source: _Object) -> int:  # noqa: ANN401
+def _fill_scope_spans(target: Any, source: _Object) -> int:
     scope = source.get("scope")
     if scope is not None:
         scope = _object(scope)
@@ -185,12 +185,10 @@ def _fill_scope_spans(target: Any, source: _Object) -> int:  # noqa: ANN401
         _fill_attributes(target.scope, scope)
         target.scope.dropped_attributes_count = _dropped(scope, "Attributes")
     target.schema_url = _text(source, "schemaUrl", "schema_url")
-    return sum(
-        _each(source, "spans", "spans", lambda span: _fill_span(target.spans.add(), span))
-    )
+    return sum(_each(source, "spans", "spans", lambda span: _fill_span(target.spans.add(), span)))
 
 
-def _fill_span(target: Any, source: _Object) -> int:  # noqa: ANN401
+def _fill_span(target: Any, source: _Object) -> int:
     target.trace_id = _identifier(source, "traceId", "trace_id")
     target.span_id = _identifier(source, "spanId", "span_id")
     target.parent_span_id = _identifier(source, "parentSpanId", "parent_span_id")
@@ -201,9 +199,7 @@ def _fill_span(target: Any, source: _Object) -> int:  # noqa: ANN401
     target.start_time_unix_nano = _integer(
         source, "startTimeUnixNano", "start_time_unix_nano", _U64_MAX
     )
-    target.end_time_unix_nano = _integer(
-        source, "endTimeUnixNano", "end_time_unix_nano", _U64_MAX
-    )
+    target.end_time_unix_nano = _integer(source, "endTimeUnixNano", "end_time_unix_nano", _U64_MAX)
     _fill_attributes(target, source)
     target.dropped_attributes_count = _dropped(source, "Attributes")
     for _ in _each(source, "events", "events", lambda e: _fill_event(target.events.add(), e)):
@@ -220,14 +216,14 @@ def _fill_span(target: Any, source: _Object) -> int:  # noqa: ANN401
     return 1
 
 
-def _fill_event(target: Any, source: _Object) -> None:  # noqa: ANN401
+def _fill_event(target: Any, source: _Object) -> None:
     target.time_unix_nano = _integer(source, "timeUnixNano", "time_unix_nano", _U64_MAX)
     target.name = _text(source, "name", "name")
     _fill_attributes(target, source)
     target.dropped_attributes_count = _dropped(source, "Attributes")
 
 
-def _fill_link(target: Any, source: _Object) -> None:  # noqa: ANN401
+def _fill_link(target: Any, source: _Object) -> None:
     target.trace_id = _identifier(source, "traceId", "trace_id")
     target.span_id = _identifier(source, "spanId", "span_id")
     target.trace_state = _text(source, "traceState", "trace_state")
@@ -240,7 +236,7 @@ def _dropped(source: _Object, what: str) -> int:
     return _integer(source, f"dropped{what}Count", f"dropped_{what.lower()}_count", _U32_MAX)
 
 
-def _fill_attributes(target: Any, source: _Object) -> None:  # noqa: ANN401
+def _fill_attributes(target: Any, source: _Object) -> None:
     def fill(entry: _Object) -> None:
         _fill_key_value(target.attributes.add(), entry, 0)
 
@@ -248,7 +244,7 @@ def _fill_attributes(target: Any, source: _Object) -> None:  # noqa: ANN401
         pass
 
 
-def _fill_key_value(target: Any, source: _Object, depth: int) -> None:  # noqa: ANN401
+def _fill_key_value(target: Any, source: _Object, depth: int) -> None:
     target.key = _text(source, "key", "key")
     value = source.get("value")
     if value is not None:
@@ -260,7 +256,7 @@ def _fill_key_value(target: Any, source: _Object, depth: int) -> None:  # noqa: 
             raise error.inside("value") from None
 
 
-def _fill_value(target: Any, source: _Object, depth: int) -> None:  # noqa: ANN401, C901
+def _fill_value(target: Any, source: _Object, depth: int) -> None:  # noqa: C901
     """Fill an `AnyValue`; one `if` per member of its oneof."""
     if depth > VALUE_DEPTH_MAX:
         raise _FieldError("", f"is nested deeper than {VALUE_DEPTH_MAX}")
@@ -293,11 +289,10 @@ def _fill_value(target: Any, source: _Object, depth: int) -> None:  # noqa: ANN4
 
 
 def _double(name: str, value: object) -> float:
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except ValueError:
-            pass
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and _DOUBLE.fullmatch(value):
+        return float(value)
     raise _FieldError(name, "is not a number")
 
 

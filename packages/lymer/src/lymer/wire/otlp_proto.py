@@ -47,7 +47,7 @@ def check_request(body: bytes) -> CheckedRequest:
     return CheckedRequest(body, count_spans(request))
 
 
-def count_spans(request: Any) -> int:  # noqa: ANN401 - strict or lenient class, same shape
+def count_spans(request: Any) -> int:
     """Return the number of spans of a parsed request, looking at no span."""
     return sum(
         len(scope_spans.spans)
@@ -74,11 +74,11 @@ def canonical_request(body: bytes) -> bytes:
 
 
 def _message(error: DecodeError) -> str:
-    return f"cannot decode ExportTraceServiceRequest: {error or 'the bytes are not protobuf'}"
+    return f"cannot decode ExportTraceServiceRequest: {str(error) or 'the bytes are not protobuf'}"
 
 
 def _check_with_bytes_for_text(body: bytes, strict_error: DecodeError) -> CheckedRequest:
-    """Accept what fails only because some text is not UTF-8, repaired as Jaeger's sanitizer does."""
+    """Accept what fails only because a text is not UTF-8, repaired as Jaeger's sanitizer does."""
     try:
         request = _LenientRequest.FromString(body)
     except DecodeError:
@@ -108,7 +108,7 @@ def _repaired(value: bytes) -> bytes:
     return value if _is_text(value) else value.decode(errors="replace").encode()
 
 
-def _repair_span(span: Any) -> None:  # noqa: ANN401 - a class made at run time
+def _repair_span(span: Any) -> None:
     """Source: reference jaeger.md 2.10, v2 UTF-8 sanitizer; its names are kept."""
     if not _is_text(span.name):
         original = span.attributes.add()
@@ -126,7 +126,7 @@ def _repair_span(span: Any) -> None:  # noqa: ANN401 - a class made at run time
         _repair_attributes(link.attributes)
 
 
-def _repair_attributes(attributes: Any) -> None:  # noqa: ANN401
+def _repair_attributes(attributes: Any) -> None:
     bad_keys = 0
     for attribute in attributes:
         _repair_value(attribute.value)
@@ -137,7 +137,7 @@ def _repair_attributes(attributes: Any) -> None:  # noqa: ANN401
             attribute.key = f"invalid-tag-key-{bad_keys}".encode()
 
 
-def any_value_bytes(value: Any) -> bytes:  # noqa: ANN401
+def any_value_bytes(value: Any) -> bytes:
     """Return what a value says, for the bytes kept beside a key that is no text."""
     kind = value.WhichOneof("value")
     if kind is None:
@@ -152,7 +152,7 @@ def any_value_bytes(value: Any) -> bytes:  # noqa: ANN401
     return bytes(inner.SerializeToString())
 
 
-def _repair_value(value: Any) -> None:  # noqa: ANN401
+def _repair_value(value: Any) -> None:
     """Turn texts that are not UTF-8 into bytes values; depth is limited by the parser (100)."""
     kind = value.WhichOneof("value")
     if kind == "string_value" and not _is_text(value.string_value):
@@ -164,7 +164,7 @@ def _repair_value(value: Any) -> None:  # noqa: ANN401
         _repair_attributes(value.kvlist_value.values)
 
 
-def _lenient_request_class() -> Any:  # noqa: ANN401
+def _lenient_request_class() -> Any:
     """Make the request class with `bytes` wherever the schema says `string`."""
     pool = descriptor_pool.DescriptorPool()
     for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2):
@@ -177,9 +177,9 @@ def _lenient_request_class() -> Any:  # noqa: ANN401
             for field in message.field:
                 if field.type == descriptor_pb2.FieldDescriptorProto.TYPE_STRING:
                     field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
-        pool.Add(file)  # type: ignore[no-untyped-call]
+        pool.Add(file)
     return message_factory.GetMessageClass(
-        pool.FindMessageTypeByName(  # type: ignore[no-untyped-call]
+        pool.FindMessageTypeByName(
             "opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest"
         )
     )
