@@ -119,7 +119,9 @@ def _json_body_of(one: Sent) -> bytes:
 class NumberedLoad:
     """Sends from several connections at once until `stop`; a connection that breaks is done."""
 
-    def __init__(self, ledger: Ledger, http_port: int, grpc_port: int, chance: random.Random):
+    def __init__(
+        self, ledger: Ledger, http_port: int, grpc_port: int, chance: random.Random
+    ) -> None:
         """Start one thread per connection; sizes come from `chance`."""
         self._ledger = ledger
         self._http_port, self._grpc_port = http_port, grpc_port

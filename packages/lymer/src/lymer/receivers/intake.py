@@ -40,6 +40,9 @@ class Intake:
     async def accept(self, request: CheckedRequest, transport: str) -> None:
         """Return once `request` is durable: the sender may be told so.
 
+        A caller that is cancelled comes back only when the journal has let go of the request, so
+        that what it counts as in flight is in flight.
+
         Raises:
             OverloadedError: It is not durable; the sender should retry.
         """
@@ -51,7 +54,7 @@ class Intake:
         ticket: Ticket = self._loop.create_future()
         try:
             self._journal.append(request.body, request.span_count, ticket)
-            await ticket
+            await _until_done(ticket)
         except LymerError:
             self._metrics.refused_spans.labels("otlp", transport).inc(request.span_count)
             raise
@@ -72,10 +75,21 @@ class Intake:
         self._loop.call_soon_threadsafe(_resolve, tickets, error)
 
 
+async def _until_done(ticket: Ticket) -> None:
+    cancelled: asyncio.CancelledError | None = None
+    while not ticket.done():
+        try:
+            await asyncio.wait([ticket])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        ticket.exception()  # nobody will ask for it any more
+        raise cancelled
+    ticket.result()
+
+
 def _resolve(tickets: Sequence[Ticket], error: LymerError | None) -> None:
     for ticket in tickets:
-        if ticket.done():
-            continue  # the sender went away; its spans are stored all the same
         if error is None:
             ticket.set_result(None)
         else:

@@ -73,9 +73,7 @@ class OtlpGrpcReceiver:
         """Refuse new calls, let running ones end within `grace_seconds`."""
         await self._server.stop(grace_seconds)
 
-    async def _export(
-        self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> bytes:
+    async def _export(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         admission, size = self._admission, len(body)
         try:
             admission.enter()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import orjson
 from google.rpc import status_pb2
@@ -67,14 +67,16 @@ class OtlpHttpReceiver:
         self._executor = executor
         self._body_bytes_max = body_bytes_max
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: _Receive, send: _Send) -> None:
+    async def __call__(
+        self, scope: MutableMapping[str, Any], receive: _Receive, send: _Send
+    ) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
         encoding = _PROTOBUF
         try:
             _check_target(scope)
-            headers = {name: value for name, value in scope["headers"]}
+            headers: dict[bytes, bytes] = dict(scope["headers"])
             encoding = _encoding(headers)
             await self._export(headers, encoding, receive)
         except _AnswerError as answer:
@@ -95,7 +97,10 @@ class OtlpHttpReceiver:
             announced = headers.get(b"content-length", b"")
             if announced.isdigit() and int(announced) > self._body_bytes_max:
                 await self._drain(receive, 0)
-                raise self._too_large(int(announced))
+                message = (
+                    f"the body has {int(announced)} bytes, the limit is {self._body_bytes_max}"
+                )
+                raise TooLargeError(message)
             body, taken = await self._read(receive)
             coding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
             if len(body) > _INLINE_BYTES_MAX and (coding or encoding == _JSON):
@@ -115,30 +120,28 @@ class OtlpHttpReceiver:
 
     async def _read(self, receive: _Receive) -> tuple[bytes, int]:
         """Read the body; return it and the bytes of admission it holds."""
-        message = await receive()
-        first: bytes = message.get("body", b"")
-        if message["type"] == "http.request" and not message.get("more_body"):
-            self._admission.take(len(first))
-            return first, len(first)
         chunks: list[bytes] = []
-        size = 0
+        size, more = 0, True
         try:
-            while True:
-                if message["type"] == "http.disconnect":
-                    raise _SenderGoneError
-                chunk = message.get("body", b"")
-                self._admission.take(len(chunk))
-                size += len(chunk)
-                chunks.append(chunk)
-                if size > self._body_bytes_max:
-                    await self._drain(receive, size)
-                    raise self._too_large(size)
-                if not message.get("more_body"):
-                    return b"".join(chunks), size
+            while more:
                 message = await receive()
+                chunk = _chunk(message)
+                self._admission.take(len(chunk))
+                chunks.append(chunk)
+                size += len(chunk)
+                more = message.get("more_body", False)
+                if size > self._body_bytes_max:
+                    await self._refuse_too_large(receive, size, more=more)
         except BaseException:
             self._admission.give_back(size)
             raise
+        return (chunks[0] if len(chunks) == 1 else b"".join(chunks)), size
+
+    async def _refuse_too_large(self, receive: _Receive, size: int, *, more: bool) -> NoReturn:
+        if more:
+            await self._drain(receive, size)
+        message = f"the body has at least {size} bytes, the limit is {self._body_bytes_max}"
+        raise TooLargeError(message)
 
     async def _drain(self, receive: _Receive, size: int) -> None:
         limit = _DRAIN_FACTOR * self._body_bytes_max
@@ -152,13 +155,16 @@ class OtlpHttpReceiver:
         content = decode_content(coding, body, self._body_bytes_max)
         return request_from_json(content) if encoding == _JSON else check_request(content)
 
-    def _too_large(self, size: int) -> TooLargeError:
-        message = f"the body has at least {size} bytes, the limit is {self._body_bytes_max}"
-        return TooLargeError(message)
-
 
 class _SenderGoneError(Exception):
     """The sender closed the connection before the body was whole."""
+
+
+def _chunk(message: _Message) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise _SenderGoneError
+    chunk: bytes = message.get("body", b"")
+    return chunk
 
 
 def _check_target(scope: MutableMapping[str, Any]) -> None:
@@ -199,5 +205,3 @@ async def _send_error(send: _Send, encoding: str, error: LymerError) -> None:
     if isinstance(error, OverloadedError):
         extra = ((b"retry-after", str(error.retry_after_seconds).encode()),)
     await _send(send, error.http_status, encoding, body, *extra)
-
-
