@@ -35,9 +35,11 @@ class SpanColumns:
     duration_nano: list[int] = field(default_factory=list)
     """At least 1 (the store's sanitizers see to it)."""
     host: list[str] = field(default_factory=list)
-    """What tells two clocks apart: resource `host.id`, else `host.ip`, else `host.name`, else empty."""
+    """What tells two clocks apart: resource `host.id`, else `host.ip`, else `host.name`, else
+    empty."""
     identity: list[int] = field(default_factory=list)
-    """64-bit hash of everything stored of the span, its resource and scope: equal spans are equal."""
+    """Equal for spans that are equal in everything stored, resource and scope included; to be
+    compared within one answer only. At most 64 bits."""
     warnings: list[list[str]] = field(default_factory=list)
     """What sanitizers and adjusters have to say about the span."""
     tags_json: list[str] = field(default_factory=list)
@@ -47,9 +49,11 @@ class SpanColumns:
     event_unix_nano: list[list[int]] = field(default_factory=list)
     """One instant per event of the span."""
     event_fields_json: list[list[str]] = field(default_factory=list)
-    """A JSON array of Jaeger KeyValues per event (name first, as key `event`); no texts in a skeleton."""
+    """A JSON array of Jaeger KeyValues per event (name first, as key `event`); no texts in a
+    skeleton."""
     links: list[list[tuple[str, str, bool]]] = field(default_factory=list)
-    """(trace id as 32 hex digits, span id as 16, is CHILD_OF) per OTLP link; not CHILD_OF is FOLLOWS_FROM."""
+    """(trace id as 32 hex digits, span id as 16, is CHILD_OF) per OTLP link; not CHILD_OF is
+    FOLLOWS_FROM."""
     process: list[int] = field(default_factory=list)
     """Index into `process_json`: which process the span belongs to."""
     process_json: list[str] = field(default_factory=list)

@@ -14,7 +14,9 @@ __all__ = [
     "TraceSummary",
 ]
 
-SPAN_KINDS: tuple[str, ...] = ("unspecified", "internal", "server", "client", "producer", "consumer")
+SPAN_KINDS: tuple[str, ...] = (
+    "unspecified", "internal", "server", "client", "producer", "consumer",
+)  # fmt: skip
 """Jaeger's lower-case span kinds; the index is OTLP's `SpanKind` number."""
 
 
@@ -74,7 +76,10 @@ class DependencyLink:
 
 @dataclass(frozen=True, slots=True)
 class TraceSummary:
-    """One line of a search result. Source: jaeger-idl `api_v3/query_service.proto`, `TraceSummary`."""
+    """One line of a search result.
+
+    Source: jaeger-idl `api_v3/query_service.proto`, `TraceSummary`.
+    """
 
     trace_id: str
     """32 lower-case hex digits."""

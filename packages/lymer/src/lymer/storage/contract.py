@@ -3,7 +3,7 @@
 Spans enter as *segments*: files of length-delimited OTLP requests, as the journal makes them. They
 leave as columns and JSON fragments. No call takes or returns one object per span.
 
-Every method blocks and may be called from any thread; callers bring their own thread pool. A failure
+Every method blocks and may be called from any thread; callers bring their own threads. A failure
 of the engine is a `StorageError`; nothing else escapes.
 """
 
@@ -68,7 +68,9 @@ class SpanReader(Protocol):
         Complete: a match is left out only because `limit` newer traces match too.
         """
 
-    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
+    def get_traces(
+        self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool
+    ) -> SpanColumns:
         """Return all spans of the traces, in the order asked for; unknown ids are simply absent.
 
         Args:

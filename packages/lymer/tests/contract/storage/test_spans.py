@@ -250,7 +250,12 @@ def test_identity_is_equal_for_equal_spans_only(store: Store, write: Write) -> N
 
     assert len(columns) == 5
     assert len(set(columns.identity)) == 4
-    assert columns.identity == read(store, 1, skeleton=True).identity
+    assert _groups(columns.identity) == _groups(read(store, 1, skeleton=True).identity)
+
+
+def _groups(identity: list[int]) -> list[int]:
+    """Return, per span, the first span that is equal to it."""
+    return [identity.index(one) for one in identity]
 
 
 def test_library_attributes_move_to_the_process(store: Store, write: Write) -> None:

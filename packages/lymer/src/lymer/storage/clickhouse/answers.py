@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
-from lymer.storage.clickhouse.render import CAST_RESOURCE, CAST_SCOPE
+from lymer.storage.clickhouse.span_columns import CAST_RESOURCE, CAST_SCOPE
 
 __all__ = ["OTLP_SETTINGS", "SELECT_OTLP", "SELECT_RED", "SELECT_SUMMARIES"]
 

@@ -18,7 +18,14 @@ from lymer.storage.clickhouse.engine import Parameter, Settings
 
 __all__ = ["ChdbEngine"]
 
-_DECODE_CODES: Final = ("Code: 444.", "Code: 33.", "Code: 32.", "Code: 434.", "Code: 117.", "Code: 26.")
+_DECODE_CODES: Final = (
+    "Code: 444.",
+    "Code: 33.",
+    "Code: 32.",
+    "Code: 434.",
+    "Code: 117.",
+    "Code: 26.",
+)
 """UNKNOWN_PROTOBUF_FORMAT, CANNOT_READ_ALL_DATA, ATTEMPT_TO_READ_AFTER_EOF,
 NO_COLUMN_SERIALIZED_TO_PROTOBUF_FIELD, INCORRECT_DATA, CANNOT_PARSE_QUOTED_STRING."""
 _MESSAGE_CHARACTERS_MAX: Final = 600

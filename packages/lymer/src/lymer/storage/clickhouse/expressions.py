@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["LOAD", "NESTED_VALUES", "go_time", "schema_scripts"]
+__all__ = ["LOAD", "NESTED_KEYS", "NESTED_VALUES", "go_time", "schema_scripts"]
 
 _EVENT_VALUES: Final = (
     "arrayFlatten(arrayMap(e -> arrayPushBack(mapValues(tupleElement(e, 'attributes')), "
@@ -16,6 +16,14 @@ _LINK_VALUES: Final = "arrayFlatten(arrayMap(l -> mapValues(tupleElement(l, 'att
 NESTED_VALUES: Final = f"arrayConcat({_EVENT_VALUES}, {_LINK_VALUES})"
 """Values of the attributes of events and links, and names of events: the expression of `ix_nested`;
 a condition must use the same text, or the index is not used."""
+
+
+NESTED_KEYS: Final = (
+    "arrayDistinct(arrayConcat("
+    "arrayFlatten(arrayMap(e -> mapKeys(tupleElement(e, 'attributes')), events)), "
+    "arrayFlatten(arrayMap(l -> mapKeys(tupleElement(l, 'attributes')), links))))"
+)
+"""Keys of the attributes of events and links of one span."""
 
 
 def go_time(unix_nano: str) -> str:
@@ -48,6 +56,7 @@ def schema_scripts() -> list[tuple[int, str, list[str]]]:
         if entry.name.endswith(".sql"):
             version, _, name = entry.name.removesuffix(".sql").partition("_")
             text = _script("schema", entry.name).replace("{nested_values}", NESTED_VALUES)
+            text = text.replace("{nested_keys}", NESTED_KEYS)
             statements = [part.strip() for part in text.split(";") if part.strip()]
             scripts.append((int(version), name, statements))
     return scripts

@@ -10,7 +10,9 @@ from typing import Final
 
 __all__ = ["FORMAT_SETTINGS", "STRUCTURE"]
 
-_ATTRIBUTES: Final = "attributes Map(LowCardinality(String), String), dropped_attributes_count UInt32"
+_ATTRIBUTES: Final = (
+    "attributes Map(LowCardinality(String), String), dropped_attributes_count UInt32"
+)
 _EVENT: Final = f"Tuple(time_unix_nano UInt64, name LowCardinality(String), {_ATTRIBUTES})"
 _LINK: Final = (
     f"Tuple(trace_id String, span_id String, trace_state String, {_ATTRIBUTES}, flags UInt32)"

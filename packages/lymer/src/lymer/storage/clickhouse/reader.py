@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -19,26 +20,33 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.storage.clickhouse.answers import (
+    OTLP_SETTINGS,
+    SELECT_OTLP,
+    SELECT_RED,
+    SELECT_SUMMARIES,
+)
 from lymer.storage.clickhouse.any_value import any_value_meanings, can_be_structured
-from lymer.storage.clickhouse.answers import OTLP_SETTINGS, SELECT_OTLP, SELECT_RED, SELECT_SUMMARIES
 from lymer.storage.clickhouse.engine import Engine, Parameter, Settings
-from lymer.storage.clickhouse.render import select_spans
-from lymer.storage.clickhouse.rows import columns_from_rows
+from lymer.storage.clickhouse.rows import Origins, SpanRows, to_columns, unpacked
 from lymer.storage.clickhouse.select import (
-    Origins,
+    Places,
     Query,
     Tag,
-    select_origins,
+    meets_resource,
+    meets_scope,
+    select_catalog,
     select_structured_values,
     select_traces,
 )
+from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
 from lymer.wire.jaeger_json import any_value_text
 
 __all__ = ["TRACES_PER_STATEMENT_MAX", "SpanQueries"]
 
 TRACES_PER_STATEMENT_MAX: Final = 200
 """Ids in one statement: keeps the answer of one statement in memory bounded."""
-_FIRST_SPANS: Final = 200
+_FIRST_SPANS: Final = 40
 """Newest matching spans looked at first; most questions need no more."""
 _WIDEN: Final = 10
 _SPANS_LIMITED_MAX: Final = 20_000
@@ -47,11 +55,16 @@ _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}\Z")
 _NANO_PER_MINUTE: Final = 60_000_000_000
 _MINUTE_MAX: Final = 2**32 - 1
+_KNOWN_ORIGINS_MAX: Final = 4096
+"""Resources and scopes remembered, about 1 kB each; more and all are forgotten."""
 _READ: Final[dict[str, str | int]] = {
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_escape_forward_slashes": 0,
     "output_format_json_quote_denormals": 1,
-    "short_circuit_function_evaluation": "enable",
+}
+_BY_ID: Final[dict[str, str | int]] = {
+    # Choosing granules by the index before reading, not while, saves 3 ms of 13.
+    "use_skip_indexes_on_data_read": 0,
 }
 
 
@@ -69,11 +82,15 @@ class SpanQueries:
             "max_memory_usage": memory_bytes_max,
             "max_threads": threads_max,
         }
+        self._known_lock = threading.Lock()
+        self._known = Origins({}, {})
 
     def get_services(self) -> list[str]:
         """See `SpanReader.get_services`."""
-        rows = self._rows("SELECT DISTINCT toValidUTF8(toString(service)) AS s FROM lymer.operations "
-                          "ORDER BY s FORMAT JSONCompactEachRow")
+        rows = self._rows(
+            "SELECT DISTINCT toValidUTF8(toString(service)) AS s FROM lymer.operations "
+            "ORDER BY s FORMAT JSONCompactEachRow"
+        )
         return [service for (service,) in rows]
 
     def get_operations(self, service: str, span_kind: str, /) -> list[Operation]:
@@ -102,13 +119,13 @@ class SpanQueries:
         if question.limit < 1:
             message = f"cannot find traces: the limit is {question.limit}, it must be at least 1"
             raise QuestionError(message)
-        if self._has_unknown_operation(question):
-            return []
         tags = [self._tag(question, key, value) for key, value in question.tags]
-        origins = self._origins(tags)
+        places = self._places(question, tags)
+        if places is None:
+            return []
         span_limit: int | None = max(_FIRST_SPANS, 2 * question.limit)
         while True:
-            query = select_traces(question, tags, origins, span_limit)
+            query = select_traces(question, tags, places, span_limit)
             rows = self._rows(query.statement, query.parameters)
             seen = sum(count for _, _, count in rows)
             if span_limit is None or len(rows) >= question.limit or seen < span_limit:
@@ -123,8 +140,7 @@ class SpanQueries:
         if not known:
             return SpanColumns()
         query = Query()
-        statement = select_spans(_is_any(query, known), raw=raw, skeleton=skeleton)
-        return columns_from_rows(self._output(statement, query.parameters), known)
+        return self._spans(query, _is_any(query, known), known, raw=raw, skeleton=skeleton)
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""
@@ -134,8 +150,7 @@ class SpanQueries:
         known = _checked_ids([trace_id])
         query = Query()
         where = f"{_is_any(query, known)} AND span_id = {query.blob(bytes.fromhex(span_id))}"
-        statement = select_spans(where, raw=False, skeleton=False)
-        return columns_from_rows(self._output(statement, query.parameters), known)
+        return self._spans(query, where, known, raw=False, skeleton=False)
 
     def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
         """See `SpanReader.get_summaries`."""
@@ -183,39 +198,76 @@ class SpanQueries:
         settings = {**self._settings, **OTLP_SETTINGS}
         return self._engine.query(statement, query.parameters, settings)
 
-    def _has_unknown_operation(self, question: TraceQuestion) -> bool:
-        """Tell if the service or operation was never seen; asking the catalog is 20 times cheaper."""
-        if not (question.operation or question.service):
-            return False
+    def _spans(
+        self, query: Query, where: str, trace_ids: Sequence[str], *, raw: bool, skeleton: bool
+    ) -> SpanColumns:
+        statement = select_spans(where, skeleton=skeleton)
+        output = self._engine.query(statement, query.parameters, {**self._settings, **_BY_ID})
+        rows = SpanRows(output, skeleton=skeleton)
+        origins = self._origins_of(rows["resource"], rows["scope"])
+        return to_columns(rows, origins, trace_ids, raw=raw, skeleton=skeleton)
+
+    def _origins_of(self, resources: Iterable[bytes], scopes: Iterable[bytes]) -> Origins:
+        """Return what the texts of resources and scopes say; ask for those not known yet.
+
+        They are few and never change, so they are remembered.
+        """
+        with self._known_lock:
+            known = self._known
+        new_resources = [text for text in {*resources} if text not in known.resources]
+        new_scopes = [text for text in {*scopes} if text not in known.scopes]
+        if not (new_resources or new_scopes):
+            return known
         query = Query()
-        where = [
-            f"{column} = {query.text(value)}"
-            for column, value in (("service", question.service), ("name", question.operation))
-            if value
-        ]
-        rows = self._rows(
-            f"SELECT 1 FROM lymer.operations WHERE {' AND '.join(where)} LIMIT 1 "
-            "FORMAT JSONCompactEachRow",
-            query.parameters,
+        statement = select_origins_text(query.blobs(new_resources), query.blobs(new_scopes))
+        attributes, contents = unpacked(self._output(statement, query.parameters))
+        known = Origins(
+            {**known.resources, **dict(zip(new_resources, attributes, strict=True))},
+            {**known.scopes, **dict(zip(new_scopes, contents, strict=True))},
         )
-        return not rows
+        is_full = len(known.resources) + len(known.scopes) > _KNOWN_ORIGINS_MAX
+        with self._known_lock:
+            self._known = Origins({}, {}) if is_full else known
+        return known
+
+    def _places(self, question: TraceQuestion, tags: Sequence[Tag]) -> list[Places] | None:
+        """Return where each tag may be met; None if the operation was never seen."""
+        query = select_catalog(question)
+        values = unpacked(self._output(query.statement, query.parameters))
+        rows = [values[place : place + 5] for place in range(0, len(values), 5)]
+        if not any(what == b"operation" for what, *_ in rows):
+            return None
+        nested = {key.decode(errors="replace") for what, key, *_ in rows if what == b"nested"}
+        met = [row for row in rows if row[0] == b"origin"]
+        resources = {text: hashed for _, text, _, hashed, _ in met}
+        scopes = {text: hashed for _, _, text, _, hashed in met}
+        origins = self._origins_of(resources, scopes)
+        return [
+            Places(
+                is_nested=tag.key in nested,
+                resources=tuple(
+                    hashed
+                    for text, hashed in resources.items()
+                    if meets_resource(tag, origins.resources[text])
+                ),
+                scopes=tuple(
+                    hashed
+                    for text, hashed in scopes.items()
+                    if meets_scope(tag, *origins.scopes[text])
+                ),
+            )
+            for tag in tags
+        ]
 
     def _tag(self, question: TraceQuestion, key: str, value: str) -> Tag:
         meanings = any_value_meanings(value)
         if can_be_structured(value):
             query = select_structured_values(question, key)
-            stored = (bytes.fromhex(row[0]) for row in self._rows(query.statement, query.parameters))
+            stored = (
+                bytes.fromhex(row[0]) for row in self._rows(query.statement, query.parameters)
+            )
             meanings += [meaning for meaning in stored if any_value_text(meaning) == value]
         return Tag(key, value, tuple(meanings))
-
-    def _origins(self, tags: Sequence[Tag]) -> list[Origins]:
-        if not tags:
-            return []
-        query = select_origins(tags)
-        (row,) = self._rows(query.statement, query.parameters)
-        return [
-            Origins(tuple(row[place]), tuple(row[place + 1])) for place in range(0, len(row), 2)
-        ]
 
     def _rows(
         self, statement: str, parameters: Mapping[str, Parameter] | None = None

@@ -1,208 +1,367 @@
-"""Rows of the engine as `SpanColumns`, pure."""
+"""Columns of the engine as `SpanColumns`, pure.
+
+Each distinct attribute is rendered once per answer, however many spans have it. The adjusters that
+look into attributes are applied here (`raw=False`): sorting, addresses, library attributes.
+Source of the mapping: reference jaeger.md 2.11, OTLP to Jaeger; 6.2, adjusters 2, 5 and 6.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
-import orjson
+import msgpack
 from opentelemetry.proto.common.v1 import common_pb2
 
 from lymer.model.columns import SpanColumns
-from lymer.storage.clickhouse.render import MARKER
+from lymer.model.question import SPAN_KINDS
+from lymer.storage.clickhouse.span_columns import COLUMNS, RESERVED_KEYS, WARNINGS_KEY
 from lymer.wire.jaeger_json import any_value_text, json_string, key_value_json
 
-__all__ = ["columns_from_rows"]
+__all__ = ["Origins", "Pair", "Scope", "SpanRows", "to_columns", "unpacked"]
 
-_MARKED: Final = re.compile("\x01([LW]?)([0-9A-F]*)\\.([0-9A-F]*)\x01(,?)")
+Pair = tuple[bytes, bytes]
+"""Key and AnyValue bytes of one attribute, as stored."""
+
+Scope = tuple[bytes, bytes, tuple[Pair, ...]]
+"""Name, version and attributes of a scope."""
+
+_ADDRESS_KEYS: Final = frozenset({"ip", "peer.ipv4"})
 _HOST_KEYS: Final = ("host.id", "host.ip", "host.name")
 _SERVICE_KEY: Final = "service.name"
+_REFERENCE_KEY: Final = b"opentracing.ref_type"
+_CHILD_OF: Final = b"\x0a\x08child_of"
+_STATUS_CODES: Final = ("", "OK", "ERROR")
+_ERROR: Final = 2
+_NO_PARENT: Final = bytes(8)
+_by_key: Final = itemgetter(0)
+_AnyValue: Any = common_pb2.AnyValue
 
 
-@dataclass(slots=True)
-class _Resource:
-    """The resource of one row, and the processes its spans turn out to belong to."""
+def unpacked(output: bytes) -> list[Any]:
+    """Return the values of MsgPack output: strings as bytes, arrays as tuples, maps as pairs.
 
-    keys: list[str]
-    key_values: list[str]
-    values: dict[str, bytes]
+    Pairs, for a map may hold a key twice.
+    """
+    unpacker = msgpack.Unpacker(
+        raw=True, use_list=False, object_pairs_hook=tuple, max_buffer_size=len(output) or 1
+    )
+    unpacker.feed(output)
+    return list(unpacker)
 
-    def host(self) -> str:
+
+class SpanRows:
+    """The values of `select_spans`, one sequence per column."""
+
+    def __init__(self, output: bytes, *, skeleton: bool) -> None:
+        """Part the values, which stand row by row, into columns."""
+        values = unpacked(output)
+        width = len(COLUMNS) + skeleton
+        self._columns = {name: values[place::width] for place, name in enumerate(COLUMNS)}
+        self._hashes = values[width - 1 :: width] if skeleton else self._columns["attrs"]
+
+    def __getitem__(self, name: str) -> list[Any]:
+        """Return a column by its name."""
+        return self._columns[name]
+
+    def identities(self) -> list[int]:
+        """Return a number per span: equal for spans that are equal in everything stored."""
+        ids = self["span_id"]
+        if len(set(zip(self["trace_id"], ids, strict=True))) == len(ids):
+            return list(range(len(ids)))
+        columns = [self._columns[name] for name in COLUMNS if name != "attrs"]
+        mask = 2**64 - 1
+        return [hash(row) & mask for row in zip(*columns, self._hashes, strict=True)]
+
+
+class _Pairs(dict[Pair, tuple[str, str]]):
+    """Attribute to (key, Jaeger KeyValue), rendered when first met."""
+
+    def __init__(self, *, raw: bool) -> None:
+        super().__init__()
+        self.raw = raw
+        self.reserved: set[Pair] = set()
+        """Attributes met that do not simply stay with their span."""
+
+    def __missing__(self, pair: Pair) -> tuple[str, str]:
+        key, value = _text(pair[0]), pair[1]
+        if key == WARNINGS_KEY or (key in RESERVED_KEYS and not self.raw):
+            self.reserved.add(pair)
+        elif key in _ADDRESS_KEYS and not self.raw:
+            value = _with_address(value)
+        entry = self[pair] = (key, key_value_json(key, value))
+        return entry
+
+    def render(self, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
+        """Return (key, KeyValue) of each pair; sorted by key unless raw."""
+        entries = [self[pair] for pair in pairs]
+        if not self.raw:
+            entries.sort(key=_by_key)
+        return entries
+
+
+class Origins:
+    """What is known of resources (attributes) and scopes (name, version, attributes)."""
+
+    def __init__(
+        self,
+        resources: Mapping[bytes, Sequence[Pair]],
+        scopes: Mapping[bytes, Scope],
+    ) -> None:
+        """Remember them by their texts."""
+        self.resources = resources
+        self.scopes = scopes
+
+
+class _Process:
+    """The process that spans of one service and resource belong to, and its variants."""
+
+    def __init__(self, service: str, pairs: Sequence[Pair], known: _Pairs) -> None:
+        self._service = service
+        self._entries = [entry for entry in known.render(pairs) if entry[0] != _SERVICE_KEY]
+        # The first of equal keys counts, as everywhere.
+        self.values = {_text(key): value for key, value in reversed(pairs)}
+        self.host = self._host()
+        self.json = self.with_moved({})
+
+    def _host(self) -> str:
         """Source: Jaeger v2.20, `adjuster/clockskew.go`, host key."""
         for key in _HOST_KEYS:
             if key in self.values:
-                value: Any = common_pb2.AnyValue.FromString(self.values[key])
+                value = _AnyValue.FromString(self.values[key])
                 inner = value.array_value.values
                 if inner:
                     return any_value_text(inner[0].SerializeToString())
                 return str(value.string_value)
         return ""
 
-    def process_json(self, service: str, moved: dict[str, str]) -> str:
-        """Return the process of a span that adds `moved` (key to KeyValue) to the resource."""
-        pairs = [
-            pair for pair in zip(self.keys, self.key_values, strict=True) if pair[0] != _SERVICE_KEY
-        ]
+    def with_moved(self, moved: Mapping[str, str]) -> str:
+        """Return the process, with `moved` (key to KeyValue) added to its tags."""
+        entries = self._entries
         if moved:
-            pairs = sorted([*pairs, *moved.items()], key=lambda pair: pair[0])
-        tags = ",".join(key_value for _, key_value in pairs)
-        return f'{{"serviceName":{json_string(service)},"tags":[{tags}]}}'
+            entries = sorted([*entries, *moved.items()], key=_by_key)
+        tags = ",".join(key_value for _, key_value in entries)
+        return f'{{"serviceName":{json_string(self._service)},"tags":[{tags}]}}'
 
 
-def columns_from_rows(output: bytes, trace_ids: Sequence[str]) -> SpanColumns:
-    """Turn rows of `select_spans` into columns.
+class _ReservedPairs:
+    """Sorts one span's attributes into those that stay, move to the process, or are warnings."""
 
-    Args:
-        output: JSONCompactEachRow, one row per resource and scope.
-        trace_ids: The order of the traces in the answer.
-    """
-    columns = SpanColumns()
-    processes: dict[str, int] = {}
-    for line in output.splitlines():
-        keys, key_values, values, *arrays = orjson.loads(line)
-        resource = _Resource(
-            keys,
-            [_resolved(text) for text in key_values],
-            # The first of equal keys counts, as everywhere.
-            {
-                key: bytes.fromhex(value)
-                for key, value in reversed(list(zip(keys, values, strict=True)))
-            },
-        )
-        _extend(columns, arrays, resource, processes)
-    columns.process_json = list(processes)
-    return _in_order(columns, trace_ids)
-
-
-def _extend(
-    columns: SpanColumns, arrays: list[Any], resource: _Resource, processes: dict[str, int]
-) -> None:
-    (trace_id, span_id, parent, service, name, kind, status, start, duration, identity, warnings,
-     tags, warnings_sent, times, fields, links) = arrays  # fmt: skip
-    columns.trace_id += trace_id
-    columns.span_id += span_id
-    columns.parent_span_id += parent
-    columns.service += service
-    columns.name += name
-    columns.kind += kind
-    columns.status_code += status
-    columns.start_unix_nano += start
-    columns.duration_nano += duration
-    columns.identity += identity
-    columns.host += [resource.host()] * len(span_id)
-    columns.event_unix_nano += times
-    columns.event_fields_json += [
-        [_resolved(text) for text in texts] if texts else [] for texts in fields
-    ]
-    columns.links += [[(t, s, bool(c)) for t, s, c in row] if row else [] for row in links]
-    usual = processes.setdefault(
-        resource.process_json(service[0], {}), len(processes)
-    )
-    for index, text in enumerate(tags):
-        process = usual
-        sent = bytes.fromhex(warnings_sent[index])
-        if sent:
-            warnings[index] = [*(_texts(sent) or ()), *warnings[index]]
-        if MARKER in text:
-            resolver = _SpanMarkers(resource)
-            tags[index] = resolver.resolve(text)
-            warnings[index] = [*resolver.warnings_sent, *warnings[index], *resolver.conflicts]
-            if resolver.moved:
-                process = processes.setdefault(
-                    resource.process_json(service[0], resolver.moved), len(processes)
-                )
-        columns.process.append(process)
-    columns.tags_json += tags
-    columns.warnings += warnings
-
-
-class _SpanMarkers:
-    """Resolves the markers in one span's tags, and remembers what they lead to."""
-
-    def __init__(self, resource: _Resource) -> None:
-        self._resource = resource
+    def __init__(self, pairs: Sequence[Pair], known: _Pairs, process: _Process) -> None:
+        self.kept: list[Pair] = []
         self.moved: dict[str, str] = {}
-        """Library attributes that the resource lacks: key to KeyValue."""
+        self.warnings: list[str] = []
         self.conflicts: list[str] = []
-        self.warnings_sent: list[str] = []
+        for pair in pairs:
+            if pair not in known.reserved or not self._takes(pair, known, process):
+                self.kept.append(pair)
 
-    def resolve(self, text: str) -> str:
-        """Return the tags with every marker replaced or dropped."""
-        resolved = _MARKED.sub(self._replacement, text)
-        # A dropped last tag leaves the comma that stood before it.
-        return resolved[:-2] + "]" if resolved.endswith(",]") else resolved
-
-    def _replacement(self, match: re.Match[str]) -> str:
-        letter, key_hex, value_hex, comma = match.groups()
-        key, value = bytes.fromhex(key_hex).decode(errors="replace"), bytes.fromhex(value_hex)
-        if letter == "W":
-            texts = _texts(value)
-            if texts is not None:
-                self.warnings_sent.extend(texts)
-                return ""
-        elif letter == "L" and self._is_of_resource(key, value):
-            return ""
-        return key_value_json(key, value) + comma
-
-    def _is_of_resource(self, key: str, value: bytes) -> bool:
-        """Move a library attribute, unless the resource has it with another value."""
-        known = self._resource.values.get(key)
-        if known is None:
-            self.moved[key] = key_value_json(key, value)
+    def _takes(self, pair: Pair, known: _Pairs, process: _Process) -> bool:
+        key, value = _text(pair[0]), pair[1]
+        if key == WARNINGS_KEY:
+            decoded = _AnyValue.FromString(value)
+            if decoded.WhichOneof("value") != "array_value":
+                return False
+            texts = decoded.array_value.values
+            self.warnings += [any_value_text(text.SerializeToString()) for text in texts]
             return True
-        if known == value and value.startswith(b"\n"):
+        present = process.values.get(key)
+        if present is None:
+            self.moved[key] = known[pair][1]
             return True
+        if present == value and value.startswith(b"\n"):
+            return True  # the resource says the same
         self.conflicts.append(f"conflicting values between Span and Resource for attribute {key}")
         return False
 
 
-def _texts(value: bytes) -> list[str] | None:
-    """Return the texts of a list of warnings; None if the value is no list."""
-    decoded: Any = common_pb2.AnyValue.FromString(value)
-    if decoded.WhichOneof("value") != "array_value":
-        return None
-    return [any_value_text(inner.SerializeToString()) for inner in decoded.array_value.values]
+def to_columns(
+    rows: SpanRows, origins: Origins, trace_ids: Sequence[str], *, raw: bool, skeleton: bool
+) -> SpanColumns:
+    """Render rows as columns.
+
+    Args:
+        rows: From `select_spans`.
+        origins: Knows every resource and scope of the rows.
+        trace_ids: The order of the traces in the answer.
+        raw: Attributes as they were sent.
+        skeleton: Leave texts of attributes out.
+    """
+    known = _Pairs(raw=raw)
+    columns = SpanColumns(
+        trace_id=[identifier.hex() for identifier in rows["trace_id"]],
+        span_id=[identifier.hex() for identifier in rows["span_id"]],
+        parent_span_id=[
+            "" if identifier == _NO_PARENT else identifier.hex()
+            for identifier in rows["parent_span_id"]
+        ],
+        service=_texts(rows["service"]),
+        name=_texts(rows["name"]),
+        kind=[kind if 0 <= kind < len(SPAN_KINDS) else 0 for kind in rows["kind"]],
+        status_code=[code if 0 <= code <= _ERROR else 0 for code in rows["status"]],
+        start_unix_nano=rows["start"],
+        duration_nano=rows["duration"],
+        identity=rows.identities(),
+        links=[_links(links, raw=raw) if links else [] for links in rows["links"]],
+    )
+    for events in rows["events"]:
+        times, fields = _events(events, known, skeleton=skeleton) if events else ([], [])
+        columns.event_unix_nano.append(times)
+        columns.event_fields_json.append(fields)
+    _fill_processes(columns, rows, origins, known)
+    if skeleton:
+        columns.tags_json = [""] * len(columns)
+    return _in_order(columns, trace_ids)
 
 
-def _plain(match: re.Match[str]) -> str:
-    _, key_hex, value_hex, comma = match.groups()
-    key = bytes.fromhex(key_hex).decode(errors="replace")
-    return key_value_json(key, bytes.fromhex(value_hex)) + comma
+def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, known: _Pairs) -> None:
+    """Fill what needs a span's attributes and its resource at once: process, host, tags, warnings."""
+    frames = _Frames(origins)
+    places: dict[str, int] = {}
+    processes: dict[tuple[bytes, bytes], _Process] = {}
+    tails = zip(rows["kind"], rows["status"], rows["status_message"], rows["trace_state"],
+                strict=True)  # fmt: skip
+    for service, resource, scope, pairs, stored, tail in zip(
+        rows["service"], rows["resource"], rows["scope"], rows["attrs"], rows["warnings"], tails,
+        strict=True,
+    ):  # fmt: skip
+        process = processes.get((service, resource))
+        if process is None:
+            process = processes[service, resource] = _Process(
+                _text(service), origins.resources[resource], known
+            )
+        json, warnings = process.json, _texts(stored) if stored else []
+        entries = known.render(pairs)
+        if known.reserved and not known.reserved.isdisjoint(pairs):
+            reserved = _ReservedPairs(pairs, known, process)
+            entries = known.render(reserved.kept)
+            warnings = [*reserved.warnings, *warnings, *reserved.conflicts]
+            if reserved.moved:
+                json = process.with_moved(reserved.moved)
+        columns.host.append(process.host)
+        columns.process.append(places.setdefault(json, len(places)))
+        columns.warnings.append(warnings)
+        columns.tags_json.append(frames.tags_json(scope, entries, tail))
+    columns.process_json = list(places)
 
 
-def _resolved(text: str) -> str:
-    return _MARKED.sub(_plain, text) if MARKER in text else text
+class _Frames:
+    """The tags before and after a span's attributes: scope, kind, status, trace state."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+        self._heads: dict[bytes, list[str]] = {}
+        self._tails: dict[tuple[int, int, bytes, bytes], list[str]] = {}
+
+    def tags_json(
+        self,
+        scope: bytes,
+        entries: list[tuple[str, str]],
+        tail_key: tuple[int, int, bytes, bytes],
+    ) -> str:
+        """Return the tags of a span whose attributes are `entries`."""
+        head = self._heads.get(scope)
+        if head is None:
+            head = self._heads[scope] = _head(*self._origins.scopes[scope][:2])
+        tail = self._tails.get(tail_key)
+        if tail is None:
+            tail = self._tails[tail_key] = _tail(*tail_key)
+        return f"[{','.join([*head, *[entry[1] for entry in entries], *tail])}]"
+
+
+def _head(name: bytes, version: bytes) -> list[str]:
+    tags = []
+    if name:
+        tags.append(_text_tag("otel.scope.name", _text(name)))
+    if version:
+        tags.append(_text_tag("otel.scope.version", _text(version)))
+    return tags
+
+
+def _tail(kind: int, status: int, message: bytes, trace_state: bytes) -> list[str]:
+    tags = []
+    if 0 < kind < len(SPAN_KINDS):
+        tags.append(_text_tag("span.kind", SPAN_KINDS[kind]))
+    if 0 < status <= _ERROR:
+        tags.append(_text_tag("otel.status_code", _STATUS_CODES[status]))
+    if status == _ERROR:
+        tags.append('{"key":"error","type":"bool","value":true}')
+    if message:
+        tags.append(_text_tag("otel.status_description", _text(message)))
+    if trace_state:
+        tags.append(_text_tag("w3c.tracestate", _text(trace_state)))
+    return tags
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
+
+
+def _texts(values: Sequence[bytes]) -> list[str]:
+    return [value.decode(errors="replace") for value in values]
+
+
+def _text_tag(key: str, text: str) -> str:
+    return f'{{"key":"{key}","type":"string","value":{json_string(text)}}}'
+
+
+def _events(
+    events: Sequence[tuple[int, bytes, Sequence[Pair], int]], known: _Pairs, *, skeleton: bool
+) -> tuple[list[int], list[str]]:
+    """Return times and fields of a span's events, by name unless raw."""
+    if not known.raw:
+        events = sorted(events, key=itemgetter(1))
+    times = [event[0] for event in events]
+    if skeleton:
+        return times, []
+    return times, [_fields_json(_text(event[1]), known.render(event[2])) for event in events]
+
+
+def _fields_json(name: str, entries: list[tuple[str, str]]) -> str:
+    fields = [entry[1] for entry in entries]
+    if name and all(key != "event" for key, _ in entries):
+        fields.insert(0, _text_tag("event", name))
+    return f"[{','.join(fields)}]"
+
+
+def _links(links: Sequence[Any], *, raw: bool) -> list[tuple[str, str, bool]]:
+    """Return (trace id, span id, is CHILD_OF) of each link, sorted unless raw."""
+    shown = [
+        (
+            trace_id.hex().zfill(32)[-32:],
+            span_id.hex().zfill(16)[-16:],
+            (_REFERENCE_KEY, _CHILD_OF) in attributes,
+        )
+        for trace_id, span_id, _, attributes, _, _ in links
+    ]
+    return shown if raw else sorted(shown)
+
+
+def _with_address(value: bytes) -> bytes:
+    """Write a numeric IPv4 address as text. Source: Jaeger v2.20, `ipattribute.go`."""
+    decoded = _AnyValue.FromString(value)
+    kind = decoded.WhichOneof("value")
+    if kind == "int_value":
+        number = decoded.int_value
+    elif kind == "double_value" and abs(decoded.double_value) < 2**63:
+        number = int(decoded.double_value)
+    elif kind == "double_value":
+        number = 0
+    else:
+        return value
+    address = ".".join(str(byte) for byte in (number % 2**32).to_bytes(4, "big"))
+    return bytes(_AnyValue(string_value=address).SerializeToString())
 
 
 def _in_order(columns: SpanColumns, trace_ids: Sequence[str]) -> SpanColumns:
     """Sort by trace as asked for, then start, then span id."""
     rank = {trace_id: place for place, trace_id in enumerate(dict.fromkeys(trace_ids))}
     starts, spans, traces = columns.start_unix_nano, columns.span_id, columns.trace_id
-    order = sorted(
-        range(len(spans)), key=lambda row: (rank[traces[row]], starts[row], spans[row])
-    )
-    take: Callable[[list[Any]], list[Any]] = lambda values: [values[row] for row in order]  # noqa: E731
-    return SpanColumns(
-        trace_id=take(traces),
-        span_id=take(spans),
-        parent_span_id=take(columns.parent_span_id),
-        service=take(columns.service),
-        name=take(columns.name),
-        kind=take(columns.kind),
-        status_code=take(columns.status_code),
-        start_unix_nano=take(starts),
-        duration_nano=take(columns.duration_nano),
-        host=take(columns.host),
-        identity=take(columns.identity),
-        warnings=take(columns.warnings),
-        tags_json=take(columns.tags_json),
-        event_unix_nano=take(columns.event_unix_nano),
-        event_fields_json=take(columns.event_fields_json),
-        links=take(columns.links),
-        process=take(columns.process),
-        process_json=columns.process_json,
-    )
-
-
+    order = sorted(range(len(spans)), key=lambda row: (rank[traces[row]], starts[row], spans[row]))
+    ordered = SpanColumns(process_json=columns.process_json)
+    for name in SpanColumns.__slots__:
+        if name != "process_json":
+            values = getattr(columns, name)
+            setattr(ordered, name, [values[row] for row in order])
+    return ordered

@@ -13,7 +13,14 @@ from lymer.telemetry.logs import EventLog
 __all__ = ["migrate"]
 
 _log = EventLog(__name__)
-_TABLES_WITH_TTL: Final = ("spans", "operations", "origins", "red", "dependencies")
+_TABLES_WITH_TTL: Final = (
+    "spans",
+    "operations",
+    "origins",
+    "nested_keys",
+    "red",
+    "dependencies",
+)
 _TTL: Final = re.compile(r"\bTTL (.*?INTERVAL|.*?toIntervalSecond\()\s*'?(\d+)'?", re.DOTALL)
 
 

@@ -1,8 +1,8 @@
 """A question as SQL and parameters, pure. Values are parameters, always.
 
 A span's own conditions are one AND. A tag may be met in five places (span, event, link, resource,
-scope); resources and scopes are few, so they are decided first, on the catalog, and enter the search
-as sets of hashes. A tag that no resource and no scope meets leaves only places with an index.
+scope). The catalog says first which of them can be: resources and scopes are few and enter the
+search as sets, and most keys are never those of an event or a link. What is left has an index.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Final
 from lymer.model.question import SPAN_KINDS, TraceQuestion
 from lymer.storage.clickhouse.engine import Parameter
 from lymer.storage.clickhouse.expressions import NESTED_VALUES
-from lymer.storage.clickhouse.render import CAST_RESOURCE, CAST_SCOPE
+from lymer.storage.clickhouse.span_columns import CAST_RESOURCE, CAST_SCOPE
 from lymer.wire.go_text import from_bool_text
 
 __all__ = [
-    "Origins",
+    "Places",
     "Query",
     "Tag",
-    "select_origins",
+    "meets_resource",
+    "meets_scope",
+    "select_catalog",
     "select_structured_values",
     "select_traces",
 ]
@@ -29,6 +31,8 @@ __all__ = [
 _STATUSES: Final = ("unset", "ok", "error")
 """The index is OTLP's `StatusCode`."""
 _RESOURCE_PREFIX: Final = "resource."
+_NOT_OF_ATTRIBUTES: Final = frozenset({"span.kind", "span.status", "scope.name", "scope.version"})
+"""Keys that ask for a field, not for an attribute."""
 
 
 @dataclass(slots=True)
@@ -72,37 +76,62 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
-    """The resources and scopes that meet one tag, as `cityHash64` of their text."""
+class Places:
+    """Where a tag may be met, as the catalog knows it."""
 
+    is_nested: bool = True
+    """Whether some event or link has an attribute with the tag's key."""
     resources: tuple[int, ...] = ()
+    """The resources that meet the tag, as `cityHash64` of their texts."""
     scopes: tuple[int, ...] = ()
+    """The scopes that meet the tag, likewise."""
 
 
-def select_origins(tags: Sequence[Tag]) -> Query:
-    """Ask the catalog which resources and scopes meet each tag.
+def select_catalog(question: TraceQuestion) -> Query:
+    """Ask the catalog what it knows of a question, in one statement.
 
-    The answer is one row: per tag, an array of resource hashes and an array of scope hashes.
+    Rows of (what, text, text, hash, hash): "operation" if service and operation were seen together;
+    "nested" with a tag's key that events or links have; "origin" with resource and scope, and the
+    hashes of both, for each pair whose text holds a tag's key, and so may meet it.
     """
     query = Query()
-    columns = []
-    for tag in tags:
-        in_resource, in_scope = _origin_conditions(query, tag)
-        columns.append(f"groupUniqArrayIf(cityHash64(resource), {in_resource})")
-        columns.append(f"groupUniqArrayIf(cityHash64(scope), {in_scope})")
-    query.statement = (
-        f"SELECT {', '.join(columns)} FROM (SELECT resource, scope, {CAST_SCOPE} AS s, "
-        f"tupleElement({CAST_RESOURCE}, 'attributes') AS attributes_r, "
-        "tupleElement(s, 'attributes') AS attributes_s "
-        "FROM lymer.origins) FORMAT JSONCompactEachRow"
+    seen = " AND ".join(
+        f"{column} = {query.text(value)}"
+        for column, value in (("service", question.service), ("name", question.operation))
+        if value
     )
+    parts = [
+        f"SELECT 'operation', '', '', toUInt64(0), toUInt64(0) FROM lymer.operations WHERE {seen or '1'} LIMIT 1",
+    ]
+    keys = sorted({key for key, _ in question.tags})
+    if keys:
+        names = ", ".join(query.text(key) for key in keys)
+        parts.append(f"SELECT 'nested', key, '', 0, 0 FROM lymer.nested_keys WHERE key IN ({names})")
+        texts = ", ".join(query.text(_origin_text(key)) for key in keys)
+        parts.append(
+            "SELECT DISTINCT 'origin', resource, scope, cityHash64(resource), cityHash64(scope) "
+            "FROM lymer.origins "
+            f"WHERE multiSearchAny(resource, [{texts}]) OR multiSearchAny(scope, [{texts}])"
+        )
+    query.statement = " UNION ALL ".join(parts) + " FORMAT MsgPack"
     return query
+
+
+def _origin_text(key: str) -> str:
+    """Return what the text of a resource or scope that meets a tag is sure to hold.
+
+    A key with a character that the engine escapes says nothing, so it fits every text.
+    """
+    if key in {"scope.name", "scope.version"}:
+        return ""
+    plain = key.removeprefix(_RESOURCE_PREFIX)
+    return plain if plain.isprintable() and not set(plain) & set("'\\") else ""
 
 
 def select_traces(
     question: TraceQuestion,
     tags: Sequence[Tag],
-    origins: Sequence[Origins],
+    places: Sequence[Places],
     span_limit: int | None,
 ) -> Query:
     """Ask for the newest matching spans, grouped by trace.
@@ -110,7 +139,7 @@ def select_traces(
     Args:
         question: What to find.
         tags: The tags of the question.
-        origins: One per tag, from `select_origins`.
+        places: One per tag: where it may be met.
         span_limit: Look at so many matching spans, newest first; None means at all of them.
 
     Returns:
@@ -118,7 +147,7 @@ def select_traces(
         matching spans seen), newest first; with a `span_limit`, of every trace among those spans.
     """
     query = Query()
-    where = " AND ".join(_conditions(query, question, tags, origins))
+    where = " AND ".join(_conditions(query, question, tags, places))
     spans = f"SELECT trace_id, start FROM lymer.spans WHERE {where}"
     if span_limit is not None:
         spans += f" ORDER BY start DESC LIMIT {query.number(span_limit)}"
@@ -133,7 +162,7 @@ def select_traces(
 
 
 def _conditions(
-    query: Query, question: TraceQuestion, tags: Sequence[Tag], origins: Sequence[Origins]
+    query: Query, question: TraceQuestion, tags: Sequence[Tag], places: Sequence[Places]
 ) -> list[str]:
     conditions = [
         f"start >= {query.number(max(question.start_unix_nano_min, 0))}",
@@ -148,45 +177,52 @@ def _conditions(
     if question.duration_nano_max is not None:
         conditions.append(f"duration <= {query.number(question.duration_nano_max)}")
     conditions.extend(
-        f"({' OR '.join(_tag_places(query, tag, origin))})"
-        for tag, origin in zip(tags, origins, strict=True)
+        f"({' OR '.join(_alternatives(query, tag, place))})"
+        for tag, place in zip(tags, places, strict=True)
     )
     return conditions
 
 
-def _tag_places(query: Query, tag: Tag, origin: Origins) -> list[str]:
+def _alternatives(query: Query, tag: Tag, places: Places) -> list[str]:
     """Return the alternatives under which one span meets one tag."""
     key, value = tag.key, tag.value
     if key == "span.kind":
         return [f"kind = {_index(SPAN_KINDS, value)}"]
     if key == "span.status":
         return [f"status = {_index(_STATUSES, value)}"]
-    places = []
+    alternatives = []
     if not _is_only_of_origins(key):
-        places.append(f"({_indexed_pair(query, tag)})")
-        places.append(f"({_nested(query, tag)})")
+        alternatives.append(f"({_indexed_pair(query, tag)})")
+        if places.is_nested or key == "event":
+            alternatives.append(f"({_nested(query, tag)})")
     if key.removeprefix(_RESOURCE_PREFIX) == "service.name":
-        places.append(f"service = {query.text(value)}")
+        alternatives.append(f"service = {query.text(value)}")
     if key == "error":
-        places.extend(_status_condition(value))
-    if origin.resources:
-        places.append(f"cityHash64(resource) IN ({', '.join(map(str, origin.resources))})")
-    if origin.scopes:
-        places.append(f"cityHash64(scope) IN ({', '.join(map(str, origin.scopes))})")
-    return places or ["0"]
+        alternatives.extend(_status_condition(value))
+    for column, hashes in (("resource", places.resources), ("scope", places.scopes)):
+        if hashes:
+            alternatives.append(f"cityHash64({column}) IN ({', '.join(map(str, hashes))})")
+    return alternatives or ["0"]
 
 
-def _origin_conditions(query: Query, tag: Tag) -> tuple[str, str]:
-    """Return when a resource, and when a scope, of the catalog meets a tag."""
-    key, value = tag.key, tag.value
-    if key in {"span.kind", "span.status"}:
-        return "0", "0"
-    if key in {"scope.name", "scope.version"}:
-        return "0", f"tupleElement(s, '{key.removeprefix('scope.')}') = {query.text(value)}"
-    in_resource = _pair_in(query, "attributes_r", key.removeprefix(_RESOURCE_PREFIX), tag.meanings)
-    if key.startswith(_RESOURCE_PREFIX):
-        return in_resource, "0"
-    return in_resource, _pair_in(query, "attributes_s", key, tag.meanings)
+def meets_resource(tag: Tag, attributes: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Tell whether a resource with these attributes (key, AnyValue) meets a tag."""
+    if tag.key in _NOT_OF_ATTRIBUTES:
+        return False
+    key = tag.key.removeprefix(_RESOURCE_PREFIX).encode()
+    return any(name == key and value in tag.meanings for name, value in attributes)
+
+
+def meets_scope(
+    tag: Tag, name: bytes, version: bytes, attributes: Sequence[tuple[bytes, bytes]]
+) -> bool:
+    """Tell whether a scope meets a tag."""
+    if tag.key in {"scope.name", "scope.version"}:
+        return (name if tag.key == "scope.name" else version) == tag.value.encode()
+    if tag.key in _NOT_OF_ATTRIBUTES or tag.key.startswith(_RESOURCE_PREFIX):
+        return False
+    key = tag.key.encode()
+    return any(entry == key and value in tag.meanings for entry, value in attributes)
 
 
 def _is_only_of_origins(key: str) -> bool:

@@ -167,5 +167,3 @@ def _joined(parts: Sequence[SpanColumns]) -> SpanColumns:
                 getattr(whole, name).extend(getattr(part, name))
         whole.process.extend(index + offset for index in part.process)
     return whole
-
-

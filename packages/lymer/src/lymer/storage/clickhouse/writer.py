@@ -9,7 +9,7 @@ from typing import Final
 from lymer.errors import StorageError, UndecodableError
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.engine import Engine
-from lymer.storage.clickhouse.expressions import LOAD
+from lymer.storage.clickhouse.expressions import LOAD, NESTED_KEYS
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
 
 __all__ = ["SegmentWriter"]
@@ -23,14 +23,21 @@ _ONE_PART: Final[dict[str, str | int]] = {
     "async_insert": 0,
     "optimize_on_insert": 0,
 }
-_REFILL_VIEWS: Final = (
-    "INSERT INTO lymer.operations SELECT service, name, kind, "
-    "max(toDateTime(intDiv(seg, 1000000), 'UTC')) FROM lymer.spans WHERE seg = {seg} "
-    "GROUP BY service, name, kind",
-    "INSERT INTO lymer.origins SELECT toString(resource), toString(scope), "
-    "max(toDateTime(intDiv(seg, 1000000), 'UTC')) FROM lymer.spans WHERE seg = {seg} "
-    "GROUP BY resource, scope",
+_SEEN: Final = "max(toDateTime(intDiv(seg, 1000000), 'UTC'))"
+_REFILL_OPERATIONS: Final = (
+    f"INSERT INTO lymer.operations SELECT service, name, kind, {_SEEN} "
+    "FROM lymer.spans WHERE seg = {seg} GROUP BY service, name, kind"
 )
+_REFILL_ORIGINS: Final = (
+    f"INSERT INTO lymer.origins SELECT toString(resource), toString(scope), {_SEEN} "
+    "FROM lymer.spans WHERE seg = {seg} GROUP BY resource, scope"
+)
+_REFILL_NESTED_KEYS: Final = (
+    f"INSERT INTO lymer.nested_keys SELECT key, {_SEEN} FROM "
+    f"(SELECT seg, arrayJoin({NESTED_KEYS}) AS key FROM lymer.spans WHERE seg = {{seg}}) "
+    "GROUP BY key"
+)
+_REFILL_VIEWS: Final = (_REFILL_OPERATIONS, _REFILL_ORIGINS, _REFILL_NESTED_KEYS)
 
 
 class SegmentWriter:
@@ -80,9 +87,7 @@ class SegmentWriter:
 
     def can_decode(self, path: Path, /) -> bool:
         """Tell whether the engine reads every request in `path`; see `SpanWriter.can_decode`."""
-        statement = (
-            "SELECT sum(cityHash64(resource_spans.scope_spans)) FROM {source} FORMAT Null"
-        )
+        statement = "SELECT sum(cityHash64(resource_spans.scope_spans)) FROM {source} FORMAT Null"
         try:
             self._engine.load_file(statement, path, STRUCTURE, FORMAT_SETTINGS)
         except UndecodableError:
