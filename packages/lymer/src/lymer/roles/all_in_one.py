@@ -14,10 +14,10 @@ import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import uvloop
+from starlette.types import ASGIApp
 
 from lymer import __version__, clock
 from lymer.api.app import create_app
@@ -61,10 +61,13 @@ def run(config: Config) -> int:
     return uvloop.run(_AllInOne(config, Metrics(__version__)).run())
 
 
-@dataclass(slots=True)
-class _Storage:
-    lock: FolderLock
-    store: ClickHouseStore
+class _Listener(Protocol):
+    """Settings of something that listens."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
 
 
 class _AllInOne:
@@ -73,6 +76,7 @@ class _AllInOne:
     def __init__(self, config: Config, metrics: Metrics) -> None:
         self._config = config
         self._metrics = metrics
+        self._data_dir = config.storage.data_dir.absolute()
         self._started_unix_nano = clock.unix_nano()
         self._state = "starting"
         self._stop = asyncio.Event()
@@ -83,17 +87,17 @@ class _AllInOne:
         self._handle_signals()
         started = clock.monotonic_seconds()
         async with contextlib.AsyncExitStack() as stack:
-            storage = self._open_storage(stack)
+            store = self._open_store(stack)
             intake = Intake(asyncio.get_running_loop(), self._metrics)
-            journal = self._open_journal(stack, storage, intake)
-            self._open_query(stack, storage)
+            journal = self._open_journal(stack, store, intake)
+            self._open_query(stack, store)
             await self._open_receivers(stack, intake)
             intake.open(journal)
             await self._wait_for_recovery()
             self._state = ""
             gc.freeze()  # what lives until the end need not be looked at by every collection
             seconds = clock.monotonic_seconds() - started
-            _print(ready_block(self._config, self._endpoints, seconds))
+            _print(ready_block(self._config, self._data_dir, self._endpoints, seconds))
             await self._stop.wait()
             self._state = "stopping"
             _log.info("stopping")
@@ -111,27 +115,24 @@ class _AllInOne:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
 
-    def _open_storage(self, stack: contextlib.AsyncExitStack) -> _Storage:
+    def _open_store(self, stack: contextlib.AsyncExitStack) -> ClickHouseStore:
         settings = self._config.storage
-        lock = FolderLock(settings.data_dir)
+        lock = FolderLock(self._data_dir)
         stack.callback(lock.release)
         # Ports are tried before the engine is opened, for that is where a start usually fails.
         self._sockets = self._listen(stack)
-        engine = ChdbEngine(
-            settings.data_dir / "store", memory_bytes_max=settings.memory_bytes_max
-        )
+        engine = ChdbEngine(self._data_dir / "store", memory_bytes_max=settings.memory_bytes_max)
         stack.callback(self._close_engine, engine)
-        store = ClickHouseStore(
+        return ClickHouseStore(
             engine,
             retention_seconds=round(settings.retention_seconds),
             memory_bytes_max=settings.memory_bytes_max,
             query_timeout_seconds=settings.query_timeout_seconds,
         )
-        return _Storage(lock, store)
 
     def _listen(self, stack: contextlib.AsyncExitStack) -> dict[str, list[socket.socket]]:
         config = self._config
-        wanted = {
+        wanted: dict[str, tuple[_Listener, str]] = {
             "UI and query API": (config.query, "query.port"),
             "OTLP HTTP": (config.receivers.otlp_http, "receivers.otlp_http.port"),
             "admin": (config.admin, "admin.port"),
@@ -151,10 +152,10 @@ class _AllInOne:
         return sockets
 
     def _open_journal(
-        self, stack: contextlib.AsyncExitStack, storage: _Storage, intake: Intake
+        self, stack: contextlib.AsyncExitStack, store: ClickHouseStore, intake: Intake
     ) -> Journal[Ticket]:
         settings = self._config.journal
-        data_dir = self._config.storage.data_dir
+        data_dir = self._data_dir
         journal: Journal[Ticket] = Journal(
             data_dir / "journal",
             JournalLimits(
@@ -165,26 +166,24 @@ class _AllInOne:
             on_durable=intake.on_durable,
             unix_nano=clock.unix_nano,
             monotonic_seconds=clock.monotonic_seconds,
-            first_segment_id=storage.store.settled_segment_id + 1,
+            first_segment_id=store.settled_segment_id + 1,
         )
         self._metrics.backlog_bytes.set_function(lambda: journal.state().backlog_bytes)
         self._metrics.journal_commits.set_function(lambda: journal.state().commits)
         self._metrics.journal_failures.set_function(lambda: journal.state().write_failures)
-        loader = self._loader = Loader(
-            journal, storage.store, data_dir / "quarantine", self._metrics
-        )
-        rollup = RollupWorker(storage.store, self._metrics)
+        loader = self._loader = Loader(journal, store, data_dir / "quarantine", self._metrics)
+        rollup = RollupWorker(store, self._metrics)
         loader.start()
         rollup.start()
         stack.push_async_callback(self._drain, journal, loader, rollup)
         return journal
 
-    def _open_query(self, stack: contextlib.AsyncExitStack, storage: _Storage) -> None:
+    def _open_query(self, stack: contextlib.AsyncExitStack, store: ClickHouseStore) -> None:
         config = self._config
         executor = ThreadPoolExecutor(config.storage.query_threads, thread_name_prefix="query")
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         query = QueryService(
-            storage.store,
+            store,
             max_clock_skew_adjust_seconds=config.query.max_clock_skew_adjust_seconds,
             max_trace_size_spans=config.query.max_trace_size_spans,
         )
@@ -238,10 +237,8 @@ class _AllInOne:
                 raise taken(address, port, what, name, OSError(str(error))) from error
         return port
 
-    def _serve(self, stack: contextlib.AsyncExitStack, app: object, what: str) -> None:
-        server = HttpServer(
-            app, self._sockets[what], grace_seconds=_REQUEST_GRACE_SECONDS  # type: ignore[arg-type]
-        )
+    def _serve(self, stack: contextlib.AsyncExitStack, app: ASGIApp, what: str) -> None:
+        server = HttpServer(app, self._sockets[what], grace_seconds=_REQUEST_GRACE_SECONDS)
         task = asyncio.create_task(server.run_until_stopped(), name=what)
 
         async def stop() -> None:
@@ -251,14 +248,14 @@ class _AllInOne:
         stack.push_async_callback(stop)
 
     async def _wait_for_recovery(self) -> None:
-        """Wait until the last run's segments are searchable; a store in trouble does not hold us."""
+        """Wait until the last run's segments are searchable, or the store says why not."""
         assert self._loader is not None
-        while not (self._loader.has_recovered or self._loader.problem or self._stop.is_set()):
-            await asyncio.sleep(0.01)
+        while not (  # noqa: ASYNC110
+            self._loader.has_recovered or self._loader.problem or self._stop.is_set()
+        ):
+            await asyncio.sleep(0.01)  # a thread's state, asked only while starting
 
-    async def _drain(
-        self, journal: Journal[Ticket], loader: Loader, rollup: RollupWorker
-    ) -> None:
+    async def _drain(self, journal: Journal[Ticket], loader: Loader, rollup: RollupWorker) -> None:
         """Make durable what waits, store what is durable, count what is stored."""
         await asyncio.to_thread(journal.close)
         if not await asyncio.to_thread(loader.finish, _DRAIN_SECONDS_MAX):
@@ -288,5 +285,3 @@ def _print(text: str) -> None:
     with contextlib.suppress(OSError):
         sys.stdout.write(text)
         sys.stdout.flush()
-
-

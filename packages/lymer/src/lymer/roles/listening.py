@@ -64,7 +64,7 @@ def listen(host: str, port: int, what: str, setting: str) -> list[socket.socket]
                 listener.listen(_BACKLOG)
             except OSError as error:
                 raise taken(address, port, what, setting, error) from error
-            listener.setblocking(False)
+            listener.settimeout(0)
             port = listener.getsockname()[1]
     except StartupError:
         for listener in sockets:

@@ -170,8 +170,8 @@ def _accepted(content: bytes) -> Reply:
 def _retry_delay_seconds(metadata: tuple[tuple[str, str | bytes], ...]) -> float | None:
     """Return the delay of a `google.rpc.RetryInfo` in the status details, or None."""
     from google.protobuf.message import DecodeError
-    from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
-    from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+    from google.rpc.error_details_pb2 import RetryInfo
+    from google.rpc.status_pb2 import Status
 
     for key, value in metadata:
         if key != "grpc-status-details-bin" or not isinstance(value, bytes):

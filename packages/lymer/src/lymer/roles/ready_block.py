@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from lymer import __version__
@@ -48,7 +49,7 @@ def _span_of_time(seconds: float) -> str:
     return f"{seconds:g} seconds"
 
 
-def ready_block(config: Config, endpoints: Endpoints, start_seconds: float) -> str:
+def ready_block(config: Config, data_dir: Path, endpoints: Endpoints, start_seconds: float) -> str:
     """Return the text, with a newline at its end."""
     ui = f"http://{_shown(config.query.host)}:{endpoints.ui_port}{config.query.base_path}"
     health = f"http://{_shown(config.health.host)}:{endpoints.health_port}/status"
@@ -61,7 +62,7 @@ Lymer {__version__} is ready ({start_seconds:.1f} s)
   UI          {ui}
   OTLP gRPC   {endpoints.otlp_grpc(config)}
   OTLP HTTP   {otlp_http}/v1/traces
-  Data        {config.storage.data_dir}, kept for {kept}
+  Data        {data_dir}, kept for {kept}
   Health      {health}
   Metrics     {metrics}
 

@@ -63,14 +63,12 @@ class SpanReader(Protocol):
         """
 
     def find_traces(self, question: TraceQuestion, /) -> list[FoundTrace]:
-        """Return the newest traces that match, newest matching span first, at most `question.limit`.
+        """Return the newest traces that match, newest span first, at most `question.limit`.
 
         Complete: a match is left out only because `limit` newer traces match too.
         """
 
-    def get_traces(
-        self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool
-    ) -> SpanColumns:
+    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
         """Return all spans of the traces, in the order asked for; unknown ids are simply absent.
 
         Args:
@@ -88,9 +86,7 @@ class SpanReader(Protocol):
     def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
         """Return one summary per known trace, in the order asked for."""
 
-    def get_dependencies(
-        self, start_unix_nano: int, end_unix_nano: int, /
-    ) -> list[DependencyLink]:
+    def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
         """Return the calls between services, sorted by parent, then child.
 
         Minutes are taken whole: a call counts if its child started in a minute that overlaps

@@ -23,11 +23,13 @@ _DECODE_CODES: Final = (
     "Code: 33.",
     "Code: 32.",
     "Code: 434.",
+    "Code: 436.",
     "Code: 117.",
     "Code: 26.",
 )
 """UNKNOWN_PROTOBUF_FORMAT, CANNOT_READ_ALL_DATA, ATTEMPT_TO_READ_AFTER_EOF,
-NO_COLUMN_SERIALIZED_TO_PROTOBUF_FIELD, INCORRECT_DATA, CANNOT_PARSE_QUOTED_STRING."""
+NO_COLUMN_SERIALIZED_TO_PROTOBUF_FIELD, PROTOBUF_BAD_CAST, INCORRECT_DATA,
+CANNOT_PARSE_QUOTED_STRING."""
 _MESSAGE_CHARACTERS_MAX: Final = 600
 
 
@@ -99,7 +101,7 @@ class ChdbEngine:
         try:
             self._run(statement.replace("{source}", source) + self._clause(settings), {})
         except StorageError as error:
-            if any(code in str(error) for code in _DECODE_CODES):
+            if str(error).startswith(_DECODE_CODES):
                 raise UndecodableError(str(error)) from error
             raise
 
@@ -137,7 +139,7 @@ class ChdbEngine:
         except RuntimeError as error:
             raise StorageError(_shortened(str(error))) from error
 
-    def _session(self) -> Any:  # noqa: ANN401 - chDB has no types
+    def _session(self) -> Any:
         session = getattr(self._local, "session", None)
         if session is None:
             with self._lock:

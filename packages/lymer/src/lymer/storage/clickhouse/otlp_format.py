@@ -1,7 +1,7 @@
 """How the engine reads OTLP: a wire-compatible schema, cheaper than the real one.
 
-`map<string, bytes>` has the same wire form as `repeated KeyValue`, so an attribute's value arrives as
-the bytes of its AnyValue exactly as sent: nothing is lost and nothing is decoded.
+`map<string, bytes>` has the same wire form as `repeated KeyValue`, so an attribute's value arrives
+as the bytes of its AnyValue exactly as sent: nothing is lost and nothing is decoded.
 """
 
 from __future__ import annotations

@@ -46,8 +46,10 @@ __all__ = ["TRACES_PER_STATEMENT_MAX", "SpanQueries"]
 
 TRACES_PER_STATEMENT_MAX: Final = 200
 """Ids in one statement: keeps the answer of one statement in memory bounded."""
-_FIRST_SPANS: Final = 40
+_FIRST_SPANS: Final = 100
 """Newest matching spans looked at first; most questions need no more."""
+_SPANS_PER_TRACE: Final = 4
+"""How many spans of a trace match, as a first guess."""
 _WIDEN: Final = 10
 _SPANS_LIMITED_MAX: Final = 20_000
 """Beyond so many, one unlimited statement is cheaper than another round."""
@@ -123,7 +125,7 @@ class SpanQueries:
         places = self._places(question, tags)
         if places is None:
             return []
-        span_limit: int | None = max(_FIRST_SPANS, 2 * question.limit)
+        span_limit: int | None = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
         while True:
             query = select_traces(question, tags, places, span_limit)
             rows = self._rows(query.statement, query.parameters)

@@ -216,7 +216,7 @@ def to_columns(
 
 
 def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, known: _Pairs) -> None:
-    """Fill what needs a span's attributes and its resource at once: process, host, tags, warnings."""
+    """Fill what needs a span's attributes and its resource: process, host, tags, warnings."""
     frames = _Frames(origins)
     places: dict[str, int] = {}
     processes: dict[tuple[bytes, bytes], _Process] = {}

@@ -101,12 +101,15 @@ def select_catalog(question: TraceQuestion) -> Query:
         if value
     )
     parts = [
-        f"SELECT 'operation', '', '', toUInt64(0), toUInt64(0) FROM lymer.operations WHERE {seen or '1'} LIMIT 1",
+        "SELECT 'operation', '', '', toUInt64(0), toUInt64(0) FROM lymer.operations "
+        f"WHERE {seen or '1'} LIMIT 1"
     ]
     keys = sorted({key for key, _ in question.tags})
     if keys:
         names = ", ".join(query.text(key) for key in keys)
-        parts.append(f"SELECT 'nested', key, '', 0, 0 FROM lymer.nested_keys WHERE key IN ({names})")
+        parts.append(
+            f"SELECT 'nested', key, '', 0, 0 FROM lymer.nested_keys WHERE key IN ({names})"
+        )
         texts = ", ".join(query.text(_origin_text(key)) for key in keys)
         parts.append(
             "SELECT DISTINCT 'origin', resource, scope, cityHash64(resource), cityHash64(scope) "
@@ -230,7 +233,7 @@ def _is_only_of_origins(key: str) -> bool:
 
 
 def _status_condition(value: str) -> list[str]:
-    """Return what `error=value` says of the status: true is ERROR, false is OK, unset is neither."""
+    """Return what `error=value` says of the status: true is ERROR, false OK, unset neither."""
     try:
         return ["status = 2" if from_bool_text(value) else "status = 1"]
     except ValueError:

@@ -30,7 +30,7 @@ CAST_SCOPE: Final = (
 )
 """The column `scope` is the text of this tuple."""
 WARNINGS_KEY: Final = "@jaeger@warnings"
-"""Attribute in which Jaeger's components keep warnings. Source: `internal/jptrace/attributes.go`."""
+"""Attribute in which Jaeger keeps warnings. Source: Jaeger, `internal/jptrace/attributes.go`."""
 RESERVED_KEYS: Final = (
     "telemetry.sdk.language",
     "telemetry.sdk.name",
