@@ -101,8 +101,10 @@ def select_catalog(question: TraceQuestion) -> Query:
         if value
     )
     parts = [
-        "SELECT 'operation', '', '', toUInt64(0), toUInt64(0) FROM lymer.operations "
-        f"WHERE {seen or '1'} LIMIT 1"
+        (
+            "SELECT 'operation', '', '', toUInt64(0), toUInt64(0) FROM lymer.operations "
+            f"WHERE {seen or '1'} LIMIT 1"
+        )
     ]
     keys = sorted({key for key, _ in question.tags})
     if keys:
