@@ -1,0 +1,113 @@
+"""A journal and a store in memory, for the loader between them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from lymer.clock import monotonic_seconds
+from lymer.errors import UndecodableError
+from lymer.journal.record import encode_record
+from lymer.journal.recovery import open_records
+from lymer.model.segment import SealedSegment
+
+__all__ = ["FakeSegments", "FakeWriter", "write_segment"]
+
+Request = tuple[bytes, int]
+
+
+def write_segment(folder: Path, segment_id: int, *requests: bytes) -> SealedSegment:
+    """Write a segment of these bodies, one span each."""
+    path = folder / f"{segment_id:020d}.otlp"
+    content = b"".join(b"".join(encode_record(body, 1)) for body in requests)
+    path.write_bytes(content)
+    return SealedSegment(segment_id, path, len(requests), len(content))
+
+
+def read_segment(path: Path) -> list[bytes]:
+    """Return the bodies in a segment file."""
+    with open_records(path) as records:
+        return [bytes(one.body) for one in records]
+
+
+class FakeSegments:
+    """A `SegmentSource`: what was recovered, and what is sealed from now on."""
+
+    def __init__(self, *recovered: SealedSegment) -> None:
+        """Begin with what a former run left."""
+        self._recovered = list(recovered)
+        self._sealed: queue.Queue[SealedSegment] = queue.Queue()
+        self.removed: list[SealedSegment] = []
+
+    def seal(self, *segments: SealedSegment) -> None:
+        """Give the loader more to do."""
+        for segment in segments:
+            self._sealed.put(segment)
+
+    def take_recovered(self) -> list[SealedSegment]:
+        """Return segments of a former run, once."""
+        recovered, self._recovered = self._recovered, []
+        return recovered
+
+    def take_sealed(self, timeout_seconds: float) -> SealedSegment | None:
+        """Return the next segment, or None."""
+        try:
+            return self._sealed.get(timeout=timeout_seconds or None, block=timeout_seconds > 0)
+        except queue.Empty:
+            return None
+
+    def remove(self, segment: SealedSegment) -> None:
+        """Forget a stored segment."""
+        segment.path.unlink()
+        self.removed.append(segment)
+
+
+class FakeWriter:
+    """A `SpanWriter` that keeps bodies, and fails as it is told."""
+
+    def __init__(self, *, is_poison: Callable[[bytes], bool]) -> None:
+        """Refuse to decode what is poison."""
+        self._is_poison = is_poison
+        self.stored: dict[int, list[bytes]] = {}
+        """Segment id → bodies, in the order they were stored."""
+        self.calls: list[tuple[str, int]] = []
+        self.call_seconds: list[float] = []
+        self.errors: list[Exception] = []
+        """What the next calls raise, before anything is stored."""
+        self.fails_always: Exception | None = None
+        self.called = threading.Event()
+
+    def write_segment(self, segment: SealedSegment, /) -> None:
+        """Store a segment that must be new."""
+        self._note("write", segment)
+        assert segment.segment_id not in self.stored
+        self._store(segment)
+
+    def recover_segment(self, segment: SealedSegment, /) -> None:
+        """Store a segment unless it is."""
+        self._note("recover", segment)
+        if segment.segment_id not in self.stored:
+            self._store(segment)
+
+    def can_decode(self, path: Path, /) -> bool:
+        """Tell whether a file has no poison."""
+        return not any(map(self._is_poison, read_segment(path)))
+
+    def _note(self, call: str, segment: SealedSegment) -> None:
+        self.calls.append((call, segment.segment_id))
+        self.call_seconds.append(monotonic_seconds())
+        self.called.set()
+        if self.fails_always is not None:
+            raise self.fails_always
+        if self.errors:
+            raise self.errors.pop(0)
+
+    def _store(self, segment: SealedSegment) -> None:
+        if not self.can_decode(segment.path):
+            raise UndecodableError("poison")
+        bodies = read_segment(segment.path)
+        assert segment.span_count == len(bodies), "span_count is not what the file holds"
+        assert segment.byte_count == segment.path.stat().st_size
+        self.stored[segment.segment_id] = bodies
