@@ -10,15 +10,16 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 
 import orjson
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from lymer.errors import UndecodableError
-from lymer.wire.otlp_proto import CheckedRequest
+from lymer.wire.otlp_proto import CheckedRequest, count_spans
 
 __all__ = ["VALUE_DEPTH_MAX", "request_from_json"]
 
@@ -31,8 +32,9 @@ _U64_MAX: Final = 2**64 - 1
 _INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
 _DOUBLE: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|Infinity)|NaN")
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
-_T = TypeVar("_T")
 _Object = dict[str, Any]
+_Fill = Callable[[Any, _Object], None]
+"""Fills a protobuf message, whose classes are made at run time, from a JSON object."""
 
 
 def request_from_json(body: bytes) -> CheckedRequest:
@@ -47,15 +49,18 @@ def request_from_json(body: bytes) -> CheckedRequest:
         message = f"cannot decode OTLP JSON: {error}"
         raise UndecodableError(message) from error
     request: Any = trace_service_pb2.ExportTraceServiceRequest()
-    spans = 0
     try:
-        root = _object(document)
-        for resource_json in _list(root, "resourceSpans", "resource_spans"):
-            spans += _fill_resource_spans(request.resource_spans.add(), resource_json)
-        return CheckedRequest(bytes(request.SerializeToString()), spans)
+        _fill_each(
+            request.resource_spans,
+            _object(document),
+            "resourceSpans",
+            "resource_spans",
+            _fill_resource_spans,
+        )
     except _FieldError as error:
         message = f"cannot decode OTLP JSON: {error}"
         raise UndecodableError(message) from error
+    return CheckedRequest(bytes(request.SerializeToString()), count_spans(request))
 
 
 class _FieldError(Exception):
@@ -84,25 +89,30 @@ def _object(value: object) -> _Object:
     raise _FieldError("", "is not an object")
 
 
-def _list(source: _Object, camel: str, snake: str) -> Iterator[_Object]:
-    """Yield the objects of a list field; errors raised while one is in use name its index."""
+def _fill_each(target: Any, source: _Object, camel: str, snake: str, fill: _Fill) -> None:
+    """Fill a list of messages; errors name the index."""
     value = _get(source, camel, snake)
     if value is None:
         return
     if not isinstance(value, list):
         raise _FieldError(camel, "is not a list")
     for index, entry in enumerate(value):
-        if not isinstance(entry, dict):
-            raise _FieldError(f"{camel}[{index}]", "is not an object")
-        yield entry
-
-
-def _each(source: _Object, camel: str, snake: str, use: Callable[[_Object], _T]) -> Iterator[_T]:
-    for index, entry in enumerate(_list(source, camel, snake)):
         try:
-            yield use(entry)
+            fill(target.add(), _object(entry))
         except _FieldError as error:
             raise error.inside(f"{camel}[{index}]") from None
+
+
+def _fill_member(target: Any, source: _Object, name: str, fill: _Fill) -> None:
+    """Fill a message inside a message, if it is there; one that is there and empty stays so."""
+    value = source.get(name)
+    if value is None:
+        return
+    target.SetInParent()
+    try:
+        fill(target, _object(value))
+    except _FieldError as error:
+        raise error.inside(name) from None
 
 
 def _text(source: _Object, camel: str, snake: str) -> str:
@@ -162,33 +172,25 @@ _KINDS: Final[dict[str, int]] = dict(trace_pb2.Span.SpanKind.items())
 _CODES: Final[dict[str, int]] = dict(trace_pb2.Status.StatusCode.items())
 
 
-def _fill_resource_spans(target: Any, source: _Object) -> int:
-    resource = source.get("resource")
-    if resource is not None:
-        resource = _object(resource)
-        target.resource.SetInParent()
-        _fill_attributes(target.resource, resource)
-        target.resource.dropped_attributes_count = _dropped(resource, "Attributes")
+def _fill_resource_spans(target: Any, source: _Object) -> None:
+    _fill_member(target.resource, source, "resource", _fill_attributes)
     target.schema_url = _text(source, "schemaUrl", "schema_url")
-    spans = 0
-    for scope_json in _list(source, "scopeSpans", "scope_spans"):
-        spans += _fill_scope_spans(target.scope_spans.add(), scope_json)
-    return spans
+    _fill_each(target.scope_spans, source, "scopeSpans", "scope_spans", _fill_scope_spans)
 
 
-def _fill_scope_spans(target: Any, source: _Object) -> int:
-    scope = source.get("scope")
-    if scope is not None:
-        scope = _object(scope)
-        target.scope.name = _text(scope, "name", "name")
-        target.scope.version = _text(scope, "version", "version")
-        _fill_attributes(target.scope, scope)
-        target.scope.dropped_attributes_count = _dropped(scope, "Attributes")
+def _fill_scope_spans(target: Any, source: _Object) -> None:
+    _fill_member(target.scope, source, "scope", _fill_scope)
     target.schema_url = _text(source, "schemaUrl", "schema_url")
-    return sum(_each(source, "spans", "spans", lambda span: _fill_span(target.spans.add(), span)))
+    _fill_each(target.spans, source, "spans", "spans", _fill_span)
 
 
-def _fill_span(target: Any, source: _Object) -> int:
+def _fill_scope(target: Any, source: _Object) -> None:
+    target.name = _text(source, "name", "name")
+    target.version = _text(source, "version", "version")
+    _fill_attributes(target, source)
+
+
+def _fill_span(target: Any, source: _Object) -> None:
     target.trace_id = _identifier(source, "traceId", "trace_id")
     target.span_id = _identifier(source, "spanId", "span_id")
     target.parent_span_id = _identifier(source, "parentSpanId", "parent_span_id")
@@ -201,26 +203,22 @@ def _fill_span(target: Any, source: _Object) -> int:
     )
     target.end_time_unix_nano = _integer(source, "endTimeUnixNano", "end_time_unix_nano", _U64_MAX)
     _fill_attributes(target, source)
-    target.dropped_attributes_count = _dropped(source, "Attributes")
-    for _ in _each(source, "events", "events", lambda e: _fill_event(target.events.add(), e)):
-        pass
+    _fill_each(target.events, source, "events", "events", _fill_event)
     target.dropped_events_count = _dropped(source, "Events")
-    for _ in _each(source, "links", "links", lambda k: _fill_link(target.links.add(), k)):
-        pass
+    _fill_each(target.links, source, "links", "links", _fill_link)
     target.dropped_links_count = _dropped(source, "Links")
-    status = source.get("status")
-    if status is not None:
-        status = _object(status)
-        target.status.message = _text(status, "message", "message")
-        target.status.code = _enum(status, "code", _CODES)
-    return 1
+    _fill_member(target.status, source, "status", _fill_status)
+
+
+def _fill_status(target: Any, source: _Object) -> None:
+    target.message = _text(source, "message", "message")
+    target.code = _enum(source, "code", _CODES)
 
 
 def _fill_event(target: Any, source: _Object) -> None:
     target.time_unix_nano = _integer(source, "timeUnixNano", "time_unix_nano", _U64_MAX)
     target.name = _text(source, "name", "name")
     _fill_attributes(target, source)
-    target.dropped_attributes_count = _dropped(source, "Attributes")
 
 
 def _fill_link(target: Any, source: _Object) -> None:
@@ -229,7 +227,6 @@ def _fill_link(target: Any, source: _Object) -> None:
     target.trace_state = _text(source, "traceState", "trace_state")
     target.flags = _integer(source, "flags", "flags", _U32_MAX)
     _fill_attributes(target, source)
-    target.dropped_attributes_count = _dropped(source, "Attributes")
 
 
 def _dropped(source: _Object, what: str) -> int:
@@ -237,55 +234,85 @@ def _dropped(source: _Object, what: str) -> int:
 
 
 def _fill_attributes(target: Any, source: _Object) -> None:
-    def fill(entry: _Object) -> None:
-        _fill_key_value(target.attributes.add(), entry, 0)
-
-    for _ in _each(source, "attributes", "attributes", fill):
-        pass
+    """Fill what everything with attributes has: them, and how many were dropped."""
+    _fill_each(target.attributes, source, "attributes", "attributes", _fill_key_value)
+    target.dropped_attributes_count = _dropped(source, "Attributes")
 
 
-def _fill_key_value(target: Any, source: _Object, depth: int) -> None:
+def _fill_key_value(target: Any, source: _Object, depth: int = 0) -> None:
     target.key = _text(source, "key", "key")
-    value = source.get("value")
-    if value is not None:
-        if not isinstance(value, dict):
-            raise _FieldError("value", "is not an object")
-        try:
-            _fill_value(target.value, value, depth)
-        except _FieldError as error:
-            raise error.inside("value") from None
+    _fill_member(target.value, source, "value", partial(_fill_value, depth=depth))
 
 
-def _fill_value(target: Any, source: _Object, depth: int) -> None:  # noqa: C901
-    """Fill an `AnyValue`; one `if` per member of its oneof."""
+def _fill_value(target: Any, source: _Object, depth: int) -> None:
+    """Fill an `AnyValue`; of several members the last one counts."""
     if depth > VALUE_DEPTH_MAX:
         raise _FieldError("", f"is nested deeper than {VALUE_DEPTH_MAX}")
     for name, value in source.items():
-        if value is None:
-            continue
-        if name in {"stringValue", "string_value"}:
-            target.string_value = _text({name: value}, name, name)
-        elif name in {"boolValue", "bool_value"}:
-            if not isinstance(value, bool):
-                raise _FieldError(name, "is not true or false")
-            target.bool_value = value
-        elif name in {"intValue", "int_value"}:
-            number = _whole(value)
-            if number is None or not -(2**63) <= number < 2**63:
-                raise _FieldError(name, "is not a 64-bit integer")
-            target.int_value = number
-        elif name in {"doubleValue", "double_value"}:
-            target.double_value = _double(name, value)
-        elif name in {"bytesValue", "bytes_value"}:
-            target.bytes_value = _base64(name, value)
-        elif name in {"arrayValue", "array_value"}:
-            target.array_value.SetInParent()
-            for inner in _list(_object(value), "values", "values"):
-                _fill_value(target.array_value.values.add(), inner, depth + 1)
-        elif name in {"kvlistValue", "kvlist_value"}:
-            target.kvlist_value.SetInParent()
-            for inner in _list(_object(value), "values", "values"):
-                _fill_key_value(target.kvlist_value.values.add(), inner, depth + 1)
+        fill = _MEMBERS.get(name)
+        if fill is not None and value is not None:
+            fill(target, name, value, depth)
+
+
+def _fill_string(target: Any, name: str, value: object, _depth: int) -> None:
+    if not isinstance(value, str):
+        raise _FieldError(name, "is not a string")
+    target.string_value = value
+
+
+def _fill_bool(target: Any, name: str, value: object, _depth: int) -> None:
+    if not isinstance(value, bool):
+        raise _FieldError(name, "is not true or false")
+    target.bool_value = value
+
+
+def _fill_int(target: Any, name: str, value: object, _depth: int) -> None:
+    number = _whole(value)
+    if number is None or not -(2**63) <= number < 2**63:
+        raise _FieldError(name, "is not a 64-bit integer")
+    target.int_value = number
+
+
+def _fill_double(target: Any, name: str, value: object, _depth: int) -> None:
+    target.double_value = _double(name, value)
+
+
+def _fill_bytes(target: Any, name: str, value: object, _depth: int) -> None:
+    target.bytes_value = _base64(name, value)
+
+
+def _fill_array(target: Any, name: str, value: object, depth: int) -> None:
+    def fill(array: Any, source: _Object) -> None:
+        _fill_each(array.values, source, "values", "values", partial(_fill_value, depth=depth + 1))
+
+    _fill_member(target.array_value, {name: value}, name, fill)
+
+
+def _fill_kvlist(target: Any, name: str, value: object, depth: int) -> None:
+    def fill(pairs: Any, source: _Object) -> None:
+        entry = partial(_fill_key_value, depth=depth + 1)
+        _fill_each(pairs.values, source, "values", "values", entry)
+
+    _fill_member(target.kvlist_value, {name: value}, name, fill)
+
+
+_MEMBERS: Final[dict[str, Callable[[Any, str, object, int], None]]] = {
+    "stringValue": _fill_string,
+    "string_value": _fill_string,
+    "boolValue": _fill_bool,
+    "bool_value": _fill_bool,
+    "intValue": _fill_int,
+    "int_value": _fill_int,
+    "doubleValue": _fill_double,
+    "double_value": _fill_double,
+    "bytesValue": _fill_bytes,
+    "bytes_value": _fill_bytes,
+    "arrayValue": _fill_array,
+    "array_value": _fill_array,
+    "kvlistValue": _fill_kvlist,
+    "kvlist_value": _fill_kvlist,
+}
+"""Member of the oneof in `AnyValue`, in both spellings → what fills it."""
 
 
 def _double(name: str, value: object) -> float:
