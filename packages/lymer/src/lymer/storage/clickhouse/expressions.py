@@ -19,9 +19,8 @@ a condition must use the same text, or the index is not used."""
 
 
 NESTED_KEYS: Final = (
-    "arrayDistinct(arrayConcat("
-    "arrayFlatten(arrayMap(e -> mapKeys(tupleElement(e, 'attributes')), events)), "
-    "arrayFlatten(arrayMap(l -> mapKeys(tupleElement(l, 'attributes')), links))))"
+    "arrayConcat(arrayFlatten(arrayMap(e -> mapKeys(tupleElement(e, 'attributes')), events)), "
+    "arrayFlatten(arrayMap(l -> mapKeys(tupleElement(l, 'attributes')), links)))"
 )
 """Keys of the attributes of events and links of one span."""
 

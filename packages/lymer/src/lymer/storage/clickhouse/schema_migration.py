@@ -17,7 +17,6 @@ _TABLES_WITH_TTL: Final = (
     "spans",
     "operations",
     "origins",
-    "nested_keys",
     "red",
     "dependencies",
 )

@@ -110,7 +110,8 @@ def select_catalog(question: TraceQuestion) -> Query:
     if keys:
         names = ", ".join(query.text(key) for key in keys)
         parts.append(
-            f"SELECT 'nested', key, '', 0, 0 FROM lymer.nested_keys WHERE key IN ({names})"
+            "SELECT 'nested', key, '', 0, 0 FROM (SELECT DISTINCT arrayJoin(nested_keys) AS key "
+            f"FROM lymer.origins) WHERE key IN ({names})"
         )
         texts = ", ".join(query.text(_origin_text(key)) for key in keys)
         parts.append(

@@ -29,15 +29,11 @@ _REFILL_OPERATIONS: Final = (
     "FROM lymer.spans WHERE seg = {seg} GROUP BY service, name, kind"
 )
 _REFILL_ORIGINS: Final = (
-    f"INSERT INTO lymer.origins SELECT toString(resource), toString(scope), {_SEEN} "
+    "INSERT INTO lymer.origins SELECT toString(resource), toString(scope), "
+    f"groupUniqArrayArray({NESTED_KEYS}), {_SEEN} "
     "FROM lymer.spans WHERE seg = {seg} GROUP BY resource, scope"
 )
-_REFILL_NESTED_KEYS: Final = (
-    f"INSERT INTO lymer.nested_keys SELECT key, {_SEEN} FROM "
-    f"(SELECT seg, arrayJoin({NESTED_KEYS}) AS key FROM lymer.spans WHERE seg = {{seg}}) "
-    "GROUP BY key"
-)
-_REFILL_VIEWS: Final = (_REFILL_OPERATIONS, _REFILL_ORIGINS, _REFILL_NESTED_KEYS)
+_REFILL_VIEWS: Final = (_REFILL_OPERATIONS, _REFILL_ORIGINS)
 
 
 class SegmentWriter:

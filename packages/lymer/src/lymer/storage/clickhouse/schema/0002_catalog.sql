@@ -1,7 +1,7 @@
--- What exists: operations; the distinct resources and scopes (a tag of a resource is decided here
--- first, so that a search need not read a resource per span); the keys under which events and links
--- have attributes (a tag with another key need not be looked for there). All are filled by views
--- that are idempotent (max), for a view commits apart from its table.
+-- What exists: operations; and the distinct resources and scopes, with the keys under which their
+-- spans' events and links have attributes. A tag is looked for here first: most can be neither in a
+-- resource nor in an event. Both tables are filled by views that are idempotent (max, set union), for
+-- a view commits apart from its table.
 CREATE TABLE lymer.operations
 (
     service LowCardinality(String),
@@ -23,6 +23,7 @@ CREATE TABLE lymer.origins
 (
     resource String CODEC(ZSTD(3)),
     scope String CODEC(ZSTD(3)),
+    nested_keys SimpleAggregateFunction(groupUniqArrayArray, Array(String)),
     seen SimpleAggregateFunction(max, DateTime('UTC'))
 )
 ENGINE = AggregatingMergeTree
@@ -32,25 +33,7 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE MATERIALIZED VIEW lymer.origins_view TO lymer.origins AS
 SELECT toString(resource) AS resource, toString(scope) AS scope,
+    groupUniqArrayArray({nested_keys}) AS nested_keys,
     max(toDateTime(intDiv(seg, 1000000), 'UTC')) AS seen
 FROM lymer.spans
 GROUP BY resource, scope;
-
-CREATE TABLE lymer.nested_keys
-(
-    key String,
-    seen SimpleAggregateFunction(max, DateTime('UTC'))
-)
-ENGINE = AggregatingMergeTree
-ORDER BY key
-TTL seen + INTERVAL {retention_seconds} SECOND
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
-
-CREATE MATERIALIZED VIEW lymer.nested_keys_view TO lymer.nested_keys AS
-SELECT key, max(toDateTime(intDiv(seg, 1000000), 'UTC')) AS seen
-FROM
-(
-    SELECT seg, arrayJoin({nested_keys}) AS key
-    FROM lymer.spans WHERE notEmpty(events) OR notEmpty(links)
-)
-GROUP BY key;
