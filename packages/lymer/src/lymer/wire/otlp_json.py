@@ -241,7 +241,15 @@ def _fill_attributes(target: Any, source: _Object) -> None:
 
 def _fill_key_value(target: Any, source: _Object, depth: int = 0) -> None:
     target.key = _text(source, "key", "key")
-    _fill_member(target.value, source, "value", partial(_fill_value, depth=depth))
+    value = source.get("value")
+    if value is None:
+        return
+    any_value = target.value
+    any_value.SetInParent()
+    try:
+        _fill_value(any_value, _object(value), depth)
+    except _FieldError as error:
+        raise error.inside("value") from None
 
 
 def _fill_value(target: Any, source: _Object, depth: int) -> None:
