@@ -9,10 +9,10 @@ from lymer.errors import StorageError
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
 
-__all__ = ["RolledUp", "RollupWorker"]
+__all__ = ["PERIOD_SECONDS", "RolledUp", "RollupWorker"]
 
 _log = EventLog(__name__)
-_PERIOD_SECONDS: Final = 10.0
+PERIOD_SECONDS: Final = 10.0
 """Often enough that a reader never has much left to count, seldom enough that parts are few."""
 
 
@@ -26,8 +26,11 @@ class RolledUp(Protocol):
 class RollupWorker:
     """Calls `catch_up` now and then; readers may call it too."""
 
-    def __init__(self, store: RolledUp, metrics: Metrics) -> None:
-        """Prepare; `start` begins."""
+    def __init__(
+        self, store: RolledUp, metrics: Metrics, *, period_seconds: float = PERIOD_SECONDS
+    ) -> None:
+        """Prepare; `start` begins, with a first step one period later."""
+        self._period_seconds = period_seconds
         self._store = store
         self._metrics = metrics
         self._stop = threading.Event()
@@ -43,7 +46,7 @@ class RollupWorker:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(_PERIOD_SECONDS):
+        while not self._stop.wait(self._period_seconds):
             try:
                 self._store.catch_up()
             except StorageError as error:
