@@ -37,8 +37,10 @@ class Intake:
         """Begin to accept."""
         self._journal = journal
 
-    async def accept(self, request: CheckedRequest, transport: str) -> None:
+    async def accept(self, request: CheckedRequest, transport: str, receiver: str = "otlp") -> None:
         """Return once `request` is durable: the sender may be told so.
+
+        `transport` and `receiver` say in the metrics which door it came by.
 
         A caller that is cancelled comes back only when the journal has let go of the request, so
         that what it counts as in flight is in flight.
@@ -56,19 +58,19 @@ class Intake:
             self._journal.append(request.body, request.span_count, ticket)
             await _until_done(ticket)
         except LymerError:
-            self._metrics.refused_spans.labels("otlp", transport).inc(request.span_count)
+            self._metrics.refused_spans.labels(receiver, transport).inc(request.span_count)
             raise
         self._metrics.commit_seconds.observe(clock.monotonic_seconds() - started)
-        self._metrics.accepted_spans.labels("otlp", transport).inc(request.span_count)
-        self._metrics.received_bytes.labels(transport).inc(len(request.body))
+        self._metrics.accepted_spans.labels(receiver, transport).inc(request.span_count)
+        self._metrics.received_bytes.labels(receiver, transport).inc(len(request.body))
 
-    def refuse(self, error: LymerError, transport: str) -> None:
+    def refuse(self, error: LymerError, transport: str, receiver: str = "otlp") -> None:
         """Count a request that was turned away."""
         if isinstance(error, OverloadedError):
             reason = "overloaded"
         else:
             reason = "too_large" if isinstance(error, TooLargeError) else "undecodable"
-        self._metrics.refused_requests.labels(transport, reason).inc()
+        self._metrics.refused_requests.labels(receiver, transport, reason).inc()
 
     def on_durable(self, tickets: Sequence[Ticket], error: LymerError | None) -> None:
         """Resolve the tickets of one group, with one wake-up of the loop for all."""

@@ -27,7 +27,9 @@ class Metrics:
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         build = Gauge(
-            "lymer_build_info", "Always 1; the version is a label.", ["version"],
+            "lymer_build_info",
+            "Always 1; the version is a label.",
+            ["version"],
             registry=self.registry,
         )
         build.labels(version).set(1)
@@ -45,12 +47,12 @@ class Metrics:
             "lymer_receiver_refused_requests",
             "Requests turned away, by reason: overloaded (grow the machine or the backlog), "
             "undecodable or too_large (look at the sender).",
-            ["transport", "reason"],
+            ["receiver", "transport", "reason"],
         )
         self.received_bytes: Final = self._counter(
             "lymer_receiver_bytes",
             "Bytes of acknowledged requests, decompressed, as OTLP protobuf.",
-            ["transport"],
+            ["receiver", "transport"],
         )
         self.in_flight_bytes: Final = self._gauge(
             "lymer_receiver_in_flight_bytes", "Bytes of requests being received or made durable."

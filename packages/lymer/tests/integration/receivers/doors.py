@@ -63,7 +63,7 @@ class Doors:
 
     def refused(self, transport: str, reason: str) -> float:
         """Return how many requests were counted as turned away."""
-        labels = {"transport": transport, "reason": reason}
+        labels = {"receiver": "otlp", "transport": transport, "reason": reason}
         name = "lymer_receiver_refused_requests_total"
         return self.metrics.registry.get_sample_value(name, labels) or 0
 
