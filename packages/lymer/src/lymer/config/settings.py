@@ -74,9 +74,9 @@ class StorageSettings:
 class JournalSettings:
     """The journal: what makes an acknowledged span durable before it is loaded."""
 
-    segment_bytes_max: Annotated[int, Size(1 * _MIB, 256 * _MIB)] = 24 * _MIB
-    """Size at which a segment is sealed and handed to the loader, in bytes. Default 24 MiB: about
-    50,000 spans, one part in the store. Too small: many parts, many merges; too large: memory of
+    segment_bytes_max: Annotated[int, Size(1 * _MIB, 256 * _MIB)] = 32 * _MIB
+    """Size at which a segment is sealed and handed to the loader, in bytes. Default 32 MiB: about
+    70,000 spans, one part in the store. Too small: many parts, many merges; too large: memory of
     the load grows with it (about 10 times the segment)."""
 
     segment_age_seconds_max: Annotated[float, Duration(0.01, 60)] = 0.5
@@ -118,7 +118,7 @@ class OtlpHttpSettings:
 
     body_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
     """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
-    Collector's. Too small: big batches are refused with 413; too large: a decompression bomb may
+    Collector's. Too small: big batches are refused with 400; too large: a decompression bomb may
     take that much memory for each request in flight."""
 
 
