@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from typing import Final
 
 from fakes.recorded_otlp import mutated, otlp_bodies
@@ -58,6 +59,21 @@ def test_mutated_requests_are_stored_and_so_are_their_neighbours(real_store: Rea
         {},
     )
     assert found == f"{2 * len(segments)}\t{2 * len(segments)}\n".encode(), again
+    _read_everything_back(real_store)
+
+
+def _read_everything_back(real_store: RealStore) -> None:
+    """Whatever was stored can be shown: every span once, in every form of answer."""
+    store = real_store.store
+    answer = real_store.engine.query(
+        "SELECT lower(hex(trace_id)) AS id, count() FROM lymer.spans GROUP BY id FORMAT TSV", {}, {}
+    )
+    counts = {line[:32]: int(line[33:]) for line in answer.decode().splitlines()}
+    for raw in (True, False):
+        found = Counter(store.get_traces(list(counts), raw=raw, skeleton=False).trace_id)
+        assert found == counts
+    assert {one.trace_id: one.span_count for one in store.get_summaries(list(counts))} == counts
+    assert check_request(store.get_otlp(list(counts))).span_count == sum(counts.values())
 
 
 def test_writing_a_request_anew_keeps_its_spans() -> None:
