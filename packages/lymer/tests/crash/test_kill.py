@@ -23,7 +23,7 @@ from crash.stored_spans import StoredSpans, open_stored_spans
 from e2e.lymer_process import Lymer
 
 _ROUNDS: Final = 50
-_KILLED_AT_START_SHARE: Final = 0.2
+_KILLED_AT_START_SHARE: Final = 0.3
 """So many rounds are killed before they are ready: in the middle of a recovery."""
 _CHECKED_TRACES_PER_ROUND: Final = 4
 _LOOK_INSIDE_EVERY_ROUNDS: Final = 25
