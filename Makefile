@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
 
-.PHONY: help run test setup lint fmt types unit contract integration crash e2e ui bench clean ci
+.PHONY: help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full clean ci
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -55,8 +55,11 @@ e2e: setup ## the program as a user starts it, with real SDKs
 ui: setup ## types, lint and tests of the web interface
 	@sh tools/ui.sh
 
-bench: setup ## measure, and print the table of docs/benchmarks.md
+bench: setup ## measure at a million spans, about five minutes; ARGS="--spans 200k --quick"
 	$(BIN)/python -m bench $(ARGS)
+
+bench-full: setup ## measure at 1 and 10 million spans and write docs/benchmarks.md
+	$(BIN)/python -m bench --spans 1m,10m --markdown docs/benchmarks.md $(ARGS)
 
 clean: ## remove everything that was made, .venv included; no trace data is touched
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from bench.workload import Workload
 from lymer import clock
 from lymer.roles.load_sender import Outcome, open_sender
 
-__all__ = ["Sent", "send_all", "send_small", "small_requests"]
+__all__ = ["Sent", "send_all", "send_paced", "send_small", "small_requests"]
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _RETRY_SECONDS = 0.1
@@ -41,10 +42,13 @@ class Sent:
 
 
 class _Queue:
-    """Requests for several threads."""
+    """Requests for several threads, each when it is due."""
 
-    def __init__(self, bodies: Iterator[tuple[bytes, int]]) -> None:
+    def __init__(self, bodies: Iterator[tuple[bytes, int]], pace: float | None) -> None:
         self._bodies = bodies
+        self._pace = pace
+        self._began = clock.monotonic_seconds()
+        self._taken = 0
         self._lock = threading.Lock()
         self.latencies: list[float] = []
         self.spans = self.retries = 0
@@ -52,7 +56,13 @@ class _Queue:
 
     def take(self) -> tuple[bytes, int] | None:
         with self._lock:
-            return None if self.refused else next(self._bodies, None)
+            taken = None if self.refused else next(self._bodies, None)
+            if taken is None or self._pace is None:
+                return taken
+            due = self._began + self._taken / self._pace
+            self._taken += taken[1]
+        time.sleep(max(0.0, due - clock.monotonic_seconds()))
+        return taken
 
     def done(self, latencies: list[float], spans: int, retries: int) -> None:
         with self._lock:
@@ -61,15 +71,28 @@ class _Queue:
             self.retries += retries
 
 
-def send_all(server: Server, workload: Workload, protocol: str, connections: int) -> Sent:
+def send_all(
+    server: Server,
+    workload: Workload,
+    protocol: str,
+    connections: int,
+    pace_spans_per_second: float | None = None,
+) -> Sent:
     """Send the whole workload; return when everything is acknowledged.
+
+    Args:
+        server: Where to.
+        workload: What.
+        protocol: `grpc` or `http/protobuf`.
+        connections: Each has one request on its way.
+        pace_spans_per_second: No faster than this; None is as fast as it goes.
 
     Raises:
         RuntimeError: A request was refused for good.
     """
     port = server.ports["grpc" if protocol == "grpc" else "http"]
     with workload.bodies() as bodies:
-        queue = _Queue(bodies)
+        queue = _Queue(bodies, pace_spans_per_second)
         threads = [
             threading.Thread(target=_send, args=(queue, f"http://localhost:{port}", protocol))
             for _ in range(connections)
@@ -171,3 +194,17 @@ def send_small(
     asyncio.run(_send_small(server.ports["grpc"], requests, channels, calls))
     seconds = clock.monotonic_seconds() - began
     return len(requests) / seconds, (server.cpu() - cpu) / len(requests)
+
+
+def send_paced(
+    server: Server, requests: list[tuple[bytes, int]], pace_spans_per_second: float
+) -> None:
+    """Send requests over one gRPC connection, no faster than the pace."""
+    sender = open_sender(f"http://localhost:{server.ports['grpc']}", "grpc", {})
+    began, sent = clock.monotonic_seconds(), 0
+    for body, spans in requests:
+        time.sleep(max(0.0, began + sent / pace_spans_per_second - clock.monotonic_seconds()))
+        if sender.send(body).outcome is not Outcome.ACCEPTED:
+            raise RuntimeError("refusing to report: a request of the trickle was refused")
+        sent += spans
+    sender.close()

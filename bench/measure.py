@@ -13,17 +13,24 @@ from typing import Any
 from bench.asking import ask_all, check_truth
 from bench.floor import Floor, measure_floor
 from bench.freshness import Freshness, measure_freshness
-from bench.load import Sent, send_all, send_small, small_requests
+from bench.load import Sent, send_all, send_paced, send_small, small_requests
 from bench.numbers import Spread, spread_of
 from bench.process import disk_bytes
 from bench.questions import Question, make_questions
 from bench.server import Server
 from bench.workload import Workload, make_workload
+from lymer import clock
 
 __all__ = ["Figures", "Plan", "measure"]
 
 _SEGMENT_BYTES = 24 * 2**20
 """Lymer's default."""
+_STEADY_PACE = 30_000
+"""Spans a second that two processors carry beside the sender and the questions."""
+_PACE_MAX = 150_000
+"""Spans a second that are offered where no pace is set, about."""
+_TRICKLE_PACE = 100
+"""Spans a second of a few small services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,9 @@ class Figures:
     compared_spans: int = 0
     questions: dict[str, Spread] = field(default_factory=dict)
     direct: dict[str, Spread] = field(default_factory=dict)
-    light: Freshness | None = None
-    full: Freshness | None = None
+    freshness: dict[str, Freshness] = field(default_factory=dict)
+    trickle_cpu: float = 0.0
+    """Part of one processor."""
     small_rate: float = 0.0
     small_cpu: float = 0.0
     ceiling: dict[str, Any] = field(default_factory=dict)
@@ -93,8 +101,10 @@ def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Figures:
     _ask_store(figures, folder / "data" / "store", workload, questions)
     with Server(folder / "data", plan.settings) as server:
         figures.restart_seconds = server.start_seconds
-        _measure_freshness(figures, server, workload, say)
+        server.settle()
+        _measure_trickle(figures, server, workload, say)
         _measure_small(figures, server, workload, say)
+        _measure_freshness(figures, server, workload, say)
     say("measuring ceiling and floor")
     figures.floor = measure_floor(workload, folder)
     figures.ceiling = _measure_ceiling(workload, folder)
@@ -146,17 +156,33 @@ def _ask_store(
 def _measure_freshness(
     figures: Figures, server: Server, workload: Workload, say: Callable[[str], None]
 ) -> None:
+    """Measure without load, at a steady pace, and with all the server acknowledges."""
     plan = figures.plan
     say("measuring freshness")
-    figures.light = measure_freshness(server, 6 if plan.is_quick else 60, None)
+    figures.freshness["no other load"] = measure_freshness(server, 6 if plan.is_quick else 60, None)
+    seconds = 3 if plan.is_quick else 15
+    for what, pace in ((f"{_STEADY_PACE:,} spans/s", _STEADY_PACE), ("as fast as it goes", None)):
+        # The same spans again: the server does not know.
+        spans = seconds * (pace or _PACE_MAX)
+        part = Workload(workload.path, "", workload.requests[: spans // plan.request_spans])
 
-    def load() -> None:
-        # The same spans again: more of them than a minute's, the server does not know.
-        part = Workload(workload.path, "", workload.requests[: 2_000_000 // plan.request_spans])
-        send_all(server, part, plan.protocol, plan.connections)
+        def load(part: Workload = part, pace: int | None = pace) -> None:
+            send_all(server, part, plan.protocol, plan.connections, pace)
 
-    figures.full = measure_freshness(server, 1000, load)
-    server.wait_loaded()
+        figures.freshness[what] = measure_freshness(server, 1000, load)
+        server.wait_loaded()
+
+
+def _measure_trickle(
+    figures: Figures, server: Server, workload: Workload, say: Callable[[str], None]
+) -> None:
+    """Measure what a server costs that has nearly nothing to do."""
+    say("sending a trickle")
+    spans = _TRICKLE_PACE * (5 if figures.plan.is_quick else 30)
+    requests = small_requests(workload, spans // 5, seed=12)
+    cpu, began = server.cpu(), clock.monotonic_seconds()
+    send_paced(server, requests, _TRICKLE_PACE)
+    figures.trickle_cpu = (server.cpu() - cpu) / (clock.monotonic_seconds() - began)
 
 
 def _measure_small(

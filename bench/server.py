@@ -47,7 +47,8 @@ class Server:
         Raises:
             RuntimeError: It did not become ready.
         """
-        ports = ("query", "admin", "health", "receivers.otlp_grpc", "receivers.otlp_http")
+        doors = ("otlp_grpc", "otlp_http", "zipkin")
+        ports = ["query", "admin", "health", *(f"receivers.{door}" for door in doors)]
         sets = [f"{name}.port=0" for name in ports] + list(settings)
         command = [sys.executable, "-m", "lymer", "all-in-one", "--data-dir", str(folder)]
         command += ["--log-level", "warning"]
