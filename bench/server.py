@@ -9,9 +9,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import yaml
 
 from bench.process import cpu_seconds, memory_bytes, peak_memory_bytes
 from lymer import clock
@@ -47,9 +50,7 @@ class Server:
         Raises:
             RuntimeError: It did not become ready.
         """
-        doors = ("otlp_grpc", "otlp_http", "zipkin")
-        ports = ["query", "admin", "health", *(f"receivers.{door}" for door in doors)]
-        sets = [f"{name}.port=0" for name in ports] + list(settings)
+        sets = [f"{name}=0" for name in _port_settings()] + list(settings)
         command = [sys.executable, "-m", "lymer", "all-in-one", "--data-dir", str(folder)]
         command += ["--log-level", "warning"]
         for value in sets:
@@ -185,3 +186,19 @@ class Server:
             self._process.kill()
             raise RuntimeError(f"cannot measure: the server did not start: {block[-500:]}")
         return block
+
+
+def _port_settings() -> list[str]:
+    """Return the path of every setting that is a port, those of later versions too."""
+    document = yaml.safe_load(files("lymer").joinpath("all_in_one.yaml").read_text())
+    found: list[str] = []
+
+    def look(path: tuple[str, ...], value: object) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                look((*path, key), inner)
+        elif path[-1] == "port":
+            found.append(".".join(path))
+
+    look((), document)
+    return found

@@ -55,6 +55,8 @@ def setting_section(setting: catalog.Setting, text: str) -> str:
     """Return the section of one setting."""
     flag = FLAGS.get(setting.path)
     default = setting.rule.encode(setting.default) if setting.default is not None else None
+    if isinstance(default, bool):
+        default = str(default).lower()  # as YAML writes it
     facts = [
         f"environment `LYMER__{setting.path.upper().replace('.', '__')}`",
         *([f"flag `{flag}`"] if flag else []),

@@ -10,6 +10,7 @@ __all__ = [
     "OTLP_GRPC",
     "OTLP_HTTP",
     "QUERY_HTTP",
+    "ZIPKIN_HTTP",
 ]
 
 OTLP_GRPC: Final = 4317
@@ -17,6 +18,9 @@ OTLP_GRPC: Final = 4317
 
 OTLP_HTTP: Final = 4318
 """OTLP over HTTP/1.1, protobuf and JSON: `POST /v1/traces`."""
+
+ZIPKIN_HTTP: Final = 9411
+"""Zipkin's v1 and v2, every encoding: `POST /api/v2/spans`."""
 
 QUERY_HTTP: Final = 16686
 """The UI and the HTTP JSON API."""

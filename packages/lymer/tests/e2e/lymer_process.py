@@ -22,6 +22,7 @@ __all__ = ["PORT_SETTINGS", "Lymer", "free_ports", "lymer_environment"]
 PORT_SETTINGS: Final = {
     "otlp_grpc": "LYMER__RECEIVERS__OTLP_GRPC__PORT",
     "otlp_http": "LYMER__RECEIVERS__OTLP_HTTP__PORT",
+    "zipkin": "LYMER__RECEIVERS__ZIPKIN__PORT",
     "query": "LYMER__QUERY__PORT",
     "admin": "LYMER__ADMIN__PORT",
     "health": "LYMER__HEALTH__PORT",
@@ -87,6 +88,11 @@ class Lymer:
     def otlp_grpc_target(self) -> str:
         """Address to send OTLP/gRPC to."""
         return f"127.0.0.1:{self.ports['otlp_grpc']}"
+
+    @property
+    def zipkin_url(self) -> str:
+        """Address of the Zipkin port, without path."""
+        return f"http://127.0.0.1:{self.ports['zipkin']}"
 
     @property
     def health_url(self) -> str:

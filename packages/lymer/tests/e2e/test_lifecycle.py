@@ -99,7 +99,9 @@ def test_the_ready_block_says_where_everything_is(shared_lymer: Lymer) -> None:
     assert str(shared_lymer.data_dir) in printed
 
 
-@pytest.mark.parametrize("listener", ["otlp_grpc", "otlp_http", "query", "admin", "health"])
+@pytest.mark.parametrize(
+    "listener", ["otlp_grpc", "otlp_http", "zipkin", "query", "admin", "health"]
+)
 def test_a_taken_port_is_one_clear_sentence(new_lymer: NewLymer, listener: str) -> None:
     """Somebody else's port ends the start with its number, and leaves no listener behind."""
     lymer = new_lymer()

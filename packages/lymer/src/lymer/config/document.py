@@ -16,7 +16,7 @@ import yaml
 
 from lymer.config.catalog import GROUPS, SETTINGS
 from lymer.config.problem import suggest
-from lymer.config.rules import Choice, Count, Duration, Size
+from lymer.config.rules import Choice, Count, Duration, Size, Switch
 
 __all__ = ["FILE_BYTES_MAX", "Document", "Entry", "expand", "read_document"]
 
@@ -194,4 +194,4 @@ class _Walk:
 
 def _accepts_scalar(path: str) -> bool:
     """Say whether the setting's text is judged by its rule alone, whatever YAML takes it for."""
-    return isinstance(SETTINGS[path].rule, (Count, Size, Duration, Choice))
+    return isinstance(SETTINGS[path].rule, (Count, Size, Duration, Choice, Switch))

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, cast
 
-__all__ = ["BasePath", "Choice", "Count", "Duration", "Folder", "Host", "Rule", "Size", "Url"]
+__all__ = [
+    "BasePath",
+    "Choice",
+    "Count",
+    "Duration",
+    "Folder",
+    "Host",
+    "Rule",
+    "Size",
+    "Switch",
+    "Url",
+]
 
 _BYTES_OF_UNIT: Final = {
     "": 1,
@@ -219,6 +230,33 @@ class Choice:
     def schema(self) -> dict[str, object]:
         """Return an enumeration."""
         return {"type": "string", "enum": list(self.words)}
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """On or off."""
+
+    @property
+    def expected(self) -> str:
+        """Say the two words."""
+        return "true or false"
+
+    def decode(self, text: str, /) -> bool:
+        """Return whether it is on; YAML's other words for it are understood."""
+        word = text.strip().lower()
+        if word in {"true", "yes", "on"}:
+            return True
+        if word in {"false", "no", "off"}:
+            return False
+        raise ValueError
+
+    def encode(self, value: object, /) -> bool:
+        """Return the truth value."""
+        return bool(value)
+
+    def schema(self) -> dict[str, object]:
+        """Return a truth value or its text."""
+        return {"oneOf": [{"type": "boolean"}, {"enum": ["true", "false"]}]}
 
 
 @dataclass(frozen=True, slots=True)

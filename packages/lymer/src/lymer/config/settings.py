@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from lymer import ports
-from lymer.config.rules import BasePath, Choice, Count, Duration, Folder, Host, Size, Url
+from lymer.config.rules import (
+    BasePath,
+    Choice,
+    Count,
+    Duration,
+    Folder,
+    Host,
+    Size,
+    Switch,
+    Url,
+)
 
 __all__ = [
     "AdminSettings",
@@ -26,6 +36,7 @@ __all__ = [
     "QuerySettings",
     "ReceiverSettings",
     "StorageSettings",
+    "ZipkinSettings",
 ]
 
 _KIB: Final = 1 << 10
@@ -123,6 +134,25 @@ class OtlpHttpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ZipkinSettings:
+    """Zipkin over HTTP: v1 as JSON and thrift, v2 as JSON and protobuf."""
+
+    enabled: Annotated[bool, Switch()] = True
+    """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.ZIPKIN_HTTP
+    """TCP port. Default 9411, Zipkin's; 0 takes any free one."""
+
+    body_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
+    """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
+    Collector's. Too small: big batches are refused for good; too large: translating one takes
+    about 20 times its size in memory, and a second for each 25,000 spans."""
+
+
+@dataclass(frozen=True, slots=True)
 class AdmissionSettings:
     """How much may be in flight between the door and the disk, over all receivers."""
 
@@ -146,6 +176,9 @@ class ReceiverSettings:
 
     otlp_http: OtlpHttpSettings = field(default_factory=OtlpHttpSettings)
     """OTLP over HTTP."""
+
+    zipkin: ZipkinSettings = field(default_factory=ZipkinSettings)
+    """Zipkin."""
 
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     """Limits over all of them."""

@@ -214,7 +214,10 @@ def _port_conflicts(values: Mapping[str, object]) -> Iterator[str]:
     for path in SETTINGS:
         if not path.endswith(".port") or values[path] == 0:
             continue
-        host = values[path.removesuffix("port") + "host"]
+        group = path.removesuffix("port")
+        if not values.get(group + "enabled", True):
+            continue
+        host = values[group + "host"]
         other = taken.setdefault((host, values[path]), path)
         if other != path:
             yield f'"{other}" and "{path}" are both port {values[path]}: change one'
@@ -226,6 +229,7 @@ def _limit_conflicts(config: Config) -> Iterator[str]:
     for path, largest in (
         ("receivers.otlp_grpc.message_bytes_max", receivers.otlp_grpc.message_bytes_max),
         ("receivers.otlp_http.body_bytes_max", receivers.otlp_http.body_bytes_max),
+        ("receivers.zipkin.body_bytes_max", receivers.zipkin.body_bytes_max),
     ):
         if largest > in_flight:
             yield (

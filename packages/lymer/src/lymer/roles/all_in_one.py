@@ -32,7 +32,8 @@ from lymer.receivers.admission import Admission
 from lymer.receivers.intake import Intake, Ticket
 from lymer.receivers.otlp_grpc import OtlpGrpcReceiver
 from lymer.receivers.otlp_http import OtlpHttpReceiver
-from lymer.roles.listening import HttpServer, addresses, listen, taken
+from lymer.roles.foreign_receivers import ForeignReceivers
+from lymer.roles.listening import REQUEST_GRACE_SECONDS, addresses, listen, serve, taken
 from lymer.roles.ready_block import Endpoints, ready_block
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
@@ -43,8 +44,6 @@ from lymer.ui.assets import UiConfig, ui_routes
 __all__ = ["run"]
 
 _log = EventLog(__name__)
-_REQUEST_GRACE_SECONDS: Final = 5
-"""Running requests may end so long after the signal."""
 _DRAIN_SECONDS_MAX: Final = 30.0
 """The store may take so long to load what the journal holds; the rest waits for the next start."""
 _CLOSE_SECONDS_MAX: Final = 10.0
@@ -76,6 +75,7 @@ class _AllInOne:
     def __init__(self, config: Config, metrics: Metrics) -> None:
         self._config = config
         self._metrics = metrics
+        self._foreign = ForeignReceivers(config.receivers)
         self._data_dir = config.storage.data_dir.absolute()
         self._started_unix_nano = clock.unix_nano()
         self._state = "starting"
@@ -143,11 +143,13 @@ class _AllInOne:
             sockets[what] = listen(settings.host, settings.port, what, name)
             for listener in sockets[what]:
                 stack.callback(listener.close)
+        self._foreign.listen(stack)
         self._endpoints = Endpoints(
             ui_port=_port(sockets["UI and query API"]),
             otlp_http_port=_port(sockets["OTLP HTTP"]),
             admin_port=_port(sockets["admin"]),
             health_port=_port(sockets["health"]),
+            foreign=self._foreign.described(),
         )
         return sockets
 
@@ -214,12 +216,13 @@ class _AllInOne:
             intake, admission, executor, body_bytes_max=settings.otlp_http.body_bytes_max
         )
         self._serve(stack, http, "OTLP HTTP")
+        self._foreign.open(stack, intake, admission, executor)
         grpc = OtlpGrpcReceiver(
             intake, admission, message_bytes_max=settings.otlp_grpc.message_bytes_max
         )
         self._endpoints.otlp_grpc_port = self._bind_grpc(grpc)
         await grpc.start()
-        stack.push_async_callback(grpc.stop, _REQUEST_GRACE_SECONDS)
+        stack.push_async_callback(grpc.stop, REQUEST_GRACE_SECONDS)
 
     def _bind_grpc(self, receiver: OtlpGrpcReceiver) -> int:
         settings = self._config.receivers.otlp_grpc
@@ -238,14 +241,7 @@ class _AllInOne:
         return port
 
     def _serve(self, stack: contextlib.AsyncExitStack, app: ASGIApp, what: str) -> None:
-        server = HttpServer(app, self._sockets[what], grace_seconds=_REQUEST_GRACE_SECONDS)
-        task = asyncio.create_task(server.run_until_stopped(), name=what)
-
-        async def stop() -> None:
-            server.stop()
-            await task
-
-        stack.push_async_callback(stop)
+        serve(stack, app, self._sockets[what], what)
 
     async def _wait_for_recovery(self) -> None:
         """Wait until the last run's segments are searchable, or the store says why not."""

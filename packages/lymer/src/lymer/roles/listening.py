@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from lymer.errors import StartupError
 
-__all__ = ["HttpServer", "addresses", "listen"]
+__all__ = ["REQUEST_GRACE_SECONDS", "HttpServer", "addresses", "listen", "serve", "taken"]
 
 _BACKLOG = 2048
+REQUEST_GRACE_SECONDS: Final = 5
+"""Running requests may end so long after the signal."""
 
 
 def addresses(host: str, what: str) -> list[str]:
@@ -118,3 +122,17 @@ class HttpServer(uvicorn.Server):
     def stop(self) -> None:
         """Refuse new connections and let running requests end."""
         self.should_exit = True
+
+
+def serve(
+    stack: contextlib.AsyncExitStack, app: ASGIApp, sockets: list[socket.socket], what: str
+) -> None:
+    """Serve `app` on `sockets` until the stack unwinds."""
+    server = HttpServer(app, sockets, grace_seconds=REQUEST_GRACE_SECONDS)
+    task = asyncio.create_task(server.run_until_stopped(), name=what)
+
+    async def stop() -> None:
+        server.stop()
+        await task
+
+    stack.push_async_callback(stop)

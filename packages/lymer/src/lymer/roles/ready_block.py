@@ -22,6 +22,8 @@ class Endpoints:
     otlp_http_port: int
     admin_port: int
     health_port: int
+    foreign: str = ""
+    """What listens beside OTLP, with ports, for people."""
     otlp_grpc_port: int = 0
     """Known last, for gRPC binds for itself."""
 
@@ -56,12 +58,13 @@ def ready_block(config: Config, data_dir: Path, endpoints: Endpoints, start_seco
     metrics = f"http://{_shown(config.admin.host)}:{endpoints.admin_port}/metrics"
     kept = _span_of_time(config.storage.retention_seconds)
     otlp_http = endpoints.otlp_http(config)
+    foreign = f"\n  Also        {endpoints.foreign}" if endpoints.foreign else ""
     return f"""
 Lymer {__version__} is ready ({start_seconds:.1f} s)
 
   UI          {ui}
   OTLP gRPC   {endpoints.otlp_grpc(config)}
-  OTLP HTTP   {otlp_http}/v1/traces
+  OTLP HTTP   {otlp_http}/v1/traces{foreign}
   Data        {data_dir}, kept for {kept}
   Health      {health}
   Metrics     {metrics}

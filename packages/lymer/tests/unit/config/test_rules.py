@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lymer.config.rules import BasePath, Choice, Count, Duration, Folder, Host, Rule, Size, Url
+from lymer.config.rules import (
+    BasePath,
+    Choice,
+    Count,
+    Duration,
+    Folder,
+    Host,
+    Rule,
+    Size,
+    Switch,
+    Url,
+)
 
 _SIZE = Size(0, 1 << 50)
 _DURATION = Duration(0, 1e9)
@@ -30,6 +41,8 @@ _DURATION = Duration(0, 1e9)
         pytest.param(_DURATION, "0.25", 0.25, id="bare fraction of a second"),
         pytest.param(Count(0, 65535), "4_317", 4317, id="grouped digits"),
         pytest.param(Choice(("info", "debug")), "INFO", "info", id="case is forgiven"),
+        pytest.param(Switch(), "on", True, id="YAML's other word for true"),
+        pytest.param(Switch(), "False", False, id="case of a truth value"),
         pytest.param(Host(), "[::1]", "::1", id="brackets of an address"),
         pytest.param(Host(), "0.0.0.0", "0.0.0.0", id="every address"),
         pytest.param(BasePath(), "/tracing/", "/tracing", id="trailing slash"),
@@ -57,6 +70,7 @@ def test_text_is_decoded(rule: Rule, text: str, value: object) -> None:
         pytest.param(Duration(3600, 7200), "59m", id="below the range"),
         pytest.param(Duration(3600, 7200), "3h", id="above the range"),
         pytest.param(Count(0, 65535), "65536", id="no port"),
+        pytest.param(Switch(), "1", id="a number is no truth value"),
         pytest.param(Count(0, 65535), "-1", id="negative count"),
         pytest.param(Count(0, 65535), "٣", id="digits of another script"),
         pytest.param(Choice(("info", "debug")), "loud", id="unknown word"),
