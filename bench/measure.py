@@ -101,7 +101,8 @@ def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Figures:
     _ask_store(figures, folder / "data" / "store", workload, questions)
     with Server(folder / "data", plan.settings) as server:
         figures.restart_seconds = server.start_seconds
-        server.settle()
+        if not plan.is_quick:
+            server.settle()
         _measure_trickle(figures, server, workload, say)
         _measure_small(figures, server, workload, say)
         _measure_freshness(figures, server, workload, say)
