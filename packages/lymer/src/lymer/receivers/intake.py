@@ -64,13 +64,15 @@ class Intake:
         self._metrics.accepted_spans.labels(receiver, transport).inc(request.span_count)
         self._metrics.received_bytes.labels(receiver, transport).inc(len(request.body))
 
-    def refuse(self, error: LymerError, transport: str, receiver: str = "otlp") -> None:
-        """Count a request that was turned away."""
+    def refuse(
+        self, error: LymerError, transport: str, receiver: str = "otlp", count: int = 1
+    ) -> None:
+        """Count a request, or `count` of them, that was turned away."""
         if isinstance(error, OverloadedError):
             reason = "overloaded"
         else:
             reason = "too_large" if isinstance(error, TooLargeError) else "undecodable"
-        self._metrics.refused_requests.labels(receiver, transport, reason).inc()
+        self._metrics.refused_requests.labels(receiver, transport, reason).inc(count)
 
     def on_durable(self, tickets: Sequence[Ticket], error: LymerError | None) -> None:
         """Resolve the tickets of one group, with one wake-up of the loop for all."""
