@@ -28,7 +28,7 @@ from lymer.wire.jaeger_to_otlp import (
 )
 from lymer.wire.otlp_proto import CheckedRequest, check_request
 
-__all__ = ["request_from_post_spans"]
+__all__ = ["PostSpansRequest", "request_from_post_spans"]
 
 _PACKAGE: Final = "jaeger.api_v2"
 _NANO_PER_SECOND: Final = 1_000_000_000
@@ -58,7 +58,7 @@ def request_from_post_spans(body: bytes) -> CheckedRequest:
         UndecodableError: `body` is no such request, or an id has a length no id has.
     """
     try:
-        batch = _PostSpansRequest.FromString(body).batch
+        batch = PostSpansRequest.FromString(body).batch
     except DecodeError as error:
         cause = str(error) or "the bytes are not protobuf"
         raise UndecodableError(f"cannot decode PostSpansRequest: {cause}") from error
@@ -162,4 +162,5 @@ def _request_class() -> Any:
     )
 
 
-_PostSpansRequest: Any = _request_class()
+PostSpansRequest: Any = _request_class()
+"""The message; texts in it are bytes."""

@@ -24,6 +24,7 @@ and `thrift-compact-protocol.md`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from io import BytesIO
@@ -58,6 +59,8 @@ _ONEWAY: Final = 4
 _BINARY_VERSION: Final = 0x8001
 _COMPACT_ID: Final = 0x82
 _COMPACT_VERSION: Final = 1
+_MISSING: Final = re.compile(r"missing \d+ required [a-z -]*arguments?: (.*)")
+"""What Python says when a parameter without a default got nothing."""
 
 
 class Protocol(Enum):
@@ -129,7 +132,8 @@ def read_struct(body: bytes, kind: Type, protocol: Protocol, *, offset: int = 0)
     except EOFError:
         _refuse("the bytes end too early")
     except (TException, ArithmeticError, TypeError, ValueError) as error:
-        _refuse(error)
+        missing = _MISSING.search(str(error))
+        _refuse(f"a required field is missing: {missing[1]}" if missing else error)
 
 
 def read_list(body: bytes, element: Type, protocol: Protocol) -> list[Any]:

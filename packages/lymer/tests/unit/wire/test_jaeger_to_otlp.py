@@ -3,64 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from fakes import jaeger_batch as jaeger
 from fakes.jaeger_batch import Batch, Log, Ref
-from lymer.wire.jaeger_proto import request_from_post_spans
-from lymer.wire.jaeger_thrift import otlp_from_message, request_from_batch
-from lymer.wire.otlp_proto import CheckedRequest, check_request
-from lymer.wire.thrift import Protocol
+from fakes.jaeger_translations import TRANSLATIONS, Translate, resource_spans_of, span_of
 from make import Pairs, attributes
-
-Translate = Callable[[Batch], CheckedRequest]
 
 TRACE = 0x1122334455667788_99AABBCCDDEEFF00
 MICRO = 1_700_000_000_000_000
 
-
-def _by_http(batch: Batch) -> CheckedRequest:
-    return request_from_batch(jaeger.thrift_batch(batch))
-
-
-def _by_compact(batch: Batch) -> CheckedRequest:
-    message = jaeger.thrift_message(batch, Protocol.COMPACT)
-    return check_request(otlp_from_message(message, Protocol.COMPACT))
-
-
-def _by_binary(batch: Batch) -> CheckedRequest:
-    message = jaeger.thrift_message(batch, Protocol.BINARY)
-    return check_request(otlp_from_message(message, Protocol.BINARY))
-
-
-def _by_proto(batch: Batch) -> CheckedRequest:
-    return request_from_post_spans(jaeger.to_post_spans(batch))
-
-
-ALL_FORMATS = pytest.mark.parametrize(
-    "translate", [_by_http, _by_compact, _by_binary, _by_proto], ids=lambda each: each.__name__[4:]
-)
-
-
-def _resource_spans(translate: Translate, batch: Batch) -> ResourceSpans:
-    request = translate(batch)
-    parsed = ExportTraceServiceRequest.FromString(request.body)
-    (resource_spans,) = parsed.resource_spans
-    assert request.span_count == len(batch.spans)
-    return resource_spans
-
-
-def _span(translate: Translate, span: jaeger.Span) -> Span:
-    (scope_spans,) = _resource_spans(translate, Batch("svc", [span])).scope_spans
-    (translated,) = scope_spans.spans
-    return translated
+ALL_FORMATS = pytest.mark.parametrize("translate", TRANSLATIONS.values(), ids=TRANSLATIONS)
 
 
 @ALL_FORMATS
@@ -119,7 +77,7 @@ def test_a_span_with_everything(translate: Translate) -> None:
             _link(7, 8, "follows_from"),
         ],
     )
-    translated = _span(translate, span)
+    translated = span_of(translate, span)
     assert translated == expected
     assert math.copysign(1, translated.attributes[8].value.double_value) == -1
 
@@ -135,7 +93,7 @@ def _link(trace_id: int, span_id: int, kind: str) -> Span.Link:
 @ALL_FORMATS
 def test_a_short_trace_id_has_a_high_half_of_zeros(translate: Translate) -> None:
     """64-bit ids are the low half."""
-    span = _span(translate, jaeger.Span(trace_id=2**63 + 1))
+    span = span_of(translate, jaeger.Span(trace_id=2**63 + 1))
     assert span.trace_id.hex() == "00000000000000008000000000000001"
 
 
@@ -157,7 +115,7 @@ def test_references_become_a_parent_and_links(
     translate: Translate, refs: list[Ref], parent: int, links: list[tuple[int, str]]
 ) -> None:
     """The first CHILD_OF of the same trace is the parent, else its first FOLLOWS_FROM."""
-    span = _span(translate, jaeger.Span(trace_id=TRACE, refs=refs))
+    span = span_of(translate, jaeger.Span(trace_id=TRACE, refs=refs))
     assert int.from_bytes(span.parent_span_id, "big") == parent
     found = [
         (int.from_bytes(link.span_id, "big"), link.attributes[0].value.string_value)
@@ -181,7 +139,7 @@ def test_references_become_a_parent_and_links(
 )
 def test_span_kind_becomes_the_kind(translate: Translate, sent: object, kind: int) -> None:
     """The tag is removed whatever it says."""
-    span = _span(translate, jaeger.Span(tags=[("a", 1), ("span.kind", sent), ("b", 2)]))
+    span = span_of(translate, jaeger.Span(tags=[("a", 1), ("span.kind", sent), ("b", 2)]))
     assert span.kind == kind
     assert list(span.attributes) == attributes({"a": 1, "b": 2})
 
@@ -242,7 +200,7 @@ def test_tags_become_the_status(
     left: dict[str, str | int | float | bool],
 ) -> None:
     """`error` = true first, then `otel.status_code`, then `http.status_code`."""
-    span = _span(translate, jaeger.Span(tags=list(tags.items())))
+    span = span_of(translate, jaeger.Span(tags=list(tags.items())))
     assert (span.status.code, span.status.message) == (code, message)
     assert list(span.attributes) == attributes(left)
 
@@ -250,7 +208,7 @@ def test_tags_become_the_status(
 @ALL_FORMATS
 def test_the_tracestate_is_a_field(translate: Translate) -> None:
     """Not a tag any more."""
-    span = _span(translate, jaeger.Span(tags=[("w3c.tracestate", "a=1,b=2")]))
+    span = span_of(translate, jaeger.Span(tags=[("w3c.tracestate", "a=1,b=2")]))
     assert span.trace_state == "a=1,b=2"
     assert not span.attributes
 
@@ -258,21 +216,21 @@ def test_the_tracestate_is_a_field(translate: Translate) -> None:
 @ALL_FORMATS
 def test_a_key_sent_twice_is_kept_twice(translate: Translate) -> None:
     """Nothing that was sent is lost."""
-    span = _span(translate, jaeger.Span(tags=[("a", 1), ("a", "two")]))
+    span = span_of(translate, jaeger.Span(tags=[("a", 1), ("a", "two")]))
     assert list(span.attributes) == attributes([("a", 1), ("a", "two")])
 
 
 @ALL_FORMATS
 def test_an_end_before_the_start_is_kept(translate: Translate) -> None:
     """The store repairs it, with a warning."""
-    span = _span(translate, jaeger.Span(start_micro=MICRO, micro=-7))
+    span = span_of(translate, jaeger.Span(start_micro=MICRO, micro=-7))
     assert span.end_time_unix_nano == (MICRO - 7) * 1_000
 
 
 @ALL_FORMATS
 def test_a_time_before_the_epoch_wraps(translate: Translate) -> None:
     """As Go's unsigned nanoseconds do."""
-    span = _span(translate, jaeger.Span(start_micro=-1, micro=2))
+    span = span_of(translate, jaeger.Span(start_micro=-1, micro=2))
     assert span.start_time_unix_nano == 2**64 - 1_000
     assert span.end_time_unix_nano == 1_000
 
@@ -292,7 +250,7 @@ def test_the_library_becomes_the_scope(
 ) -> None:
     """A version without a name stays a tag."""
     batch = Batch("svc", [jaeger.Span(tags=list(tags.items()))])
-    (scope_spans,) = _resource_spans(translate, batch).scope_spans
+    (scope_spans,) = resource_spans_of(translate, batch).scope_spans
     assert (scope_spans.scope.name, scope_spans.scope.version) == (name, version)
     assert list(scope_spans.spans[0].attributes) == attributes(left)
 
@@ -307,7 +265,7 @@ def test_spans_are_grouped_by_scope(translate: Translate) -> None:
     ]
     found = [
         (each.scope.name, [int.from_bytes(span.span_id, "big") for span in each.spans])
-        for each in _resource_spans(translate, Batch("svc", spans)).scope_spans
+        for each in resource_spans_of(translate, Batch("svc", spans)).scope_spans
     ]
     assert found == [("b", [1, 4]), ("", [2]), ("a", [3])]
 
@@ -342,7 +300,7 @@ def test_the_process_becomes_the_resource(
 ) -> None:
     """With its host and exporter version under OpenTelemetry's names."""
     batch = Batch(service, [jaeger.Span()], list(tags.items()))
-    resource = _resource_spans(translate, batch).resource
+    resource = resource_spans_of(translate, batch).resource
     assert resource == Resource(attributes=attributes(expected))
 
 
@@ -351,7 +309,7 @@ def test_a_text_that_is_no_utf8_is_repaired_as_on_every_path(translate: Translat
     """Go clients send such; the other spans of the batch are as they were."""
     bad = "caf\udce9"
     spans = [jaeger.Span(tags=[("bad", bad), ("good", "é")]), jaeger.Span(name="other")]
-    (scope_spans,) = _resource_spans(translate, Batch("svc", spans)).scope_spans
+    (scope_spans,) = resource_spans_of(translate, Batch("svc", spans)).scope_spans
     assert list(scope_spans.spans[0].attributes) == attributes({"bad": b"caf\xe9", "good": "é"})
     assert scope_spans.spans[1].name == "other"
 
@@ -368,7 +326,7 @@ def test_many_different_tags_do_not_mix() -> None:
     for number in range(20_000):
         tags += [("k", number), ("k", str(number)), ("k", bool(number % 2))]
     tags += [("k", True), ("k", 1), ("k", 1.0), ("k", b"1"), ("k", "1"), ("k", False), ("k", 0)]
-    span = _span(_by_http, jaeger.Span(tags=tags))
+    span = span_of(TRANSLATIONS["http"], jaeger.Span(tags=tags))
     assert list(span.attributes) == attributes(tags)  # type: ignore[arg-type]
 
 
@@ -398,9 +356,9 @@ def test_all_formats_say_the_same(
         start_micro=start_micro,
         logs=[Log(start_micro, tags)],
     )
-    translated = _span(_by_http, span)
+    translated = span_of(TRANSLATIONS["http"], span)
     assert list(translated.attributes) == attributes(tags)  # type: ignore[arg-type]
     assert list(translated.events[0].attributes) == list(translated.attributes)
     assert int.from_bytes(translated.trace_id, "big") == trace_id
-    for translate in (_by_compact, _by_binary, _by_proto):
-        assert _span(translate, span) == translated
+    for translate in TRANSLATIONS.values():
+        assert span_of(translate, span) == translated
