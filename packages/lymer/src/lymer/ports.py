@@ -7,6 +7,10 @@ from typing import Final
 __all__ = [
     "ADMIN_HTTP",
     "HEALTH_HTTP",
+    "JAEGER_GRPC",
+    "JAEGER_HTTP",
+    "JAEGER_UDP_BINARY",
+    "JAEGER_UDP_COMPACT",
     "OTLP_GRPC",
     "OTLP_HTTP",
     "QUERY_HTTP",
@@ -18,6 +22,18 @@ OTLP_GRPC: Final = 4317
 
 OTLP_HTTP: Final = 4318
 """OTLP over HTTP/1.1, protobuf and JSON: `POST /v1/traces`."""
+
+JAEGER_GRPC: Final = 14250
+"""Jaeger's api_v2 over gRPC: `CollectorService/PostSpans`, what its agents speak."""
+
+JAEGER_HTTP: Final = 14268
+"""Jaeger's thrift over HTTP: `POST /api/traces`."""
+
+JAEGER_UDP_COMPACT: Final = 6831
+"""Jaeger's thrift over UDP, compact protocol: what most of its clients speak."""
+
+JAEGER_UDP_BINARY: Final = 6832
+"""Jaeger's thrift over UDP, binary protocol: its Node.js client."""
 
 ZIPKIN_HTTP: Final = 9411
 """Zipkin's v1 and v2, every encoding: `POST /api/v2/spans`."""

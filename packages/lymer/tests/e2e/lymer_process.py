@@ -22,6 +22,10 @@ __all__ = ["PORT_SETTINGS", "Lymer", "free_ports", "lymer_environment"]
 PORT_SETTINGS: Final = {
     "otlp_grpc": "LYMER__RECEIVERS__OTLP_GRPC__PORT",
     "otlp_http": "LYMER__RECEIVERS__OTLP_HTTP__PORT",
+    "jaeger_grpc": "LYMER__RECEIVERS__JAEGER_GRPC__PORT",
+    "jaeger_http": "LYMER__RECEIVERS__JAEGER_HTTP__PORT",
+    "jaeger_udp_compact": "LYMER__RECEIVERS__JAEGER_UDP_COMPACT__PORT",
+    "jaeger_udp_binary": "LYMER__RECEIVERS__JAEGER_UDP_BINARY__PORT",
     "zipkin": "LYMER__RECEIVERS__ZIPKIN__PORT",
     "query": "LYMER__QUERY__PORT",
     "admin": "LYMER__ADMIN__PORT",

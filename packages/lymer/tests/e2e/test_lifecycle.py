@@ -100,18 +100,48 @@ def test_the_ready_block_says_where_everything_is(shared_lymer: Lymer) -> None:
 
 
 @pytest.mark.parametrize(
-    "listener", ["otlp_grpc", "otlp_http", "zipkin", "query", "admin", "health"]
+    "listener",
+    [
+        "otlp_grpc",
+        "otlp_http",
+        "jaeger_grpc",
+        "jaeger_http",
+        "jaeger_udp_compact",
+        "jaeger_udp_binary",
+        "zipkin",
+        "query",
+        "admin",
+        "health",
+    ],
 )
 def test_a_taken_port_is_one_clear_sentence(new_lymer: NewLymer, listener: str) -> None:
     """Somebody else's port ends the start with its number, and leaves no listener behind."""
     lymer = new_lymer()
-    with socket.socket() as taken:
+    kind = socket.SOCK_DGRAM if "_udp_" in listener else socket.SOCK_STREAM
+    with socket.socket(type=kind) as taken:
         taken.bind(("127.0.0.1", lymer.ports[listener]))
-        taken.listen()
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
 
         done = _run_to_its_end(lymer)
 
     _assert_one_clear_sentence(done, str(lymer.ports[listener]))
+
+
+def test_a_door_that_is_not_wanted_is_not_open(new_lymer: NewLymer) -> None:
+    """Lymer starts beside another program on a port it was told not to use, and names it not."""
+    doors = ("jaeger_grpc", "jaeger_http", "zipkin")
+    closed = {f"LYMER__RECEIVERS__{door.upper()}__ENABLED": "false" for door in doors}
+    lymer = new_lymer(**closed)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", lymer.ports["zipkin"]))
+        taken.listen()
+
+        lymer.start()
+
+    (line,) = [line for line in lymer.log.read_text().splitlines() if " Also " in line]
+    compact, binary = lymer.ports["jaeger_udp_compact"], lymer.ports["jaeger_udp_binary"]
+    assert line.split() == f"Also Jaeger UDP compact {compact}, UDP binary {binary}".split()
 
 
 def test_a_second_instance_on_the_folder_is_refused(

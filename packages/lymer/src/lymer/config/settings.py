@@ -29,6 +29,10 @@ __all__ = [
     "AdmissionSettings",
     "Config",
     "HealthSettings",
+    "JaegerGrpcSettings",
+    "JaegerHttpSettings",
+    "JaegerUdpBinarySettings",
+    "JaegerUdpCompactSettings",
     "JournalSettings",
     "LogSettings",
     "OtlpGrpcSettings",
@@ -134,6 +138,72 @@ class OtlpHttpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JaegerGrpcSettings:
+    """Jaeger's api_v2 over gRPC, what its agents speak."""
+
+    enabled: Annotated[bool, Switch()] = True
+    """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.JAEGER_GRPC
+    """TCP port. Default 14250, Jaeger's; 0 takes any free one."""
+
+    message_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 4 * _MIB
+    """Largest message accepted, in bytes after decompression. Default 4 MiB, gRPC's own and
+    Jaeger's. Too small: big batches are refused for good; too large: translating one takes memory
+    and time in proportion."""
+
+
+@dataclass(frozen=True, slots=True)
+class JaegerHttpSettings:
+    """Jaeger's thrift over HTTP."""
+
+    enabled: Annotated[bool, Switch()] = True
+    """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.JAEGER_HTTP
+    """TCP port. Default 14268, Jaeger's; 0 takes any free one."""
+
+    body_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
+    """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
+    Collector's. Too small: big batches are refused for good; too large: translating one takes
+    memory and time in proportion."""
+
+
+@dataclass(frozen=True, slots=True)
+class JaegerUdpCompactSettings:
+    """Jaeger's thrift over UDP, compact protocol, what most of its clients speak."""
+
+    enabled: Annotated[bool, Switch()] = True
+    """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.JAEGER_UDP_COMPACT
+    """UDP port. Default 6831, Jaeger's; 0 takes any free one."""
+
+
+@dataclass(frozen=True, slots=True)
+class JaegerUdpBinarySettings:
+    """Jaeger's thrift over UDP, binary protocol, what its Node.js client speaks."""
+
+    enabled: Annotated[bool, Switch()] = True
+    """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.JAEGER_UDP_BINARY
+    """UDP port. Default 6832, Jaeger's; 0 takes any free one."""
+
+
+@dataclass(frozen=True, slots=True)
 class ZipkinSettings:
     """Zipkin over HTTP: v1 as JSON and thrift, v2 as JSON and protobuf."""
 
@@ -176,6 +246,18 @@ class ReceiverSettings:
 
     otlp_http: OtlpHttpSettings = field(default_factory=OtlpHttpSettings)
     """OTLP over HTTP."""
+
+    jaeger_grpc: JaegerGrpcSettings = field(default_factory=JaegerGrpcSettings)
+    """Jaeger's api_v2 over gRPC."""
+
+    jaeger_http: JaegerHttpSettings = field(default_factory=JaegerHttpSettings)
+    """Jaeger's thrift over HTTP."""
+
+    jaeger_udp_compact: JaegerUdpCompactSettings = field(default_factory=JaegerUdpCompactSettings)
+    """Jaeger's thrift over UDP, compact protocol."""
+
+    jaeger_udp_binary: JaegerUdpBinarySettings = field(default_factory=JaegerUdpBinarySettings)
+    """Jaeger's thrift over UDP, binary protocol."""
 
     zipkin: ZipkinSettings = field(default_factory=ZipkinSettings)
     """Zipkin."""

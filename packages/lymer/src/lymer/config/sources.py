@@ -210,15 +210,15 @@ def _inherit_listen_host(values: dict[str, object], origins: dict[str, str]) -> 
 
 
 def _port_conflicts(values: Mapping[str, object]) -> Iterator[str]:
-    taken: dict[tuple[object, object], str] = {}
+    taken: dict[tuple[object, ...], str] = {}
     for path in SETTINGS:
         if not path.endswith(".port") or values[path] == 0:
             continue
         group = path.removesuffix("port")
         if not values.get(group + "enabled", True):
             continue
-        host = values[group + "host"]
-        other = taken.setdefault((host, values[path]), path)
+        is_udp = "_udp_" in group  # TCP and UDP number their ports apart
+        other = taken.setdefault((is_udp, values[group + "host"], values[path]), path)
         if other != path:
             yield f'"{other}" and "{path}" are both port {values[path]}: change one'
 
@@ -226,13 +226,19 @@ def _port_conflicts(values: Mapping[str, object]) -> Iterator[str]:
 def _limit_conflicts(config: Config) -> Iterator[str]:
     receivers = config.receivers
     in_flight = receivers.admission.bytes_in_flight_max
-    for path, largest in (
-        ("receivers.otlp_grpc.message_bytes_max", receivers.otlp_grpc.message_bytes_max),
-        ("receivers.otlp_http.body_bytes_max", receivers.otlp_http.body_bytes_max),
-        ("receivers.zipkin.body_bytes_max", receivers.zipkin.body_bytes_max),
-    ):
+    limits = {
+        "otlp_grpc.message_bytes_max": receivers.otlp_grpc.message_bytes_max,
+        "otlp_http.body_bytes_max": receivers.otlp_http.body_bytes_max,
+    }
+    if receivers.jaeger_grpc.enabled:
+        limits["jaeger_grpc.message_bytes_max"] = receivers.jaeger_grpc.message_bytes_max
+    if receivers.jaeger_http.enabled:
+        limits["jaeger_http.body_bytes_max"] = receivers.jaeger_http.body_bytes_max
+    if receivers.zipkin.enabled:
+        limits["zipkin.body_bytes_max"] = receivers.zipkin.body_bytes_max
+    for name, largest in limits.items():
         if largest > in_flight:
             yield (
-                f'"{path}" is {largest} bytes, more than the {in_flight} bytes of '
+                f'"receivers.{name}" is {largest} bytes, more than the {in_flight} bytes of '
                 '"receivers.admission.bytes_in_flight_max": such a request could never be accepted'
             )

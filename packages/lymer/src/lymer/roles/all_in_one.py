@@ -33,7 +33,7 @@ from lymer.receivers.intake import Intake, Ticket
 from lymer.receivers.otlp_grpc import OtlpGrpcReceiver
 from lymer.receivers.otlp_http import OtlpHttpReceiver
 from lymer.roles.foreign_receivers import ForeignReceivers
-from lymer.roles.listening import REQUEST_GRACE_SECONDS, addresses, listen, serve, taken
+from lymer.roles.listening import REQUEST_GRACE_SECONDS, bind_grpc, listen, serve
 from lymer.roles.ready_block import Endpoints, ready_block
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
@@ -149,7 +149,6 @@ class _AllInOne:
             otlp_http_port=_port(sockets["OTLP HTTP"]),
             admin_port=_port(sockets["admin"]),
             health_port=_port(sockets["health"]),
-            foreign=self._foreign.described(),
         )
         return sockets
 
@@ -216,29 +215,18 @@ class _AllInOne:
             intake, admission, executor, body_bytes_max=settings.otlp_http.body_bytes_max
         )
         self._serve(stack, http, "OTLP HTTP")
-        self._foreign.open(stack, intake, admission, executor)
         grpc = OtlpGrpcReceiver(
             intake, admission, message_bytes_max=settings.otlp_grpc.message_bytes_max
         )
-        self._endpoints.otlp_grpc_port = self._bind_grpc(grpc)
+        otlp = settings.otlp_grpc
+        self._endpoints.otlp_grpc_port = bind_grpc(
+            grpc, otlp.host, otlp.port, "OTLP gRPC", "receivers.otlp_grpc.port"
+        )
         await grpc.start()
         stack.push_async_callback(grpc.stop, REQUEST_GRACE_SECONDS)
-
-    def _bind_grpc(self, receiver: OtlpGrpcReceiver) -> int:
-        settings = self._config.receivers.otlp_grpc
-        what, name = "OTLP gRPC", "receivers.otlp_grpc.port"
-        port = settings.port
-        # gRPC does not say why it cannot bind, so the question is put to the system first.
-        probes = listen(settings.host, port, what, name)
-        for probe in probes:
-            probe.close()
-        for address in addresses(settings.host, what):
-            place = f"[{address}]" if ":" in address else address
-            try:
-                port = receiver.bind(f"{place}:{port}")
-            except RuntimeError as error:
-                raise taken(address, port, what, name, OSError(str(error))) from error
-        return port
+        # Last, just before the journal opens: what came by UDP before that would be lost.
+        await self._foreign.open(stack, intake, admission, executor)
+        self._endpoints.foreign = self._foreign.described()
 
     def _serve(self, stack: contextlib.AsyncExitStack, app: ASGIApp, what: str) -> None:
         serve(stack, app, self._sockets[what], what)

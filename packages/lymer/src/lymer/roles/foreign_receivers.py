@@ -1,27 +1,51 @@
-"""The doors for what is not OTLP: which are open, on which sockets, and their parts."""
+"""The doors for what is not OTLP, Jaeger's own and Zipkin's: which are open, and on what."""
 
 from __future__ import annotations
 
 import socket
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack
+from typing import Literal, Protocol
 
 from lymer.config.settings import ReceiverSettings
 from lymer.receivers.admission import Admission
 from lymer.receivers.intake import Intake
+from lymer.receivers.jaeger_grpc import JaegerGrpcReceiver
+from lymer.receivers.jaeger_http import JaegerHttpReceiver
+from lymer.receivers.jaeger_udp import JaegerUdpReceiver
 from lymer.receivers.zipkin_http import ZipkinHttpReceiver
-from lymer.roles.listening import listen, serve
+from lymer.roles.listening import REQUEST_GRACE_SECONDS, bind_grpc, listen, serve
 
 __all__ = ["ForeignReceivers"]
 
+_JAEGER_HTTP = "Jaeger HTTP"
+_JAEGER_GRPC = "Jaeger gRPC"
+_ZIPKIN = "Zipkin"
+_UDP: dict[str, Literal["compact", "binary"]] = {
+    "Jaeger UDP compact": "compact",
+    "Jaeger UDP binary": "binary",
+}
+
+
+class _Door(Protocol):
+    """Settings of a door."""
+
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
 
 class ForeignReceivers:
-    """Opens the doors that are enabled, in two steps: sockets first, then what serves them."""
+    """Opens the doors that are enabled, in two steps: ports first, then what serves them."""
 
     def __init__(self, settings: ReceiverSettings) -> None:
         """Remember what is wanted; nothing is open yet."""
         self._settings = settings
         self._sockets: dict[str, list[socket.socket]] = {}
+        self._grpc_port = 0
 
     def listen(self, stack: AsyncExitStack) -> None:
         """Take the ports; the stack closes them.
@@ -29,30 +53,63 @@ class ForeignReceivers:
         Raises:
             StartupError: One cannot be had; the message says whose it is and what to do.
         """
-        zipkin = self._settings.zipkin
-        if zipkin.enabled:
-            self._take(stack, "Zipkin", zipkin.host, zipkin.port, "receivers.zipkin.port")
+        settings = self._settings
+        doors: dict[str, tuple[_Door, str]] = {
+            _JAEGER_HTTP: (settings.jaeger_http, "jaeger_http"),
+            "Jaeger UDP compact": (settings.jaeger_udp_compact, "jaeger_udp_compact"),
+            "Jaeger UDP binary": (settings.jaeger_udp_binary, "jaeger_udp_binary"),
+            _ZIPKIN: (settings.zipkin, "zipkin"),
+        }
+        for what, (door, name) in doors.items():
+            if not door.enabled:
+                continue
+            kind = socket.SOCK_DGRAM if what in _UDP else socket.SOCK_STREAM
+            setting = f"receivers.{name}.port"
+            self._sockets[what] = listen(door.host, door.port, what, setting, kind=kind)
+            for listener in self._sockets[what]:
+                stack.callback(listener.close)
 
-    def _take(self, stack: AsyncExitStack, what: str, host: str, port: int, setting: str) -> None:
-        sockets = self._sockets[what] = listen(host, port, what, setting)
-        for listener in sockets:
-            stack.callback(listener.close)
-
-    def open(
+    async def open(
         self, stack: AsyncExitStack, intake: Intake, admission: Admission, executor: Executor
     ) -> None:
-        """Serve on the sockets; the stack stops it in reverse."""
-        settings = self._settings
-        if "Zipkin" in self._sockets:
-            zipkin = ZipkinHttpReceiver(
-                intake, admission, executor, body_bytes_max=settings.zipkin.body_bytes_max
-            )
-            serve(stack, zipkin, self._sockets["Zipkin"], "Zipkin")
+        """Serve on the ports; the stack stops it in reverse.
+
+        Raises:
+            StartupError: The port of gRPC, which binds for itself, cannot be had.
+        """
+        settings, sockets = self._settings, self._sockets
+        if _JAEGER_HTTP in sockets:
+            limit = settings.jaeger_http.body_bytes_max
+            jaeger = JaegerHttpReceiver(intake, admission, executor, body_bytes_max=limit)
+            serve(stack, jaeger, sockets[_JAEGER_HTTP], _JAEGER_HTTP)
+        if _ZIPKIN in sockets:
+            limit = settings.zipkin.body_bytes_max
+            zipkin = ZipkinHttpReceiver(intake, admission, executor, body_bytes_max=limit)
+            serve(stack, zipkin, sockets[_ZIPKIN], _ZIPKIN)
+        door = settings.jaeger_grpc
+        if door.enabled:
+            grpc = JaegerGrpcReceiver(intake, admission, message_bytes_max=door.message_bytes_max)
+            name = "receivers.jaeger_grpc.port"
+            self._grpc_port = bind_grpc(grpc, door.host, door.port, _JAEGER_GRPC, name)
+            await grpc.start()
+            stack.push_async_callback(grpc.stop, REQUEST_GRACE_SECONDS)
+        for what, protocol in _UDP.items():
+            if what in sockets:
+                udp = JaegerUdpReceiver(intake, protocol=protocol)
+                await udp.start(sockets[what])
+                stack.push_async_callback(udp.stop)
 
     def described(self) -> str:
-        """Say in one line which doors are open; empty if none is."""
-        return ", ".join(f"{what} {_port(sockets)}" for what, sockets in self._sockets.items())
-
-
-def _port(sockets: list[socket.socket]) -> int:
-    return int(sockets[0].getsockname()[1])
+        """Say in one line which doors are open and where; empty if none is."""
+        ports = {what: listeners[0].getsockname()[1] for what, listeners in self._sockets.items()}
+        if self._grpc_port:
+            ports[_JAEGER_GRPC] = self._grpc_port
+        jaeger = [
+            f"{what.removeprefix('Jaeger ')} {ports[what]}"
+            for what in (_JAEGER_GRPC, _JAEGER_HTTP, *_UDP)
+            if what in ports
+        ]
+        parts = ["Jaeger " + ", ".join(jaeger)] if jaeger else []
+        if _ZIPKIN in ports:
+            parts.append(f"Zipkin {ports[_ZIPKIN]}")
+        return "; ".join(parts)

@@ -7,14 +7,22 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from lymer.errors import StartupError
 
-__all__ = ["REQUEST_GRACE_SECONDS", "HttpServer", "addresses", "listen", "serve", "taken"]
+__all__ = [
+    "REQUEST_GRACE_SECONDS",
+    "HttpServer",
+    "addresses",
+    "bind_grpc",
+    "listen",
+    "serve",
+    "taken",
+]
 
 _BACKLOG = 2048
 REQUEST_GRACE_SECONDS: Final = 5
@@ -48,8 +56,22 @@ def _is_usable(family: int) -> bool:
     return True
 
 
-def listen(host: str, port: int, what: str, setting: str) -> list[socket.socket]:
+def listen(
+    host: str,
+    port: int,
+    what: str,
+    setting: str,
+    *,
+    kind: socket.SocketKind = socket.SOCK_STREAM,
+) -> list[socket.socket]:
     """Return listening sockets, one per address of `host`; port 0 picks one port for all.
+
+    Args:
+        host: Name or address.
+        port: Number.
+        what: Whose it is, for people.
+        setting: Path of the setting that moves it.
+        kind: Stream for TCP, datagram for UDP; the latter are bound only.
 
     Raises:
         StartupError: An address cannot be had; the message says whose it is and what to do.
@@ -58,14 +80,17 @@ def listen(host: str, port: int, what: str, setting: str) -> list[socket.socket]
     try:
         for address in addresses(host, what):
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            listener = socket.socket(family, socket.SOCK_STREAM)
+            listener = socket.socket(family, kind)
             sockets.append(listener)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if kind == socket.SOCK_STREAM:
+                # For a port of a process that ended just now; with UDP it would share a port.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
                 listener.bind((address, port))
-                listener.listen(_BACKLOG)
+                if kind == socket.SOCK_STREAM:
+                    listener.listen(_BACKLOG)
             except OSError as error:
                 raise taken(address, port, what, setting, error) from error
             listener.settimeout(0)
@@ -87,6 +112,30 @@ def taken(address: str, port: int, what: str, setting: str, error: OSError) -> S
     else:
         reason = error.strerror or str(error)
     return StartupError(f"cannot listen for {what} on {place}: {reason}; {advice}")
+
+
+class _Binds(Protocol):
+    """A gRPC server that is not started."""
+
+    def bind(self, address: str) -> int: ...
+
+
+def bind_grpc(receiver: _Binds, host: str, port: int, what: str, setting: str) -> int:
+    """Have a gRPC server listen on every address of `host`; return the port.
+
+    Raises:
+        StartupError: An address cannot be had; the message says whose it is and what to do.
+    """
+    # gRPC does not say why it cannot bind, so the question is put to the system first.
+    for probe in listen(host, port, what, setting):
+        probe.close()
+    for address in addresses(host, what):
+        place = f"[{address}]" if ":" in address else address
+        try:
+            port = receiver.bind(f"{place}:{port}")
+        except RuntimeError as error:
+            raise taken(address, port, what, setting, OSError(str(error))) from error
+    return port
 
 
 class HttpServer(uvicorn.Server):

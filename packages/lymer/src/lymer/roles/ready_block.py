@@ -22,10 +22,10 @@ class Endpoints:
     otlp_http_port: int
     admin_port: int
     health_port: int
-    foreign: str = ""
-    """What listens beside OTLP, with ports, for people."""
     otlp_grpc_port: int = 0
     """Known last, for gRPC binds for itself."""
+    foreign: str = ""
+    """What listens beside OTLP, with ports, for people; known last, for the same reason."""
 
     def otlp_grpc(self, config: Config) -> str:
         """Return `host:port` of OTLP over gRPC, as a client on this machine writes it."""

@@ -135,7 +135,8 @@ def test_the_data_folder(environ: dict[str, str], folder: str) -> None:
             {},
             {
                 "receivers.admission.bytes_in_flight_max": "8MiB",
-                "receivers.zipkin.body_bytes_max": "8MiB",
+                "receivers.jaeger_http.body_bytes_max": "8MiB",
+                "receivers.zipkin.enabled": "false",
             },
             '"receivers.otlp_http.body_bytes_max" is 20971520 bytes, more than the 8388608 bytes '
             'of "receivers.admission.bytes_in_flight_max": such a request could never be accepted',
