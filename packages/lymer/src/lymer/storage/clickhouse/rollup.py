@@ -17,9 +17,9 @@ from lymer.storage.clickhouse.engine import Engine, Settings
 
 __all__ = ["LOOKBACK_MICROSECONDS", "Rollups"]
 
-LOOKBACK_MICROSECONDS: Final = 60 * 1_000_000
+LOOKBACK_MICROSECONDS: Final = 30 * 1_000_000
 """Parent and child that arrive further apart than this are not counted as a call."""
-_STEP_SPANS_MAX: Final = 500_000
+_STEP_SPANS_MAX: Final = 1_000_000
 """Spans counted by one statement, about: bounds its memory."""
 
 _SEGMENTS: Final = "seg > {after} AND seg <= {upto}"
