@@ -13,8 +13,18 @@ from lymer.wire.otlp_proto import CheckedRequest
 
 __all__ = ["DurableLog", "Intake", "Ticket"]
 
-Ticket = asyncio.Future[None]
-"""Resolved when the request is durable."""
+
+class Ticket(asyncio.Future[None]):
+    """Resolved when the request is durable; cannot be cancelled before.
+
+    A task that is cancelled while it waits for a ticket is woken with the cancellation once the
+    ticket is done. So a request is in flight until the journal has let go of it, however impatient
+    its sender is, and waiting costs no more than for any future.
+    """
+
+    def cancel(self, msg: object = None) -> bool:
+        """Refuse."""
+        return False
 
 
 class DurableLog(Protocol):
@@ -53,10 +63,14 @@ class Intake:
         if self._journal is None:
             raise OverloadedError("cannot accept the request: not started yet")
         started = clock.monotonic_seconds()
-        ticket: Ticket = self._loop.create_future()
+        ticket = Ticket(loop=self._loop)
         try:
             self._journal.append(request.body, request.span_count, ticket)
-            await _until_done(ticket)
+            await ticket
+        except asyncio.CancelledError:
+            if ticket.done():
+                ticket.exception()  # nobody will ask for it any more
+            raise
         except LymerError:
             self._metrics.refused_spans.labels(receiver, transport).inc(request.span_count)
             raise
@@ -77,19 +91,6 @@ class Intake:
     def on_durable(self, tickets: Sequence[Ticket], error: LymerError | None) -> None:
         """Resolve the tickets of one group, with one wake-up of the loop for all."""
         self._loop.call_soon_threadsafe(_resolve, tickets, error)
-
-
-async def _until_done(ticket: Ticket) -> None:
-    cancelled: asyncio.CancelledError | None = None
-    while not ticket.done():
-        try:
-            await asyncio.wait([ticket])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        ticket.exception()  # nobody will ask for it any more
-        raise cancelled
-    ticket.result()
 
 
 def _resolve(tickets: Sequence[Ticket], error: LymerError | None) -> None:
