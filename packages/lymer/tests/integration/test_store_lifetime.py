@@ -1,0 +1,126 @@
+"""What a store keeps, for how long, and what it says when it opens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lymer import clock
+from lymer.errors import StartupError
+from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.schema_migration import migrate
+from lymer.storage.clickhouse.store import ClickHouseStore
+from make import make_request, make_span, trace_hex, write_segment_file
+
+MEMORY_BYTES = 900 * 2**20
+HOUR_SECONDS = 3600
+DAY_SECONDS = 24 * HOUR_SECONDS
+TABLES = ("spans", "operations", "origins", "red", "dependencies")
+
+
+def _open(folder: Path, retention_seconds: int) -> tuple[ChdbEngine, ClickHouseStore]:
+    engine = ChdbEngine(folder / "engine", memory_bytes_max=MEMORY_BYTES)
+    store = ClickHouseStore(
+        engine, retention_seconds=retention_seconds, memory_bytes_max=MEMORY_BYTES
+    )
+    return engine, store
+
+
+def _is_true_within(seconds: float, condition: Callable[[], bool]) -> bool:
+    end = clock.monotonic_seconds() + seconds
+    while not condition():
+        if clock.monotonic_seconds() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _segment_id(age_seconds: int) -> int:
+    return clock.unix_nano() // 1000 - age_seconds * 1_000_000
+
+
+def _ttl(engine: ChdbEngine, table: str) -> str:
+    text = engine.query(
+        f"SELECT create_table_query FROM system.tables WHERE name = '{table}' FORMAT TSVRaw", {}, {}
+    ).decode()
+    return text.partition(" TTL ")[2].partition(" SETTINGS ")[0]
+
+
+def test_spans_go_when_their_time_is_over_and_later_ones_stay(tmp_path: Path) -> None:
+    """Age counts from arrival; a trace that is too old is not found any more."""
+    engine, store = _open(tmp_path, HOUR_SECONDS)
+    old = write_segment_file(
+        tmp_path, make_request(make_span(1, 1)), segment_id=_segment_id(2 * HOUR_SECONDS)
+    )
+    new = write_segment_file(tmp_path, make_request(make_span(2, 2)), segment_id=_segment_id(60))
+    store.write_segment(old)
+    store.write_segment(new)
+    engine.command("OPTIMIZE TABLE lymer.spans FINAL", {})
+
+    def only_new() -> bool:
+        found = store.get_traces([trace_hex(1), trace_hex(2)], raw=True, skeleton=True)
+        return found.trace_id == [trace_hex(2)]
+
+    assert _is_true_within(20, only_new)
+    store.close()
+
+
+def test_another_retention_is_set_on_tables_that_exist(tmp_path: Path) -> None:
+    """Opening with another retention changes every table, and keeps the rows."""
+    _, store = _open(tmp_path, 7 * DAY_SECONDS)
+    store.write_segment(
+        write_segment_file(tmp_path, make_request(make_span(1, 1)), segment_id=_segment_id(60))
+    )
+    store.close()
+    engine, store = _open(tmp_path, 3 * DAY_SECONDS)
+
+    assert {str(3 * DAY_SECONDS) in _ttl(engine, table) for table in TABLES} == {True}
+    assert len(store.get_traces([trace_hex(1)], raw=True, skeleton=True)) == 1
+    store.close()
+
+
+def test_a_store_of_a_newer_program_is_not_touched(tmp_path: Path) -> None:
+    """The message says which version it has and what to do."""
+    engine, store = _open(tmp_path, DAY_SECONDS)
+    engine.command("INSERT INTO lymer.schema_versions (version, name) VALUES (999, 'future')", {})
+
+    with pytest.raises(StartupError, match="its schema has version 999, this program knows"):
+        migrate(engine, DAY_SECONDS)
+    store.close()
+
+
+def test_nothing_is_written_into_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It need not be writable; the engine's schema files live with the store."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    _, store = _open(tmp_path, DAY_SECONDS)
+    store.write_segment(write_segment_file(tmp_path, make_request(make_span(1, 1))))
+    store.get_otlp([trace_hex(1)])
+    store.close()
+
+    assert list(here.iterdir()) == []
+
+
+def test_a_part_the_engine_set_aside_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its rows are missing from every answer, so the log says so loudly."""
+    engine, store = _open(tmp_path, DAY_SECONDS)
+    store.write_segment(write_segment_file(tmp_path, make_request(make_span(1, 1))))
+    name = engine.query(
+        "SELECT name FROM system.parts WHERE table = 'spans' AND active FORMAT TSV", {}, {}
+    )
+    engine.command(f"ALTER TABLE lymer.spans DETACH PART '{name.decode().strip()}'", {})
+    store.close()
+    caplog.clear()
+
+    _, store = _open(tmp_path, DAY_SECONDS)
+    store.close()
+
+    assert any("set aside by the engine" in record.getMessage() for record in caplog.records)
