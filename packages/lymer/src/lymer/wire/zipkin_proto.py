@@ -7,6 +7,7 @@ is on the wire. Source: openzipkin/zipkin-api `zipkin.proto`, field numbers and 
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from typing import Any, Final
 
@@ -164,6 +165,11 @@ def _endpoint(party: Any) -> Endpoint:
 
 def address(packed: bytes) -> str:
     """Return an IP address as text; bytes that are none as hexadecimal digits."""
-    if len(packed) in {4, 16}:
-        return str(ipaddress.ip_address(packed))
-    return packed.hex()
+    if len(packed) == 4:
+        return ".".join(map(str, packed))
+    return _ipv6(packed) if len(packed) == 16 else packed.hex()
+
+
+@functools.lru_cache(1024)
+def _ipv6(packed: bytes) -> str:
+    return str(ipaddress.IPv6Address(packed))

@@ -79,6 +79,7 @@ def request_from_zipkin_v1_json(body: bytes, now_unix_nano: int) -> CheckedReque
 def _span(entry: Any) -> SpanV1:
     if type(entry) is not dict:
         raise FieldError("", "is not an object")
+    reader = _Reader()
     return SpanV1(
         trace_id=fields.required_identifier(entry, "traceId", 16),
         span_id=fields.required_identifier(entry, "id", 8),
@@ -87,22 +88,41 @@ def _span(entry: Any) -> SpanV1:
         start_micro=fields.micro(entry, "timestamp"),
         duration_micro=fields.micro(entry, "duration"),
         debug=fields.flag(entry, "debug"),
-        annotations=fields.each(entry, "annotations", _annotation),
-        binary_annotations=fields.each(entry, "binaryAnnotations", _binary_annotation),
+        annotations=fields.each(entry, "annotations", reader.annotation),
+        binary_annotations=fields.each(entry, "binaryAnnotations", reader.binary_annotation),
     )
 
 
-def _annotation(source: dict[str, Any]) -> Annotation:
-    return (
-        fields.micro(source, "timestamp"),
-        fields.text(source, "value"),
-        fields.endpoint(source, "endpoint"),
-    )
+class _Reader:
+    """Reads the annotations of one span, most of which name the same endpoint."""
 
+    __slots__ = ("_endpoint", "_source")
 
-def _binary_annotation(source: dict[str, Any]) -> BinaryAnnotation:
-    value = json_values({"value": source.get("value")}).get("value", "")
-    return fields.text(source, "key"), value, fields.endpoint(source, "endpoint")
+    def __init__(self) -> None:
+        self._source: object = None
+        self._endpoint: Endpoint | None = None
+
+    def _host(self, annotation: dict[str, Any]) -> Endpoint | None:
+        source = annotation.get("endpoint")
+        if source != self._source:
+            self._endpoint = fields.endpoint(annotation, "endpoint")
+            self._source = source
+        return self._endpoint
+
+    def annotation(self, source: dict[str, Any]) -> Annotation:
+        return (
+            fields.micro(source, "timestamp"),
+            fields.text(source, "value"),
+            self._host(source),
+        )
+
+    def binary_annotation(self, source: dict[str, Any]) -> BinaryAnnotation:
+        key, value, host = source.get("key"), source.get("value"), source.get("endpoint")
+        if type(key) is not str:
+            key = fields.text(source, "key")
+        if type(value) is not str:
+            value = json_values({"": value}).get("", "")
+        return key, value, self._endpoint if host == self._source else self._host(source)
 
 
 def add_span_v1(request: OtlpRequest, source: SpanV1, now_unix_nano: int) -> None:
