@@ -204,7 +204,10 @@ class SpanQueries:
         self, query: Query, where: str, trace_ids: Sequence[str], *, raw: bool, skeleton: bool
     ) -> SpanColumns:
         statement = select_spans(where, skeleton=skeleton)
-        output = self._engine.query(statement, query.parameters, {**self._settings, **_BY_ID})
+        settings = {**self._settings, **_BY_ID}
+        if len(trace_ids) == 1:
+            settings["max_threads"] = 1  # a second thread costs more than it reads
+        output = self._engine.query(statement, query.parameters, settings)
         rows = SpanRows(output, skeleton=skeleton)
         origins = self._origins_of(rows["resource"], rows["scope"])
         return to_columns(rows, origins, trace_ids, raw=raw, skeleton=skeleton)
