@@ -17,7 +17,7 @@ from lymer.wire import zipkin_fields as fields
 from lymer.wire.otlp_proto import CheckedRequest
 from lymer.wire.zipkin_fields import Endpoint, FieldError
 from lymer.wire.zipkin_otlp import OtlpRequest, Value, event, json_values, span
-from lymer.wire.zipkin_v2 import ABSENT_START, with_endpoints
+from lymer.wire.zipkin_v2 import ABSENT_START, status_of, with_endpoints
 
 __all__ = ["Annotation", "BinaryAnnotation", "SpanV1", "add_span_v1", "request_from_zipkin_v1_json"]
 
@@ -195,7 +195,7 @@ def _local(source: SpanV1, component: str) -> Endpoint:
             return party
     for key, _, host in reversed(source.binary_annotations):
         if host is not None and host.service_name and key not in _ADDRESSES:
-            return Endpoint(host.service_name, "", "", 0)
+            return host
     if component:
         return Endpoint(component, "", "", 0)
     for _, party in named:
@@ -217,7 +217,9 @@ def _resource(local: Endpoint) -> dict[str, Value]:
 def _status(
     annotations: list[BinaryAnnotation], attributes: dict[str, Value], kind: int
 ) -> tuple[int, str]:
-    """Return status code and message: of OpenCensus, else of `error`, else of HTTP."""
+    """Return status code and message: of OpenTelemetry, OpenCensus, else `error`, else HTTP."""
+    if "otel.status_code" in attributes:
+        return status_of(attributes)
     census: dict[str, Value] = {key: value for key, value, _ in annotations if key in _STATUS_KEYS}
     for key in census:
         del attributes[key]

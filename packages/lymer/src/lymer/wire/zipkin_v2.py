@@ -20,7 +20,7 @@ from lymer.wire.zipkin_fields import Endpoint, FieldError
 from lymer.wire.zipkin_otlp import OtlpRequest, Value, event, json_values, link, span
 from lymer.wire.zipkin_resource import RESOURCE_KEYS
 
-__all__ = ["add_span", "request_from_zipkin_v2_json", "with_endpoints"]
+__all__ = ["add_span", "request_from_zipkin_v2_json", "status_of", "with_endpoints"]
 
 ABSENT_START: Final = "otel.zipkin.absentField.startTime"
 LINKS_MAX: Final = 128
@@ -120,7 +120,7 @@ def add_span(  # noqa: PLR0913 - a span has so many fields, and an object for th
     trace_state = attributes.pop("w3c.tracestate", "")
     if not kind and "span.kind" in attributes:
         kind = _KIND_TAGS.get(str(attributes.pop("span.kind")), 0)
-    status = _status(attributes)
+    status = status_of(attributes)
     with_endpoints(attributes, local, remote)
     if shared:
         attributes["zipkin.shared"] = True
@@ -166,7 +166,8 @@ def _scope(attributes: dict[str, Value]) -> tuple[str, str]:
     return name, version
 
 
-def _status(attributes: dict[str, Value]) -> tuple[int, str]:
+def status_of(attributes: dict[str, Value]) -> tuple[int, str]:
+    """Take status code and message out of attributes, as OpenTelemetry's exporters write them."""
     code, message = 0, ""
     if "otel.status_code" in attributes:
         code = STATUS_CODES.get(str(attributes["otel.status_code"]).upper(), -1)

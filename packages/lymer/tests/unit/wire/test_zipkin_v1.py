@@ -117,6 +117,7 @@ def test_the_service_of_a_span_without_core_annotations(
     [
         ({"error": "true"}, 2, "", set()),
         ({"error": True}, 2, "", set()),
+        ({"otel.status_code": "ERROR", "error": "empty"}, 2, "empty", {"error"}),
         ({"error": "timeout"}, 0, "", {"error"}),
         ({"http.status_code": "500"}, 2, "", {"http.status_code"}),
         ({"http.status_code": 404}, 2, "", {"http.status_code"}),
