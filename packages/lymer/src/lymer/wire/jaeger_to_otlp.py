@@ -4,9 +4,10 @@ Bytes are joined, no message objects are made: 25,000 spans a second leave 40 µ
 through as they came; `check_request` of `otlp_proto` repairs what is not UTF-8, as on every path.
 
 Source: opentelemetry-collector-contrib v0.155, `pkg/translator/jaeger/jaegerproto_to_traces.go` and
-`jaegerthrift_to_traces.go`; reference jaeger.md 2.11. Two differences, on purpose: a key sent twice
-is kept twice (contrib keeps the last, in Jaeger v1 both were found), and scope and tracestate are
-read from thrift too, where contrib leaves them among the tags.
+`jaegerthrift_to_traces.go`; reference jaeger.md 2.11. Differences, on purpose: a key sent twice is
+kept twice (contrib keeps the last, in Jaeger v1 both were found); scope and tracestate are read
+from thrift too, where contrib leaves them tags; `otel.library.name`, as the scope was called
+before, is the scope where there is no other, and stays a tag too.
 """
 
 from __future__ import annotations
@@ -287,7 +288,8 @@ def _read_named(
         if name_key in named:
             version = named.get(version_key)
             scope = (named[name_key].text, b"" if version is None else version.text)
-            gone |= {name_key, version_key}
+            if name_key == b"otel.scope.name":
+                gone |= {name_key, version_key}
             break
     kind = 0
     if b"span.kind" in named:

@@ -240,7 +240,19 @@ def test_a_time_before_the_epoch_wraps(translate: Translate) -> None:
     ("tags", "name", "version", "left"),
     [
         ({"otel.scope.name": "lib", "otel.scope.version": "1"}, "lib", "1", {}),
-        ({"otel.library.name": "lib", "otel.library.version": "1"}, "lib", "1", {}),
+        ({"otel.library.name": "lib"}, "lib", "", {"otel.library.name": "lib"}),
+        (
+            {"otel.library.name": "lib", "otel.library.version": "1"},
+            "lib",
+            "1",
+            {"otel.library.name": "lib", "otel.library.version": "1"},
+        ),
+        (
+            {"otel.scope.name": "new", "otel.library.name": "old"},
+            "new",
+            "",
+            {"otel.library.name": "old"},
+        ),
         ({"otel.scope.name": "lib", "a": 1}, "lib", "", {"a": 1}),
         ({"otel.scope.version": "1"}, "", "", {"otel.scope.version": "1"}),
     ],
@@ -248,7 +260,7 @@ def test_a_time_before_the_epoch_wraps(translate: Translate) -> None:
 def test_the_library_becomes_the_scope(
     translate: Translate, tags: dict[str, object], name: str, version: str, left: Pairs
 ) -> None:
-    """A version without a name stays a tag."""
+    """A version without a name stays a tag, and what it was called before stays one too."""
     batch = Batch("svc", [jaeger.Span(tags=list(tags.items()))])
     (scope_spans,) = resource_spans_of(translate, batch).scope_spans
     assert (scope_spans.scope.name, scope_spans.scope.version) == (name, version)
