@@ -123,7 +123,13 @@ def _add(request: OtlpRequest, span: Any, *, debug: bool) -> None:
             _endpoint(span.local_endpoint) if span.HasField("local_endpoint") else None,
             _endpoint(span.remote_endpoint) if span.HasField("remote_endpoint") else None,
         ),
-        [(_micro(a.timestamp, "annotations.timestamp"), _text(a.value)) for a in span.annotations],
+        [
+            (
+                _micro(annotation.timestamp, f"annotations[{index}].timestamp"),
+                _text(annotation.value),
+            )
+            for index, annotation in enumerate(span.annotations)
+        ],
         tags,
         debug=debug or span.debug,
         shared=span.shared,

@@ -41,15 +41,17 @@ def _endpoint(
     )
 
 
-def _annotation(
-    *, timestamp: int = 0, value: bytes = b"", host: Endpoint | None = None
-) -> Annotation:
+# Fields that every sender writes are required: a struct of one byte must not become an object of
+# seventy, or a body within its limit would take more memory than the machine has.
+
+
+def _annotation(*, timestamp: int = 0, value: bytes, host: Endpoint | None = None) -> Annotation:
     return timestamp, _text(value), host
 
 
 def _binary_annotation(
     *,
-    key: bytes = b"",
+    key: bytes,
     value: bytes = b"",
     annotation_type: int = _STRING,
     host: Endpoint | None = None,
@@ -69,8 +71,9 @@ def _value(kind: int, packed: bytes) -> Value:
     return base64.b64encode(packed).decode()
 
 
-def _fields(**fields: Any) -> dict[str, Any]:
+def _fields(*, id: int, **fields: Any) -> dict[str, Any]:  # noqa: A002 - the field's name
     """Keep a span's fields until its place in the list is known, which errors name."""
+    fields["id"] = id
     return fields
 
 

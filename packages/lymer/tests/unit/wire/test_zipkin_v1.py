@@ -231,13 +231,30 @@ def test_binary_annotations_keep_their_type(kind: int, packed: bytes, value: obj
 
 
 def test_a_thrift_error_names_the_span() -> None:
-    """A span without an id is refused by its place."""
-    body = write_list("struct", [[Field(1, "i64", 1)]], Protocol.BINARY)
+    """A span whose id is zero is refused by its place."""
+    spans = [[Field(1, "i64", 1), Field(4, "i64", number)] for number in (1, 0)]
+    body = write_list("struct", spans, Protocol.BINARY)
 
     with pytest.raises(UndecodableError) as caught:
         request_from_zipkin_thrift(body, _NOW)
 
-    assert str(caught.value) == "cannot decode Zipkin v1 thrift: [0].id is missing or zero"
+    assert str(caught.value) == "cannot decode Zipkin v1 thrift: [1].id is missing or zero"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ([], "id"),
+        ([Field(4, "i64", 1), Field(6, "list", ("struct", [[]]))], "value"),
+        ([Field(4, "i64", 1), Field(8, "list", ("struct", [[]]))], "key"),
+    ],
+)
+def test_thrift_structs_of_nothing_are_refused(fields: list[Field], said: str) -> None:
+    """A body of very many empty structs must not become as many objects."""
+    body = write_list("struct", [fields], Protocol.BINARY)
+
+    with pytest.raises(UndecodableError, match=f"required field is missing: '{said}'"):
+        request_from_zipkin_thrift(body, _NOW)
 
 
 @pytest.mark.parametrize("body", [b"", b"\x0c", b"\x0c\xff\xff\xff\xff", b"\x0b\x00\x00\x00\x01"])
