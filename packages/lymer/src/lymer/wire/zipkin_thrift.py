@@ -6,6 +6,7 @@ Source: reference jaeger.md 2.1 (`zipkincore.thrift`: field ids and types) and 2
 from __future__ import annotations
 
 import base64
+import functools
 import struct as packing
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ __all__ = ["request_from_zipkin_thrift"]
 
 _WHAT: Final = "Zipkin v1 thrift"
 _U64_MASK: Final = 2**64 - 1
+_CACHED_BYTES_MAX: Final = 64
+"""Endpoints with more in them are not remembered."""
 _STRING: Final = 6
 _NUMBERS: Final = {2: ">h", 3: ">i", 4: ">q", 5: ">d"}
 """`AnnotationType` of a number → how its bytes are packed."""
@@ -33,12 +36,22 @@ def _text(value: bytes) -> str:
 def _endpoint(
     *, ipv4: int = 0, port: int = 0, service_name: bytes = b"", ipv6: bytes = b""
 ) -> Endpoint:
+    if len(service_name) + len(ipv6) <= _CACHED_BYTES_MAX:
+        return _short_endpoint(ipv4, port, service_name, ipv6)
+    return _new_endpoint(ipv4, port, service_name, ipv6)
+
+
+def _new_endpoint(ipv4: int, port: int, service_name: bytes, ipv6: bytes) -> Endpoint:
     return Endpoint(
         _text(service_name),
         address((ipv4 & 0xFFFFFFFF).to_bytes(4, "big")) if ipv4 else "",
         address(ipv6) if any(ipv6) else "",
         port & 0xFFFF,
     )
+
+
+_short_endpoint: Final = functools.lru_cache(1024)(_new_endpoint)
+"""Every annotation of a span names its endpoint again."""
 
 
 # Fields that every sender writes are required: a struct of one byte must not become an object of

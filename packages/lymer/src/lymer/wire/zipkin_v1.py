@@ -9,8 +9,7 @@ is kept here: truth values as values (py-zipkin and npm zipkin send `sa` so), th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lymer.errors import UndecodableError
 from lymer.wire import zipkin_fields as fields
@@ -38,8 +37,7 @@ BinaryAnnotation = tuple[str, Value, Endpoint | None]
 """Key, value, and who said so."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpanV1:
+class SpanV1(NamedTuple):
     """A v1 span, whatever it was encoded in."""
 
     trace_id: bytes
@@ -50,8 +48,8 @@ class SpanV1:
     """0 is unknown."""
     duration_micro: int
     debug: bool
-    annotations: list[Annotation] = field(default_factory=list)
-    binary_annotations: list[BinaryAnnotation] = field(default_factory=list)
+    annotations: list[Annotation]
+    binary_annotations: list[BinaryAnnotation]
 
 
 def request_from_zipkin_v1_json(body: bytes, now_unix_nano: int) -> CheckedRequest:
@@ -110,11 +108,8 @@ class _Reader:
         return self._endpoint
 
     def annotation(self, source: dict[str, Any]) -> Annotation:
-        return (
-            fields.micro(source, "timestamp"),
-            fields.text(source, "value"),
-            self._host(source),
-        )
+        micro, text = fields.micro(source, "timestamp"), fields.text(source, "value")
+        return micro, text, self._host(source)
 
     def binary_annotation(self, source: dict[str, Any]) -> BinaryAnnotation:
         key, value, host = source.get("key"), source.get("value"), source.get("endpoint")
@@ -128,7 +123,8 @@ class _Reader:
 def add_span_v1(request: OtlpRequest, source: SpanV1, now_unix_nano: int) -> None:
     """Add one v1 span; `now_unix_nano` is its start if nothing else is known."""
     attributes, remote, component = _attributes(source.binary_annotations)
-    status = _status(source.binary_annotations, attributes, _kind(source))
+    kind = _kind(source)
+    status = _status(attributes, kind)
     with_endpoints(attributes, None, remote)
     if source.debug:
         attributes["zipkin.debug"] = True
@@ -152,7 +148,7 @@ def add_span_v1(request: OtlpRequest, source: SpanV1, now_unix_nano: int) -> Non
             b"" if source.parent_id == source.span_id else source.parent_id,
         ),
         source.name,
-        _kind(source),
+        kind,
         (start, end),
         attributes,
         events=events,
@@ -163,7 +159,10 @@ def add_span_v1(request: OtlpRequest, source: SpanV1, now_unix_nano: int) -> Non
 
 
 def _kind(source: SpanV1) -> int:
-    return next((_KINDS[text] for _, text, _ in source.annotations if text in _KINDS), 0)
+    for _, text, _ in source.annotations:
+        if text in _KINDS:
+            return _KINDS[text]
+    return 0
 
 
 def _attributes(
@@ -185,21 +184,17 @@ def _attributes(
 
 def _local(source: SpanV1, component: str) -> Endpoint:
     """Return whose span it is: of the first core annotation, of any, or the local component's."""
-    named = [
-        (text, party)
-        for _, text, party in source.annotations
-        if party is not None and party.service_name
-    ]
-    for text, party in named:
-        if text in _KINDS:
+    for _, text, party in source.annotations:
+        if text in _KINDS and party is not None and party.service_name:
             return party
     for key, _, host in reversed(source.binary_annotations):
         if host is not None and host.service_name and key not in _ADDRESSES:
             return host
     if component:
         return Endpoint(component, "", "", 0)
-    for _, party in named:
-        return party
+    for _, _, party in source.annotations:
+        if party is not None and party.service_name:
+            return party
     return Endpoint(UNKNOWN_SERVICE, "", "", 0)
 
 
@@ -214,15 +209,13 @@ def _resource(local: Endpoint) -> dict[str, Value]:
     return resource
 
 
-def _status(
-    annotations: list[BinaryAnnotation], attributes: dict[str, Value], kind: int
-) -> tuple[int, str]:
+def _status(attributes: dict[str, Value], kind: int) -> tuple[int, str]:
     """Return status code and message: of OpenTelemetry, OpenCensus, else `error`, else HTTP."""
     if "otel.status_code" in attributes:
         return status_of(attributes)
-    census: dict[str, Value] = {key: value for key, value, _ in annotations if key in _STATUS_KEYS}
-    for key in census:
-        del attributes[key]
+    census: dict[str, Value] = {}
+    if not _STATUS_KEYS.isdisjoint(attributes):
+        census = {key: attributes.pop(key) for key in _STATUS_KEYS if key in attributes}
     message = str(census.get("census.status_description") or census.get("status.message", ""))
     error = attributes.get("error")
     if error is True or error == "true":
