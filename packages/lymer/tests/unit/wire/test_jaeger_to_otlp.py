@@ -332,6 +332,14 @@ def test_a_batch_without_spans_is_no_spans(translate: Translate) -> None:
     assert translate(Batch("svc", [])).span_count == 0
 
 
+def test_texts_of_every_length() -> None:
+    """Where the lengths around them need one byte more."""
+    lengths = [*range(140), *range(16_370, 16_390)]
+    tags: list[tuple[str, object]] = [("k" * (size % 9), "v" * size) for size in lengths]
+    span = span_of(TRANSLATIONS["http"], jaeger.Span(tags=tags))
+    assert list(span.attributes) == attributes(tags)  # type: ignore[arg-type]
+
+
 def test_many_different_tags_do_not_mix() -> None:
     """What is remembered is forgotten in time, and values of equal hash are told apart."""
     tags: list[tuple[str, object]] = []

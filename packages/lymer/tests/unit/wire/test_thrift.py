@@ -128,7 +128,7 @@ def test_nan_and_infinity_are_doubles(protocol: Protocol) -> None:
 def test_a_required_field_has_to_be_there(protocol: Protocol) -> None:
     """As generated readers say."""
     body = write_struct([Field(2, "i32", 1)], protocol)
-    with pytest.raises(UndecodableError, match="a required field is missing: 'x'$"):
+    with pytest.raises(UndecodableError, match=r"a required field is missing: 'x'$"):
         read_struct(body, POINT, protocol)
 
 
