@@ -53,6 +53,8 @@ class Figures:
 
     plan: Plan
     description: str = ""
+    has_checksum: bool = True
+    """False if only the number of spans could be compared."""
     spans: int = 0
     body_bytes: int = 0
     start_seconds: float = 0.0
@@ -88,7 +90,8 @@ def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Figures:
     workload = make_workload(
         folder / "workload.bin", plan.spans, plan.request_spans, plan.window_seconds
     )
-    figures = Figures(plan, workload.description, workload.spans, workload.body_bytes)
+    figures = Figures(plan, workload.description, workload.has_checksum)
+    figures.spans, figures.body_bytes = workload.spans, workload.body_bytes
     questions = make_questions(workload, 0.1 if plan.is_quick else 1.0)
     with Server(folder / "data", plan.settings) as server:
         figures.start_seconds = server.start_seconds

@@ -152,10 +152,10 @@ def _rows(f: Figures) -> list[_Row]:
 
 
 def _checked(f: Figures) -> str:
+    sums = "sums of ids, starts and durations over all of them; " if f.has_checksum else ""
     return (
-        f"Workload: {f.description}. Checked before reporting: number of spans; sums of ids, "
-        f"starts and durations over all of them; calls in RED; {f.compared_spans:,} spans field "
-        "by field."
+        f"Workload: {f.description}. Checked before reporting: number of spans; {sums}calls in "
+        f"RED; {f.compared_spans:,} spans field by field."
     )
 
 
