@@ -55,7 +55,6 @@ def schema_scripts() -> list[tuple[int, str, list[str]]]:
         if entry.name.endswith(".sql"):
             version, _, name = entry.name.removesuffix(".sql").partition("_")
             text = _script("schema", entry.name).replace("{nested_values}", NESTED_VALUES)
-            text = text.replace("{nested_keys}", NESTED_KEYS)
             statements = [part.strip() for part in text.split(";") if part.strip()]
             scripts.append((int(version), name, statements))
     return scripts

@@ -50,7 +50,11 @@ class ClickHouseStore:
         self._engine = engine
         migrate(engine, retention_seconds)
         self._warn_of_detached_parts()
-        self._writer = SegmentWriter(engine, load_memory_bytes_max=memory_bytes_max * 2 // 3)
+        self._writer = SegmentWriter(
+            engine,
+            load_memory_bytes_max=memory_bytes_max * 2 // 3,
+            retention_seconds=retention_seconds,
+        )
         self._queries = SpanQueries(
             engine, timeout_seconds=query_timeout_seconds, memory_bytes_max=memory_bytes_max // 2
         )

@@ -8,8 +8,9 @@ from typing import Final
 
 from lymer.errors import StorageError, UndecodableError
 from lymer.model.segment import SealedSegment
+from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Engine
-from lymer.storage.clickhouse.expressions import LOAD, NESTED_KEYS
+from lymer.storage.clickhouse.expressions import LOAD
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
 
 __all__ = ["SegmentWriter"]
@@ -25,30 +26,22 @@ _ONE_PART: Final[dict[str, str | int]] = {
     "async_insert": 0,
     "optimize_on_insert": 0,
 }
-_SEEN: Final = "max(toDateTime(intDiv(seg, 1000000), 'UTC'))"
-_REFILL_OPERATIONS: Final = (
-    f"INSERT INTO lymer.operations SELECT service, name, kind, {_SEEN} "
-    "FROM lymer.spans WHERE seg = {seg} GROUP BY service, name, kind"
-)
-_REFILL_ORIGINS: Final = (
-    "INSERT INTO lymer.origins SELECT toString(resource), toString(scope), "
-    f"groupUniqArrayArray({NESTED_KEYS}), {_SEEN} "
-    "FROM lymer.spans WHERE seg = {seg} GROUP BY resource, scope"
-)
-_REFILL_VIEWS: Final = (_REFILL_OPERATIONS, _REFILL_ORIGINS)
 
 
 class SegmentWriter:
     """Writes segments through an engine. Part of `SpanWriter`; one thread at a time writes."""
 
-    def __init__(self, engine: Engine, *, load_memory_bytes_max: int) -> None:
-        """Remember the engine and what one load may use of memory, bytes."""
+    def __init__(
+        self, engine: Engine, *, load_memory_bytes_max: int, retention_seconds: int
+    ) -> None:
+        """Remember the engine, what one load may use of memory (bytes), and how long rows stay."""
         self._engine = engine
         self._load_settings = {
             **FORMAT_SETTINGS,
             **_ONE_PART,
             "max_memory_usage": load_memory_bytes_max,
         }
+        self._catalog = Catalog(engine, retention_seconds=retention_seconds)
         self._settled_lock = threading.Lock()
         rows = engine.query("SELECT max(seg) FROM lymer.spans FORMAT TSV", {}, {})
         self._settled_segment_id = int(rows)
@@ -63,17 +56,17 @@ class SegmentWriter:
         """Store a segment; see `SpanWriter.write_segment`."""
         statement = LOAD.replace("{seg}", str(segment.segment_id))
         self._engine.load_file(statement, segment.path, STRUCTURE, self._load_settings)
+        self._catalog.add(segment.segment_id)
         self._settle(segment)
 
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """Store a segment unless it is; see `SpanWriter.recover_segment`.
 
-        Views commit apart from the table, so they are filled again: they are idempotent.
+        The catalog is told apart from the spans, so it is told again: that is idempotent.
         """
         stored = self._stored_spans(segment)
         if stored == segment.span_count:
-            for statement in _REFILL_VIEWS:
-                self._engine.command(statement.replace("{seg}", str(segment.segment_id)), {})
+            self._catalog.add(segment.segment_id)
             self._settle(segment)
             return
         if stored:

@@ -14,11 +14,6 @@ ORDER BY (service, name, kind)
 TTL seen + INTERVAL {retention_seconds} SECOND
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
-CREATE MATERIALIZED VIEW lymer.operations_view TO lymer.operations AS
-SELECT service, name, kind, max(toDateTime(intDiv(seg, 1000000), 'UTC')) AS seen
-FROM lymer.spans
-GROUP BY service, name, kind;
-
 CREATE TABLE lymer.origins
 (
     resource String CODEC(ZSTD(3)),
@@ -30,10 +25,3 @@ ENGINE = AggregatingMergeTree
 ORDER BY (cityHash64(resource), cityHash64(scope))
 TTL seen + INTERVAL {retention_seconds} SECOND
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
-
-CREATE MATERIALIZED VIEW lymer.origins_view TO lymer.origins AS
-SELECT toString(resource) AS resource, toString(scope) AS scope,
-    groupUniqArrayArray({nested_keys}) AS nested_keys,
-    max(toDateTime(intDiv(seg, 1000000), 'UTC')) AS seen
-FROM lymer.spans
-GROUP BY resource, scope;
