@@ -19,7 +19,7 @@ __all__ = ["LOOKBACK_MICROSECONDS", "Rollups"]
 
 LOOKBACK_MICROSECONDS: Final = 30 * 1_000_000
 """Parent and child that arrive further apart than this are not counted as a call."""
-_STEP_SPANS_MAX: Final = 1_000_000
+_STEP_SPANS_MAX: Final = 500_000
 """Spans counted by one statement, about: bounds its memory."""
 
 _SEGMENTS: Final = "seg > {after} AND seg <= {upto}"
@@ -44,21 +44,39 @@ SELECT '', '', 0, 0, 0, 0, 0, CAST(map(), 'Map(Int16, UInt64)'), {{upto}}
 """
 
 
-def _edges(children: str, parents: str) -> str:
-    """Return the statement of (parent, child, minute, calls).
+_CHILDREN: Final = (
+    f"SELECT cityHash64(trace_id, parent_span_id) AS id, service, {_MINUTE} AS minute, "
+    "rowNumberInAllBlocks() AS row FROM lymer.spans "
+    "WHERE {condition} AND parent_span_id != toFixedString('', 8)"
+)
+_PARENTS: Final = (
+    "SELECT cityHash64(trace_id, span_id) AS id, service, 1 AS found FROM lymer.spans "
+    "WHERE {condition}"
+)
 
-    The children are the side that is held in memory: the condition on them must be the narrow one
-    where there is a choice. A parent that was sent twice counts once.
+
+def _new_children() -> str:
+    """Return the statement of (parent, child, minute, calls) for the children of this step.
+
+    The right side of a join is held in memory: here the step's children. A parent that was sent
+    twice counts once, hence the grouping by the child's row.
     """
     return (
         "SELECT parent, child, minute, count() AS calls FROM ("
-        "SELECT any(p.service) AS parent, any(c.service) AS child, any(c.minute) AS minute FROM "
-        "(SELECT cityHash64(trace_id, span_id) AS id, service FROM lymer.spans "
-        f"WHERE {parents}) AS p INNER JOIN "
-        f"(SELECT cityHash64(trace_id, parent_span_id) AS id, service, {_MINUTE} AS minute, "
-        "rowNumberInAllBlocks() AS row FROM lymer.spans "
-        f"WHERE {children} AND parent_span_id != toFixedString('', 8)) AS c ON p.id = c.id "
+        "SELECT any(p.service) AS parent, any(c.service) AS child, any(c.minute) AS minute "
+        f"FROM ({_PARENTS.replace('{condition}', _UP_TO_NOW)}) AS p "
+        f"INNER JOIN ({_CHILDREN.replace('{condition}', _SEGMENTS)}) AS c ON p.id = c.id "
         "GROUP BY c.row) GROUP BY parent, child, minute"
+    )
+
+
+def _new_parents() -> str:
+    """Return the same for the parents of this step whose children came before, held likewise."""
+    return (
+        "SELECT p.service AS parent, c.service AS child, c.minute AS minute, count() AS calls "
+        f"FROM ({_CHILDREN.replace('{condition}', _BEFORE)}) AS c "
+        f"LEFT ANY JOIN ({_PARENTS.replace('{condition}', _SEGMENTS)}) AS p ON c.id = p.id "
+        "WHERE p.found = 1 GROUP BY parent, child, minute"
     )
 
 
@@ -66,9 +84,9 @@ _DEPENDENCIES: Final = f"""
 INSERT INTO lymer.dependencies
 SELECT parent, child, minute, sum(calls), {{upto}} FROM
 (
-    {_edges(_SEGMENTS, _UP_TO_NOW)}
+    {_new_children()}
     UNION ALL
-    {_edges(_BEFORE, _SEGMENTS)}
+    {_new_parents()}
 )
 GROUP BY parent, child, minute
 UNION ALL

@@ -46,4 +46,7 @@ ORDER BY start
 TTL toDateTime(intDiv(seg, 1000000), 'UTC') + INTERVAL {retention_seconds} SECOND
 SETTINGS min_bytes_for_wide_part = 67108864, fsync_after_insert = 1, fsync_part_directory = 1,
     ttl_only_drop_parts = 1, merge_selector_base = 16,
-    max_bytes_to_merge_at_max_space_in_pool = 8589934592;
+    max_bytes_to_merge_at_max_space_in_pool = 8589934592,
+    -- A merged part is synced, so the parts it came from need not lie beside it for eight minutes.
+    min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 20,
+    cleanup_delay_period = 10, max_cleanup_delay_period = 20;
