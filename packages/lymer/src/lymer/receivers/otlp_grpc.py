@@ -15,6 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from lymer.errors import LymerError, OverloadedError
 from lymer.receivers.admission import Admission
+from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer
 from lymer.receivers.intake import Intake
 from lymer.wire.otlp_proto import check_request
 
@@ -24,10 +25,9 @@ _SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 _TRANSPORT: Final = "grpc"
 _FULL_SUCCESS: Final = b""
 """`ExportTraceServiceResponse` without `partial_success`."""
-_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
-class OtlpGrpcReceiver:
+class OtlpGrpcReceiver(BytesGrpcServer):
     """Serves `TraceService/Export`."""
 
     def __init__(self, intake: Intake, admission: Admission, *, message_bytes_max: int) -> None:
@@ -41,37 +41,7 @@ class OtlpGrpcReceiver:
         """
         self._intake = intake
         self._admission = admission
-        self._server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", message_bytes_max),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),
-                # SDKs ping idle connections; the default would end them with too_many_pings.
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-                ("grpc.http2.max_ping_strikes", 0),
-            ]
-        )
-        export = grpc.unary_unary_rpc_method_handler(self._export)
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(_SERVICE, {"Export": export}),)
-        )
-
-    def bind(self, address: str) -> int:
-        """Listen on `host:port`; return the port.
-
-        Raises:
-            RuntimeError: The address cannot be had.
-        """
-        return int(self._server.add_insecure_port(address))
-
-    async def start(self) -> None:
-        """Begin to serve."""
-        await self._server.start()
-
-    async def stop(self, grace_seconds: float) -> None:
-        """Refuse new calls, let running ones end within `grace_seconds`."""
-        await self._server.stop(grace_seconds)
+        super().__init__(_SERVICE, "Export", self._export, message_bytes_max=message_bytes_max)
 
     async def _export(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         admission, size = self._admission, len(body)
@@ -102,4 +72,4 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: LymerError)
         delay = duration_pb2.Duration(seconds=error.retry_after_seconds)
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
         trailers = (("grpc-status-details-bin", status.SerializeToString()),)
-    await context.abort(_CODES[error.grpc_code], str(error), trailers)
+    await context.abort(STATUS_CODES[error.grpc_code], str(error), trailers)

@@ -1,0 +1,65 @@
+"""A gRPC server of one method that takes and gives bytes: what every gRPC door is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+
+__all__ = ["STATUS_CODES", "Answer", "BytesGrpcServer"]
+
+Answer = Callable[[bytes, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[bytes]]
+"""Takes a message undecoded and returns the answer's bytes, or aborts the call."""
+
+STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+"""gRPC's codes by their numbers, as errors carry them."""
+
+
+class BytesGrpcServer:
+    """Serves one method; `bind` and `start` make it reachable."""
+
+    def __init__(
+        self, service: str, method: str, answer: Answer, *, message_bytes_max: int
+    ) -> None:
+        """Prepare.
+
+        Args:
+            service: Full name of the service.
+            method: Name of the method.
+            answer: Called for each message.
+            message_bytes_max: A larger message, also once decompressed, is refused by the
+                transport with RESOURCE_EXHAUSTED.
+        """
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", message_bytes_max),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.so_reuseport", 0),
+                # SDKs and agents ping idle connections; the default would end them with
+                # too_many_pings.
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+                ("grpc.http2.max_ping_strikes", 0),
+            ]
+        )
+        handler = grpc.unary_unary_rpc_method_handler(answer)
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(service, {method: handler}),)
+        )
+
+    def bind(self, address: str) -> int:
+        """Listen on `host:port`; return the port.
+
+        Raises:
+            RuntimeError: The address cannot be had.
+        """
+        return int(self._server.add_insecure_port(address))
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        await self._server.start()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new calls, let running ones end within `grace_seconds`."""
+        await self._server.stop(grace_seconds)
