@@ -3,7 +3,6 @@
 # Works with GNU make 3.81 and later and with BSD make: no functions, no conditionals.
 
 BIN = .venv/bin
-TESTS = packages/lymer/tests
 PYTEST = $(BIN)/python -m pytest
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
@@ -20,14 +19,14 @@ run: ## start Lymer (sets up .venv first); ARGS="--data-dir DIR"
 test: setup lint types ui ## everything a change must pass: lint, types, import layers, all tests
 	$(PYTEST) $(ARGS)
 
-setup: ## make .venv with lymer, tests and linters in it; again only when something changed
+setup: ## make .venv with lymer, certwright, tests and linters in it; again only when something changed
 	@sh tools/setup.sh dev
 
 lint: setup ## format check, ruff, spelling, import layers, generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell --toml pyproject.toml README.md CONTRIBUTING.md GLOSSARY.md CHANGELOG.md docs packages
-	PYTHONPATH=packages/lymer/src $(BIN)/lint-imports --no-cache
+	PYTHONPATH=packages/lymer/src:packages/certwright/src $(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/gen_settings_docs.py --check
 
 fmt: setup ## format, and fix what can be fixed safely
@@ -38,19 +37,19 @@ types: setup ## mypy --strict
 	$(BIN)/mypy
 
 unit: setup ## pure tests: no files, no sockets, no clock
-	$(PYTEST) $(TESTS)/unit $(ARGS)
+	$(PYTEST) packages/lymer/tests/unit packages/certwright/tests/unit $(ARGS)
 
 contract: setup ## one kit for each port, against every implementation
-	$(PYTEST) $(TESTS)/contract $(ARGS)
+	$(PYTEST) packages/lymer/tests/contract packages/certwright/tests/contract $(ARGS)
 
 integration: setup ## one part with the real thing: sockets, disk, engine
-	$(PYTEST) $(TESTS)/integration $(ARGS)
+	$(PYTEST) packages/lymer/tests/integration packages/certwright/tests/integration $(ARGS)
 
 crash: setup ## kill -9 in a loop, then count
-	$(PYTEST) $(TESTS)/crash $(ARGS)
+	$(PYTEST) packages/lymer/tests/crash packages/certwright/tests/crash $(ARGS)
 
 e2e: setup ## the program as a user starts it, with real SDKs
-	$(PYTEST) $(TESTS)/e2e $(ARGS)
+	$(PYTEST) packages/lymer/tests/e2e packages/certwright/tests/e2e $(ARGS)
 
 ui: setup ## types, lint and tests of the web interface
 	@sh tools/ui.sh
@@ -64,7 +63,7 @@ bench-full: setup ## measure at 1 and 10 million spans and write docs/benchmarks
 clean: ## remove everything that was made, .venv included; no trace data is touched
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -rf packages/lymer/src/lymer/ui/dist packages/lymer/dist packages/lymer/ui/node_modules
-	rm -rf $(TESTS)/e2e/js/node_modules
+	rm -rf packages/lymer/tests/e2e/js/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ci: ## what the build machine runs

@@ -48,8 +48,14 @@ RUNTIME_HEADER = """\
 # packages/lymer/pyproject.toml.
 """
 
+CERTWRIGHT_HEADER = """\
+# Everything `certwright` needs at run time, pinned, transitive included.
+# Written by tools/pin_requirements.py. The ranges a user's installer sees are in
+# packages/certwright/pyproject.toml.
+"""
+
 DEV_HEADER = """\
-# What tests and linters need beside requirements/runtime.txt, pinned.
+# What tests and linters need beside requirements/runtime.txt and certwright.txt, pinned.
 # Written by tools/pin_requirements.py.
 """
 
@@ -87,13 +93,23 @@ def lines(pins: dict[str, str]) -> str:
     )
 
 
+def dependencies(package: str) -> list[str]:
+    """Return what a package of ours declares to need."""
+    text = (ROOT / f"packages/{package}/pyproject.toml").read_text()
+    declared: list[str] = tomllib.loads(text)["project"]["dependencies"]
+    return declared
+
+
 def main() -> None:
-    """Write both files."""
-    project = tomllib.loads((ROOT / "packages/lymer/pyproject.toml").read_text())["project"]
-    runtime = closure(project["dependencies"])
+    """Write the files."""
+    runtime = closure(dependencies("lymer"))
+    certwright = closure(dependencies("certwright"))
     dev = {
-        name: version for name, version in closure(list(DEV_TOOLS)).items() if name not in runtime
+        name: version
+        for name, version in closure(list(DEV_TOOLS)).items()
+        if name not in runtime | certwright
     }
+    (ROOT / "requirements/certwright.txt").write_text(CERTWRIGHT_HEADER + lines(certwright))
     (ROOT / "requirements/runtime.txt").write_text(RUNTIME_HEADER + lines(runtime))
     (ROOT / "requirements/dev.txt").write_text(DEV_HEADER + lines(dev))
 

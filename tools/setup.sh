@@ -1,8 +1,8 @@
 #!/bin/sh
-# Make .venv in the repository root, with `lymer` in .venv/bin.
+# Make .venv in the repository root, with `lymer` in .venv/bin, and for `dev` `certwright` too.
 #
-#   tools/setup.sh run    what the program needs
-#   tools/setup.sh dev    that, and what tests and linters need
+#   tools/setup.sh run    what lymer needs
+#   tools/setup.sh dev    that, certwright, and what tests and linters need
 #
 # Needs Python >= 3.11 and a package index that pip can reach; nothing else. A second call looks at
 # file times only and ends at once. PYTHON=/path/to/python chooses the interpreter.
@@ -34,7 +34,9 @@ run_is_fresh() {
 }
 
 dev_is_fresh() {
-    [ -f "$dev_stamp" ] && ! anything_newer "$dev_stamp" requirements/dev.txt
+    [ -f "$dev_stamp" ] && [ -x "$venv/bin/certwright" ] &&
+        ! anything_newer "$dev_stamp" requirements/dev.txt requirements/certwright.txt \
+            packages/certwright/pyproject.toml
 }
 
 python_is_new_enough() {
@@ -103,7 +105,8 @@ if ! run_is_fresh; then
 fi
 
 if [ "$wanted" = dev ] && ! dev_is_fresh; then
-    say "installing what tests and linters need"
-    pip_install -r requirements/dev.txt
+    say "installing certwright, and what tests and linters need"
+    pip_install -r requirements/certwright.txt -r requirements/dev.txt
+    pip_install --no-deps --editable packages/certwright
     : >"$dev_stamp"
 fi

@@ -1,0 +1,7 @@
+"""`python -m certwright`."""
+
+from __future__ import annotations
+
+from certwright.cli import main
+
+main()

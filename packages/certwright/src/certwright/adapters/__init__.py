@@ -1,0 +1,1 @@
+"""The world: stores behind `engine.store`, one package each."""

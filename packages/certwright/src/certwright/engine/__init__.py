@@ -1,0 +1,1 @@
+"""When: queues, caches and workers that gather, plan and carry plans out."""

@@ -1,0 +1,1 @@
+"""X.509: keys, requests, certificates, chains, keystores. Pure."""

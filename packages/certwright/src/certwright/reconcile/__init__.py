@@ -1,0 +1,1 @@
+"""Snapshot → plan: what to do next about one object. Pure."""

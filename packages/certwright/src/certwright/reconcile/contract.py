@@ -1,0 +1,201 @@
+"""What a control loop is: it gathers a snapshot, plans, and is woken again.
+
+Level, not edge: a loop gets a key and a snapshot, never an event; however it was woken, the plan is
+the same. Decide, then do: a plan is data, carried out by `engine.executor` and by nothing else.
+Time, chance, keys and serial numbers are arguments (`Sources`), so every decision can be replayed.
+
+The resource is the queue: loops do not call each other. One sets a condition, another sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from certwright.resources.kinds import Key, Kind, Manifest
+
+__all__ = [
+    "Action",
+    "Apply",
+    "Backoff",
+    "Controller",
+    "Create",
+    "Delete",
+    "Emit",
+    "Index",
+    "Plan",
+    "Reader",
+    "Sources",
+    "Update",
+    "UpdateStatus",
+    "Wake",
+]
+
+S = TypeVar("S")
+
+
+# ------------------------------------------------------------------------------ what may be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Finds objects of a kind by a value computed from each, such as the uid of their owner."""
+
+    name: str
+    kind: Kind
+    values: Callable[[Manifest], Iterable[str]]
+    """Pure; called once for each version of an object."""
+
+
+class Reader(Protocol):
+    """Reads objects. Answers come from a cache and may be old, but hold all our own writes.
+
+    What is returned must not be changed: it is the cache's own.
+    """
+
+    async def get(self, key: Key, /) -> Manifest | None:
+        """Return the object, or None if there is none.
+
+        Raises:
+            StoreError: Only for what is not cached in full (a Secret of somebody else).
+        """
+
+    async def find(self, index: Index, value: str, /) -> list[Manifest]:
+        """Return the objects with this value of the index, by name."""
+
+    async def list(self, kind: Kind, /, namespace: str | None = None) -> list[Manifest]:
+        """Return every object of the kind, or of one namespace, by name."""
+
+
+# ------------------------------------------------------------------------------ what may be done
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create an object whose name is set.
+
+    Names are chosen by planners so that the same decision gives the same name: after a crash or a
+    lost answer the second attempt meets the first one's object, and `AlreadyExists` counts as done.
+    """
+
+    object: Manifest
+    if_refused: Emit | None = None
+    """Event to write if the store refuses; `{error}` in its message becomes the store's reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Replace an object but for its status; its resourceVersion is the precondition."""
+
+    object: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateStatus:
+    """Replace the status of an object; its resourceVersion is the precondition."""
+
+    object: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Server-side apply, forced, with the controller's field manager: the full desired set."""
+
+    object: Manifest
+    subresource: Literal["", "status"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete an object if it is still the one that was seen."""
+
+    key: Key
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Write an event about an object."""
+
+    regarding: Manifest
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+Action: TypeAlias = Create | Update | UpdateStatus | Apply | Delete | Emit
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do next about one object, in this order; the first failure ends it."""
+
+    actions: tuple[Action, ...] = ()
+    look_again_after_seconds: float | None = None
+    """Wake this key again after so long, whatever happens; replaces an earlier wish."""
+    retry: str = ""
+    """Why this could not be decided; logged, and the key wakes after the controller's back-off."""
+
+
+# ------------------------------------------------------------------------------ time and chance
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Everything a planner may depend on that is not in its snapshot."""
+
+    now: datetime
+    """UTC."""
+    private_key: Callable[[str, int], PrivateKeyTypes]
+    """(algorithm, size in bits or 0) → a new key; `pki.keys` says which there are. Slow: 0.1 s."""
+    serial: Callable[[], int]
+    """A new certificate serial number, 128 random bits, not 0."""
+
+
+# ------------------------------------------------------------------------------ a control loop
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long a key waits after a failure: doubles from the least to the most, per key."""
+
+    seconds_min: float
+    seconds_max: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Objects of `kind`, when they change, wake the keys that `keys` finds."""
+
+    kind: Kind
+    keys: Callable[[Manifest, Reader], Awaitable[Sequence[Key]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Controller(Generic[S]):
+    """One control loop. `reconcile.controllers` lists all of them."""
+
+    name: str
+    """As cert-manager's, such as `certificates-trigger`: queue, metrics label, user agent, event
+    source and, behind `cert-manager-`, the field manager of its writes.
+
+    Source: reference cert-manager.md 2.0 and 8.5."""
+    kind: Kind
+    """Whose keys it reconciles; a change of such an object wakes its own key."""
+    gather: Callable[[Key, Reader], Awaitable[S | None]]
+    """Reads all that a decision may depend on; None if there is nothing to decide."""
+    plan: Callable[[S, Sources], Plan]
+    """Pure, and may be slow: it runs on a thread."""
+    wakes: tuple[Wake, ...] = ()
+    backoff: Backoff = Backoff(1.0, 30.0)
+    indexes: tuple[Index, ...] = ()
+    """Indexes that `gather` and `wakes` use."""
+    timeout_seconds: float | None = None
+    """Longest time one pass may take; None for no limit."""
+
+
+AnyController: TypeAlias = Controller[Any]

@@ -1,0 +1,1 @@
+"""The nouns: objects of the cluster, their fields, defaults and rules. Pure."""

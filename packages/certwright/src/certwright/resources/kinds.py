@@ -1,0 +1,155 @@
+"""Kinds of objects, and the key that names one object of a kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+__all__ = [
+    "API_SERVICE",
+    "CERTIFICATE",
+    "CERTIFICATE_REQUEST",
+    "CERTIFICATE_SIGNING_REQUEST",
+    "CHALLENGE",
+    "CLUSTER_ISSUER",
+    "CUSTOM_RESOURCE_DEFINITION",
+    "EVENT",
+    "ISSUER",
+    "KINDS",
+    "LEASE",
+    "MUTATING_WEBHOOK_CONFIGURATION",
+    "NAMESPACE",
+    "ORDER",
+    "SECRET",
+    "SUBJECT_ACCESS_REVIEW",
+    "VALIDATING_WEBHOOK_CONFIGURATION",
+    "Key",
+    "Kind",
+    "Manifest",
+]
+
+Manifest: TypeAlias = dict[str, Any]
+"""One object as its JSON: nested dicts, lists, str, int, float, bool, None.
+
+Objects are read through typed views and never through a closed model, so that fields nobody here
+knows survive every round trip. A function that returns a changed object returns a copy.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object, as the API server knows it."""
+
+    group: str
+    """API group; empty for the core group."""
+    version: str
+    name: str
+    """Such as `Certificate`."""
+    plural: str
+    """Such as `certificates`, as it stands in URLs."""
+    namespaced: bool = True
+    has_status: bool = False
+    """Whether status is a subresource, written apart from the rest."""
+
+    @property
+    def api_version(self) -> str:
+        """`group/version`, or `version` alone for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def key(self, namespace: str, name: str) -> Key:
+        """Return the key of one object; `namespace` is empty for a cluster-wide kind."""
+        return Key(self, namespace if self.namespaced else "", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Names one object."""
+
+    kind: Kind
+    namespace: str
+    """Empty for cluster-wide kinds."""
+    name: str
+
+    def __str__(self) -> str:
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind.name} {place}"
+
+
+_CM: Final = "cert-manager.io"
+_ACME: Final = "acme.cert-manager.io"
+_ADMISSION: Final = "admissionregistration.k8s.io"
+
+CERTIFICATE: Final = Kind(_CM, "v1", "Certificate", "certificates", has_status=True)
+CERTIFICATE_REQUEST: Final = Kind(
+    _CM, "v1", "CertificateRequest", "certificaterequests", has_status=True
+)
+ISSUER: Final = Kind(_CM, "v1", "Issuer", "issuers", has_status=True)
+CLUSTER_ISSUER: Final = Kind(
+    _CM, "v1", "ClusterIssuer", "clusterissuers", namespaced=False, has_status=True
+)
+ORDER: Final = Kind(_ACME, "v1", "Order", "orders", has_status=True)
+CHALLENGE: Final = Kind(_ACME, "v1", "Challenge", "challenges", has_status=True)
+SECRET: Final = Kind("", "v1", "Secret", "secrets")
+NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces", namespaced=False, has_status=True)
+EVENT: Final = Kind("", "v1", "Event", "events")
+LEASE: Final = Kind("coordination.k8s.io", "v1", "Lease", "leases")
+CERTIFICATE_SIGNING_REQUEST: Final = Kind(
+    "certificates.k8s.io",
+    "v1",
+    "CertificateSigningRequest",
+    "certificatesigningrequests",
+    namespaced=False,
+    has_status=True,
+)
+SUBJECT_ACCESS_REVIEW: Final = Kind(
+    "authorization.k8s.io",
+    "v1",
+    "SubjectAccessReview",
+    "subjectaccessreviews",
+    namespaced=False,
+)
+MUTATING_WEBHOOK_CONFIGURATION: Final = Kind(
+    _ADMISSION,
+    "v1",
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfigurations",
+    namespaced=False,
+)
+VALIDATING_WEBHOOK_CONFIGURATION: Final = Kind(
+    _ADMISSION,
+    "v1",
+    "ValidatingWebhookConfiguration",
+    "validatingwebhookconfigurations",
+    namespaced=False,
+)
+CUSTOM_RESOURCE_DEFINITION: Final = Kind(
+    "apiextensions.k8s.io",
+    "v1",
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    namespaced=False,
+    has_status=True,
+)
+API_SERVICE: Final = Kind(
+    "apiregistration.k8s.io", "v1", "APIService", "apiservices", namespaced=False, has_status=True
+)
+
+KINDS: Final = (
+    CERTIFICATE,
+    CERTIFICATE_REQUEST,
+    ISSUER,
+    CLUSTER_ISSUER,
+    ORDER,
+    CHALLENGE,
+    SECRET,
+    NAMESPACE,
+    EVENT,
+    LEASE,
+    CERTIFICATE_SIGNING_REQUEST,
+    SUBJECT_ACCESS_REVIEW,
+    MUTATING_WEBHOOK_CONFIGURATION,
+    VALIDATING_WEBHOOK_CONFIGURATION,
+    CUSTOM_RESOURCE_DEFINITION,
+    API_SERVICE,
+)
+"""Every kind Certwright reads or writes."""

@@ -1,0 +1,1 @@
+"""What Certwright's tests share: builders of objects, fakes, contract kits' helpers."""
