@@ -17,6 +17,8 @@ from lymer.errors import StartupError
 __all__ = [
     "REQUEST_GRACE_SECONDS",
     "HttpServer",
+    "Listener",
+    "Ports",
     "addresses",
     "bind_grpc",
     "listen",
@@ -185,3 +187,47 @@ def serve(
         await task
 
     stack.push_async_callback(stop)
+
+
+class Listener(Protocol):
+    """Settings of something that listens."""
+
+    @property
+    def host(self) -> str:
+        """Name or address."""
+
+    @property
+    def port(self) -> int:
+        """Number; 0 is any free one."""
+
+
+class Ports:
+    """TCP ports of a role, each known by what it is for; taken early, served later."""
+
+    def __init__(self, stack: contextlib.AsyncExitStack) -> None:
+        """Close all that will be taken when `stack` unwinds."""
+        self._stack = stack
+        self._sockets: dict[str, list[socket.socket]] = {}
+
+    def take(self, what: str, settings: Listener, setting: str) -> None:
+        """Listen; nobody is answered yet.
+
+        Args:
+            what: Whose the port is, for people.
+            settings: Where.
+            setting: Path of the setting that moves it.
+
+        Raises:
+            StartupError: It cannot be had; the message says whose it is and what to do.
+        """
+        self._sockets[what] = listen(settings.host, settings.port, what, setting)
+        for listener in self._sockets[what]:
+            self._stack.callback(listener.close)
+
+    def number(self, what: str) -> int:
+        """Return the port that was taken."""
+        return int(self._sockets[what][0].getsockname()[1])
+
+    def serve(self, app: ASGIApp, what: str) -> None:
+        """Serve `app` on the port until the stack unwinds."""
+        serve(self._stack, app, self._sockets[what], what)

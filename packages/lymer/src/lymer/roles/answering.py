@@ -1,0 +1,66 @@
+"""The part that answers and shows: query API and UI on one port."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+
+from lymer import __version__
+from lymer.api.app import create_app
+from lymer.config import Config
+from lymer.query.service import QueryService
+from lymer.roles.listening import Ports
+from lymer.storage.contract import SpanReader
+from lymer.ui.assets import UiConfig, ui_routes
+
+__all__ = ["UI", "listen_for_queries", "serve_queries"]
+
+UI = "UI and query API"
+
+
+def listen_for_queries(ports: Ports, config: Config) -> None:
+    """Take the port.
+
+    Raises:
+        StartupError: It cannot be had.
+    """
+    ports.take(UI, config.query, "query.port")
+
+
+def serve_queries(
+    stack: AsyncExitStack,
+    config: Config,
+    ports: Ports,
+    reader: SpanReader,
+    *,
+    otlp_grpc: str,
+    otlp_http: str,
+) -> None:
+    """Answer from `reader` until the stack unwinds.
+
+    Args:
+        stack: Unwound in reverse.
+        config: The whole; only roles see it so.
+        ports: Where `listen_for_queries` took the port.
+        reader: The store.
+        otlp_grpc: Where spans can be sent, `host:port`, for the UI's first steps.
+        otlp_http: The same, a URL.
+    """
+    executor = ThreadPoolExecutor(config.storage.query_threads, thread_name_prefix="query")
+    stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+    query = QueryService(
+        reader,
+        max_clock_skew_adjust_seconds=config.query.max_clock_skew_adjust_seconds,
+        max_trace_size_spans=config.query.max_trace_size_spans,
+    )
+    base_path = config.query.base_path
+    ui = ui_routes(
+        UiConfig(
+            base_path=base_path or "/",
+            version=__version__,
+            otlp_grpc=otlp_grpc,
+            otlp_http=otlp_http,
+        )
+    )
+    app = create_app(query, executor=executor, extra_routes=ui, base_path=base_path)
+    ports.serve(app, UI)

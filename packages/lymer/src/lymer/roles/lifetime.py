@@ -1,0 +1,74 @@
+"""From start to stop: signals, state and readiness, which every role has alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from lymer import clock
+from lymer.api.health import Readiness
+from lymer.telemetry.logs import EventLog
+
+__all__ = ["Lifetime"]
+
+_log = EventLog(__name__)
+
+
+class Lifetime:
+    """How far a role has come. Lives on one event loop."""
+
+    def __init__(self) -> None:
+        """Begin; SIGINT and SIGTERM are ours from now on, and asked twice we leave at once."""
+        self._started_unix_nano = clock.unix_nano()
+        self._started_seconds = clock.monotonic_seconds()
+        self._state = "starting"
+        self._stop = asyncio.Event()
+        self._problems: list[Callable[[], str]] = []
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop_on_signal)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a signal came."""
+        return self._stop.is_set()
+
+    def watch(self, problem: Callable[[], str]) -> None:
+        """Ask `problem` whenever somebody asks for health: why a part does not work, or nothing."""
+        self._problems.append(problem)
+
+    def readiness(self) -> Readiness:
+        """Say whether everything works, or the first reason why not."""
+        reasons = (problem() for problem in self._problems)
+        reason = self._state or next(filter(None, reasons), "")
+        return Readiness(not reason, reason, self._started_unix_nano)
+
+    async def serve(self, ready_text: Callable[[float], str]) -> None:
+        """Say that all is started, and return when a signal asks to stop.
+
+        Args:
+            ready_text: Gets the seconds the start took; what it returns is printed.
+        """
+        self._state = ""
+        gc.freeze()  # what lives until the end need not be looked at by every collection
+        _print(ready_text(clock.monotonic_seconds() - self._started_seconds))
+        await self._stop.wait()
+        self._state = "stopping"
+        _log.info("stopping")
+
+    def _stop_on_signal(self) -> None:
+        if self._stop.is_set():
+            os._exit(130)  # asked twice: what was acknowledged is in the journal
+        self._stop.set()
+
+
+def _print(text: str) -> None:
+    """Write the ready block; a closed pipe is no reason to stop."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(text)
+        sys.stdout.flush()

@@ -1,0 +1,72 @@
+"""The part that lets spans in: OTLP and what is not OTLP, on one intake and one admission."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Final
+
+from lymer.config.settings import ReceiverSettings
+from lymer.receivers.admission import Admission
+from lymer.receivers.intake import Intake
+from lymer.receivers.otlp_grpc import OtlpGrpcReceiver
+from lymer.receivers.otlp_http import OtlpHttpReceiver
+from lymer.roles.foreign_receivers import ForeignReceivers
+from lymer.roles.listening import REQUEST_GRACE_SECONDS, Ports, bind_grpc
+from lymer.telemetry.metrics import Metrics
+
+__all__ = ["OTLP_HTTP", "Receivers"]
+
+OTLP_HTTP: Final = "OTLP HTTP"
+_DECODE_THREADS: Final = 2
+
+
+class Receivers:
+    """All doors, opened in two steps: ports first, then what serves them."""
+
+    def __init__(self, stack: AsyncExitStack, ports: Ports, settings: ReceiverSettings) -> None:
+        """Take the ports; gRPC binds for itself, later.
+
+        Raises:
+            StartupError: One cannot be had.
+        """
+        self._settings = settings
+        self._ports = ports
+        self._foreign = ForeignReceivers(settings)
+        ports.take(OTLP_HTTP, settings.otlp_http, "receivers.otlp_http.port")
+        self._foreign.listen(stack)
+        self.otlp_grpc_port = settings.otlp_grpc.port
+
+    async def open(self, stack: AsyncExitStack, intake: Intake, metrics: Metrics) -> None:
+        """Serve until the stack unwinds.
+
+        Raises:
+            StartupError: The port of a gRPC door cannot be had.
+        """
+        settings = self._settings
+        admission = Admission(
+            bytes_in_flight_max=settings.admission.bytes_in_flight_max,
+            requests_in_flight_max=settings.admission.requests_in_flight_max,
+        )
+        metrics.in_flight_bytes.set_function(lambda: admission.bytes_in_flight)
+        executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
+        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        http = OtlpHttpReceiver(
+            intake, admission, executor, body_bytes_max=settings.otlp_http.body_bytes_max
+        )
+        self._ports.serve(http, OTLP_HTTP)
+        grpc = OtlpGrpcReceiver(
+            intake, admission, message_bytes_max=settings.otlp_grpc.message_bytes_max
+        )
+        otlp = settings.otlp_grpc
+        self.otlp_grpc_port = bind_grpc(
+            grpc, otlp.host, otlp.port, "OTLP gRPC", "receivers.otlp_grpc.port"
+        )
+        await grpc.start()
+        stack.push_async_callback(grpc.stop, REQUEST_GRACE_SECONDS)
+        # Last, just before the journal opens: what came by UDP before that would be lost.
+        await self._foreign.open(stack, intake, admission, executor)
+
+    def foreign_described(self) -> str:
+        """Say in one line which doors beside OTLP are open and where; empty if none is."""
+        return self._foreign.described()

@@ -1,0 +1,129 @@
+"""The part that owns the store: data folder, engine, journal, loader and rollups."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from lymer import clock
+from lymer.config import Config
+from lymer.journal.journal import Journal, JournalLimits
+from lymer.journal.lock import FolderLock
+from lymer.pipeline.loader import Loader
+from lymer.pipeline.rollup import RollupWorker
+from lymer.receivers.intake import Intake, Ticket
+from lymer.roles.lifetime import Lifetime
+from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.store import ClickHouseStore
+from lymer.telemetry.logs import EventLog
+from lymer.telemetry.metrics import Metrics
+
+__all__ = ["Loading", "lock_data_folder", "open_store"]
+
+_log = EventLog(__name__)
+_DRAIN_SECONDS_MAX: Final = 30.0
+"""The store may take so long to load what the journal holds; the rest waits for the next start."""
+_CLOSE_SECONDS_MAX: Final = 10.0
+"""Then everything is durable, and a query that will not end must not keep the process alive."""
+
+
+def lock_data_folder(stack: AsyncExitStack, config: Config) -> Path:
+    """Make the data folder ours until the stack unwinds, and return its absolute path.
+
+    Raises:
+        StartupError: It cannot be written, or another process has it.
+    """
+    folder = config.storage.data_dir.absolute()
+    lock = FolderLock(folder)
+    stack.callback(lock.release)
+    return folder
+
+
+def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> ClickHouseStore:
+    """Open the embedded engine and its store.
+
+    Raises:
+        StartupError: The store is of a newer version.
+    """
+    settings = config.storage
+    engine = ChdbEngine(data_dir / "store", memory_bytes_max=settings.memory_bytes_max)
+    stack.callback(_close_engine, engine)
+    return ClickHouseStore(
+        engine,
+        retention_seconds=round(settings.retention_seconds),
+        memory_bytes_max=settings.memory_bytes_max,
+        query_timeout_seconds=settings.query_timeout_seconds,
+    )
+
+
+def _close_engine(engine: ChdbEngine) -> None:
+    """Close the engine; leave the process if a statement will not end: all is durable."""
+    timer = threading.Timer(_CLOSE_SECONDS_MAX, os._exit, [0])
+    timer.daemon = True
+    timer.start()
+    engine.close()
+    timer.cancel()
+
+
+class Loading:
+    """Journal, loader and rollups, at work from the first moment until the stack unwinds."""
+
+    def __init__(
+        self,
+        stack: AsyncExitStack,
+        config: Config,
+        data_dir: Path,
+        store: ClickHouseStore,
+        intake: Intake,
+        metrics: Metrics,
+    ) -> None:
+        """Recover what a former run left and begin to load it; `intake` is not opened yet.
+
+        Raises:
+            CorruptJournalError: A segment of a former run cannot be read.
+        """
+        settings = config.journal
+        journal: Journal[Ticket] = Journal(
+            data_dir / "journal",
+            JournalLimits(
+                settings.segment_bytes_max,
+                settings.segment_age_seconds_max,
+                settings.backlog_bytes_max,
+            ),
+            on_durable=intake.on_durable,
+            unix_nano=clock.unix_nano,
+            monotonic_seconds=clock.monotonic_seconds,
+            first_segment_id=store.settled_segment_id + 1,
+        )
+        metrics.backlog_bytes.set_function(lambda: journal.state().backlog_bytes)
+        metrics.journal_commits.set_function(lambda: journal.state().commits)
+        metrics.journal_failures.set_function(lambda: journal.state().write_failures)
+        self.journal = journal
+        self._loader = Loader(journal, store, data_dir / "quarantine", metrics)
+        self._rollup = RollupWorker(store, metrics)
+        self._loader.start()
+        self._rollup.start()
+        stack.push_async_callback(self._drain)
+
+    def problem(self) -> str:
+        """Say why spans cannot be stored now; nothing if they can."""
+        return self._loader.problem
+
+    async def wait_for_recovery(self, life: Lifetime) -> None:
+        """Wait until the last run's segments are searchable, or the store says why not."""
+        while not (  # noqa: ASYNC110
+            self._loader.has_recovered or self._loader.problem or life.is_stopping
+        ):
+            await asyncio.sleep(0.01)  # a thread's state, asked only while starting
+
+    async def _drain(self) -> None:
+        """Make durable what waits, store what is durable, count what is stored."""
+        await asyncio.to_thread(self.journal.close)
+        if not await asyncio.to_thread(self._loader.finish, _DRAIN_SECONDS_MAX):
+            backlog = self.journal.state().backlog_bytes
+            _log.warning("stopped before all was stored; the next start will", bytes=backlog)
+        await asyncio.to_thread(self._rollup.stop)

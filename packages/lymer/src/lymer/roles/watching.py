@@ -1,0 +1,30 @@
+"""The part that says how a role is: health and metrics."""
+
+from __future__ import annotations
+
+from lymer.api.health import create_admin_app, create_health_app
+from lymer.config import Config
+from lymer.roles.lifetime import Lifetime
+from lymer.roles.listening import Ports
+from lymer.telemetry.metrics import Metrics
+
+__all__ = ["ADMIN", "HEALTH", "listen_for_admin", "serve_admin"]
+
+ADMIN = "admin"
+HEALTH = "health"
+
+
+def listen_for_admin(ports: Ports, config: Config) -> None:
+    """Take the ports.
+
+    Raises:
+        StartupError: One cannot be had.
+    """
+    ports.take(ADMIN, config.admin, "admin.port")
+    ports.take(HEALTH, config.health, "health.port")
+
+
+def serve_admin(ports: Ports, life: Lifetime, metrics: Metrics) -> None:
+    """Answer about `life` and `metrics` on the ports that were taken."""
+    ports.serve(create_health_app(life.readiness), HEALTH)
+    ports.serve(create_admin_app(life.readiness, metrics.registry), ADMIN)
