@@ -27,8 +27,10 @@ __all__ = [
     "Delete",
     "Emit",
     "Index",
+    "Observe",
     "Plan",
     "Reader",
+    "Sample",
     "Sources",
     "Update",
     "UpdateStatus",
@@ -70,6 +72,16 @@ class Reader(Protocol):
     async def list(self, kind: Kind, /, namespace: str | None = None) -> list[Manifest]:
         """Return every object of the kind, or of one namespace, by name."""
 
+    async def review(self, question: Manifest, /) -> Manifest:
+        """Return `question` with its `status` filled in: a SubjectAccessReview.
+
+        Such an object is a question in the form of an object: a create that stores nothing. The
+        answer comes from the store itself, never from a cache.
+
+        Raises:
+            StoreError: There is no answer.
+        """
+
 
 # ------------------------------------------------------------------------------ what may be done
 
@@ -103,7 +115,11 @@ class UpdateStatus:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Server-side apply, forced, with the controller's field manager: the full desired set."""
+    """Server-side apply, forced, with the controller's field manager: the full desired set.
+
+    With `metadata.resourceVersion` the object must be the one that was seen, as with an update:
+    otherwise `ConflictError`, and nothing is written. Without, an unseen object is taken over.
+    """
 
     object: Manifest
     subresource: Literal["", "status"] = ""
@@ -111,7 +127,11 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete an object if it is still the one that was seen."""
+    """Delete an object if it is still the one that was seen; `NotFound` counts as done.
+
+    A changed uid is a `ConflictError`. Where the decision hangs on another object, `UpdateStatus`
+    of that object unchanged comes first: it writes nothing, and fails if that one has changed.
+    """
 
     key: Key
     uid: str
@@ -127,7 +147,26 @@ class Emit:
     message: str
 
 
-Action: TypeAlias = Create | Update | UpdateStatus | Apply | Delete | Emit
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of a gauge."""
+
+    name: str
+    """Such as `certmanager_certificate_ready_status`."""
+    labels: tuple[tuple[str, str], ...]
+    """In the order of exposition."""
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Replace all gauges that are known about an object; no samples: forget them."""
+
+    key: Key
+    samples: tuple[Sample, ...]
+
+
+Action: TypeAlias = Create | Update | UpdateStatus | Apply | Delete | Emit | Observe
 
 
 @dataclass(frozen=True, slots=True)
