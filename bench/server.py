@@ -33,6 +33,7 @@ _PORTS = {
     "query": r"UI +http://localhost:(\d+)",
     "grpc": r"OTLP gRPC +localhost:(\d+)",
     "http": r"OTLP HTTP +http://localhost:(\d+)",
+    "udp": r"UDP compact (\d+)",
     "admin": r"Metrics +http://localhost:(\d+)",
 }
 

@@ -119,7 +119,7 @@ def _thrift_tag(key: str, value: object) -> _Tag:
     return _Tag(key=key, vType=0, vStr=value)
 
 
-def _thrift_batch(first: int) -> _Batch:
+def _thrift_batch(first: int, spans: int = _SPANS) -> _Batch:
     return _Batch(
         process=_Process(serviceName="shop", tags=[_thrift_tag("hostname", "host-1")]),
         spans=[
@@ -135,7 +135,7 @@ def _thrift_batch(first: int) -> _Batch:
                     )
                 ],
             )
-            for number in range(first, first + _SPANS)
+            for number in range(first, first + spans)
         ],
     )  # fmt: skip
 
@@ -148,10 +148,13 @@ def _encode(struct: _Struct, accelerated: Any) -> bytes:
     return body
 
 
-def _compact_message(first: int) -> bytes:
+def compact_message(first: int, spans: int = _SPANS) -> bytes:
+    """Return a datagram of `spans` spans as Jaeger's clients send it to port 6831."""
     name = b"emitBatch"
     head = b"\x82\x81\x01" + bytes((len(name),)) + name
-    return head + _encode(_EmitBatch(batch=_thrift_batch(first)), TCompactProtocolAccelerated)
+    return head + _encode(
+        _EmitBatch(batch=_thrift_batch(first, spans)), TCompactProtocolAccelerated
+    )
 
 
 def _fill_tag(tag: Any, key: str, value: object) -> None:
@@ -216,7 +219,7 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     firsts = range(1, 400 * _SPANS, _SPANS)
     binary = [_encode(_thrift_batch(first), TBinaryProtocolAccelerated) for first in firsts]
-    compact = [_compact_message(first) for first in firsts]
+    compact = [compact_message(first) for first in firsts]
     proto = [_post_spans(first) for first in firsts]
     lines: list[tuple[str, Callable[[bytes], object], list[bytes]]] = [
         ("thrift binary: Lymer, to OTLP", request_from_batch, binary),
