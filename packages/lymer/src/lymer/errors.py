@@ -10,6 +10,7 @@
     │   └── TraceNotFoundError   a valid question about a trace nobody sent
     ├── OverloadedError          ours, now: the sender should repeat it after `retry_after_seconds`
     ├── StorageError             the engine failed; repeating may help
+    │   └── StorageAwayError     the process that owns the store cannot be reached
     ├── StartupError             the program cannot start as it is configured
     └── CorruptJournalError      the disk's: page someone
 
@@ -26,6 +27,7 @@ __all__ = [
     "QuestionError",
     "RejectedError",
     "StartupError",
+    "StorageAwayError",
     "StorageError",
     "TooLargeError",
     "TraceNotFoundError",
@@ -86,6 +88,13 @@ class OverloadedError(LymerError):
 
 class StorageError(LymerError):
     """The engine could not do what it was asked; the cause is chained."""
+
+
+class StorageAwayError(StorageError):
+    """The process that owns the store cannot be reached; it may be back soon."""
+
+    http_status = 503
+    grpc_code = 14
 
 
 class StartupError(LymerError):

@@ -6,6 +6,7 @@ from typing import Final
 
 __all__ = [
     "ADMIN_HTTP",
+    "AGENT_ADMIN_HTTP",
     "HEALTH_HTTP",
     "JAEGER_GRPC",
     "JAEGER_HTTP",
@@ -13,8 +14,11 @@ __all__ = [
     "JAEGER_UDP_COMPACT",
     "OTLP_GRPC",
     "OTLP_HTTP",
+    "QUERY_ADMIN_HTTP",
     "QUERY_HTTP",
+    "STORAGE_GRPC",
     "ZIPKIN_HTTP",
+    "ZIPKIN_UDP_COMPACT",
 ]
 
 OTLP_GRPC: Final = 4317
@@ -46,3 +50,15 @@ HEALTH_HTTP: Final = 13133
 
 ADMIN_HTTP: Final = 14269
 """`GET /` and `GET /metrics`, as the admin port of Jaeger v1's collector and all-in-one."""
+
+AGENT_ADMIN_HTTP: Final = 14271
+"""The same of the agent."""
+
+QUERY_ADMIN_HTTP: Final = 16687
+"""The same of the query role."""
+
+STORAGE_GRPC: Final = 17271
+"""The storage API, which the query role asks: where Jaeger's remote storage listens."""
+
+ZIPKIN_UDP_COMPACT: Final = 5775
+"""Zipkin's thrift over UDP, compact protocol: the oldest of Jaeger's clients, agent only."""

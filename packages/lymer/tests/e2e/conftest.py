@@ -60,3 +60,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.failed and isinstance(lymer, Lymer):
         report.sections.append(("lymer log", lymer.log_tail()))
     return report
+
+
+@pytest.fixture
+def new_role(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lymer]]:
+    """Make processes of any role, all in one fresh folder, not started."""
+    folder = Path(tempfile.mkdtemp(prefix="lymer-roles-"))
+    made: list[Lymer] = []
+    before = request.session.testsfailed
+
+    def make(role: str, *arguments: str, **environment: str) -> Lymer:
+        made.append(Lymer(folder, environment, role=role, arguments=arguments))
+        return made[-1]
+
+    yield make
+    for lymer in reversed(made):
+        lymer.close()
+    _keep_or_remove(folder, before, request.session)

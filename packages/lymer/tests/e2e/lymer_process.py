@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,8 @@ PORT_SETTINGS: Final = {
     "jaeger_udp_compact": "LYMER__RECEIVERS__JAEGER_UDP_COMPACT__PORT",
     "jaeger_udp_binary": "LYMER__RECEIVERS__JAEGER_UDP_BINARY__PORT",
     "zipkin": "LYMER__RECEIVERS__ZIPKIN__PORT",
+    "zipkin_udp_compact": "LYMER__RECEIVERS__ZIPKIN_UDP_COMPACT__PORT",
+    "storage_api": "LYMER__STORAGE_API__PORT",
     "query": "LYMER__QUERY__PORT",
     "admin": "LYMER__ADMIN__PORT",
     "health": "LYMER__HEALTH__PORT",
@@ -59,13 +61,22 @@ def lymer_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 class Lymer:
-    """One `lymer all-in-one`; the folder outlives the process, so it can be started again."""
+    """One role's process; the folder outlives it, so it can be started again."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        role: str = "all-in-one",
+        arguments: Sequence[str] = (),
+    ) -> None:
         """Choose ports and paths; nothing runs yet."""
         self.folder = folder
-        self.data_dir = folder / "data"
-        self.log = folder / "lymer.log"
+        self.role = role
+        self.arguments = list(arguments)
+        self.data_dir = folder / ("data" if role == "all-in-one" else f"data-{role}")
+        self.log = folder / ("lymer.log" if role == "all-in-one" else f"lymer-{role}.log")
         self.ports = dict(zip(PORT_SETTINGS, free_ports(len(PORT_SETTINGS)), strict=True))
         self._extra = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -101,7 +112,8 @@ class Lymer:
     @property
     def health_url(self) -> str:
         """Address that answers 200 when Lymer is ready."""
-        return f"http://127.0.0.1:{self.ports['health']}/status"
+        port = "health" if self.role in {"all-in-one", "collector"} else "admin"
+        return f"http://127.0.0.1:{self.ports[port]}/status"
 
     @property
     def admin_url(self) -> str:
@@ -117,10 +129,23 @@ class Lymer:
     @property
     def command(self) -> list[str]:
         """The command line."""
-        return [sys.executable, "-m", "lymer", "all-in-one", "--data-dir", str(self.data_dir)]
+        own = [sys.executable, "-m", "lymer", self.role, "--data-dir", str(self.data_dir)]
+        return own + self.arguments
 
     def start(self) -> None:
         """Start, and return when the health endpoint says ready."""
+        self.launch()
+        assert self._process is not None
+        for _ in poll(READY_SECONDS_MAX):
+            code = self._process.poll()
+            if code is not None:
+                raise AssertionError(f"lymer exited with {code} at start\n{self.log_tail()}")
+            if self.answers_ready():
+                return
+        raise AssertionError(f"lymer was not ready within {READY_SECONDS_MAX} s\n{self.log_tail()}")
+
+    def launch(self) -> None:
+        """Start, and return at once."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -130,13 +155,6 @@ class Lymer:
                 env=self.environment,
                 cwd=self.folder,
             )
-        for _ in poll(READY_SECONDS_MAX):
-            code = self._process.poll()
-            if code is not None:
-                raise AssertionError(f"lymer exited with {code} at start\n{self.log_tail()}")
-            if self.answers_ready():
-                return
-        raise AssertionError(f"lymer was not ready within {READY_SECONDS_MAX} s\n{self.log_tail()}")
 
     def answers_ready(self) -> bool:
         """Say whether the health endpoint answers 200 now."""

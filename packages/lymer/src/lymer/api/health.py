@@ -41,7 +41,10 @@ def create_health_app(check: Callable[[], Readiness]) -> ASGIApp:
     Args:
         check: Returns at once.
     """
+    return Starlette(routes=[_status_route(check)])
 
+
+def _status_route(check: Callable[[], Readiness]) -> Route:
     async def get_status(_request: Request) -> Response:
         readiness = check()
         status: dict[str, object] = {
@@ -53,7 +56,7 @@ def create_health_app(check: Callable[[], Readiness]) -> ASGIApp:
             status["error"] = readiness.reason
         return _json(status, is_ready=readiness.is_ready)
 
-    return Starlette(routes=[Route("/status", get_status)])
+    return Route("/status", get_status)
 
 
 def create_admin_app(
@@ -62,7 +65,7 @@ def create_admin_app(
     *,
     now_unix_nano: Callable[[], int] = clock.unix_nano,
 ) -> ASGIApp:
-    """Return `GET /` and `GET /metrics` of port 14269.
+    """Return `GET /` and `GET /metrics` of port 14269, and `GET /status` as on port 13133.
 
     Args:
         check: Returns at once.
@@ -90,7 +93,9 @@ def create_admin_app(
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
 
-    return Starlette(routes=[Route("/", get_health), Route("/metrics", get_metrics)])
+    return Starlette(
+        routes=[Route("/", get_health), Route("/metrics", get_metrics), _status_route(check)]
+    )
 
 
 def _json(document: object, *, is_ready: bool) -> Response:

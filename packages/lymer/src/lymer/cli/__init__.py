@@ -31,6 +31,8 @@ class _Entry:
 _DEFAULT: Final = "all-in-one"
 _COMMANDS: Final = {
     "all-in-one": _Entry("lymer.cli.start", "all_in_one", "Receive, store and show traces."),
+    "collector": _Entry("lymer.cli.start", "collector", "Receive and store traces."),
+    "query": _Entry("lymer.cli.start", "query", "Show the traces a collector stores."),
     "demo": _Entry("lymer.cli.traffic", "demo", "Run a small shop that sends real traces."),
     "generate": _Entry("lymer.cli.traffic", "generate", "Send made-up traces as load."),
     "config": _Entry("lymer.cli.configuration", "config", "Show, check and describe settings."),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Final
 
 import click
 
 from lymer.cli.options import configuration_options, to_overrides
 
 __all__ = ["config"]
+
+_ROLES: Final = ("all-in-one", "collector", "query", "agent")
+"""As in `config.roles`, which is not imported for a help text."""
 
 
 @click.group("config")
@@ -20,31 +24,24 @@ def config() -> None:
 
 @config.command("show")
 @configuration_options
+@click.option("--role", type=click.Choice(_ROLES), default=_ROLES[0], help="Whose defaults.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def show(
     *,
     file: Path | None,
-    data_dir: str | None,
-    retention: str | None,
-    listen_host: str | None,
-    log_level: str | None,
     assignments: tuple[str, ...],
+    role: str,
     as_json: bool,
+    **named: str | None,
 ) -> None:
     """Print the settings in force and their origins.
 
-    Takes the options of all-in-one. The output is itself a configuration file.
+    Takes the options of a role. The output is itself a configuration file.
     """
     from lymer.config.sources import load_effective
 
-    overrides = to_overrides(
-        assignments,
-        data_dir=data_dir,
-        retention=retention,
-        listen_host=listen_host,
-        log_level=log_level,
-    )
-    effective = load_effective(file, os.environ, overrides)
+    overrides = to_overrides(assignments, **named)
+    effective = load_effective(file, os.environ, overrides, role=role)
     if as_json:
         click.echo(json.dumps(effective.to_json(), indent=2, ensure_ascii=False))
     else:
@@ -53,14 +50,15 @@ def show(
 
 @config.command("check")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-def check(file: Path | None) -> None:
+@click.option("--role", type=click.Choice(_ROLES), default=_ROLES[0], help="Who would read it.")
+def check(file: Path | None, role: str) -> None:
     """Say what is wrong with FILE and the environment.
 
-    Both are read as all-in-one would, and nothing is started.
+    Both are read as the role would, and nothing is started.
     """
     from lymer.config import load_config
 
-    load_config(file, os.environ)
+    load_config(file, os.environ, role=role)
     click.echo(f"{file or 'environment'}: no problem found")
 
 

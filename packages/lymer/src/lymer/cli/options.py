@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import click
 
 __all__ = ["configuration_options", "to_overrides"]
 
+_PATHS: Final = {
+    "data_dir": "storage.data_dir",
+    "retention": "storage.retention_seconds",
+    "listen_host": "listen_host",
+    "log_level": "logs.level",
+}
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -43,26 +49,20 @@ def configuration_options(command: Callable[_P, _R]) -> Callable[_P, _R]:
     return command
 
 
-def to_overrides(
-    assignments: tuple[str, ...],
-    *,
-    data_dir: str | None,
-    retention: str | None,
-    listen_host: str | None,
-    log_level: str | None,
-) -> dict[str, str]:
-    """Return setting path → text; a flag of its own wins over `--set`."""
+def to_overrides(assignments: tuple[str, ...], **named: str | None) -> dict[str, str]:
+    """Return setting path → text; a flag of its own wins over `--set`.
+
+    Args:
+        assignments: The values of `--set`.
+        **named: Those of the flags `configuration_options` gives, by their names.
+    """
     overrides: dict[str, str] = {}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
             raise click.UsageError(f'--set needs PATH=VALUE, not "{assignment}"')
         overrides[path.strip()] = text
-    named = {
-        "storage.data_dir": data_dir,
-        "storage.retention_seconds": retention,
-        "listen_host": listen_host,
-        "logs.level": log_level,
-    }
-    overrides.update({path: text for path, text in named.items() if text is not None})
+    overrides.update(
+        {_PATHS[name]: text for name, text in named.items() if text is not None and name in _PATHS}
+    )
     return overrides

@@ -2,50 +2,72 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import click
 
 from lymer.cli.options import configuration_options, to_overrides
 from lymer.errors import StartupError
 
-__all__ = ["all_in_one"]
+__all__ = ["all_in_one", "collector", "query"]
 
 
 @click.command("all-in-one")
 @configuration_options
-def all_in_one(
-    file: Path | None,
-    data_dir: str | None,
-    retention: str | None,
-    listen_host: str | None,
-    log_level: str | None,
-    assignments: tuple[str, ...],
-) -> int:
+def all_in_one(assignments: tuple[str, ...], file: Path | None, **named: str | None) -> int:
     """Receive, store and show traces in one process.
 
     Needs no configuration: data goes to a folder of yours and survives restarts, nothing is
     reachable from other machines. Ctrl-C stops it cleanly.
     """
+    return _start("all-in-one", file, assignments, named, has_engine=True)
+
+
+@click.command("collector")
+@configuration_options
+def collector(assignments: tuple[str, ...], file: Path | None, **named: str | None) -> int:
+    """Receive and store traces; `lymer query` shows them.
+
+    Listens for OTLP, Jaeger's and Zipkin's protocols, and on the storage API for `lymer query`.
+    """
+    return _start("collector", file, assignments, named, has_engine=True)
+
+
+@click.command("query")
+@configuration_options
+def query(assignments: tuple[str, ...], file: Path | None, **named: str | None) -> int:
+    """Show the traces that a collector stores.
+
+    Has no store of its own: --set remote_storage.target=COLLECTOR:17271 says whose it reads.
+    """
+    return _start("query", file, assignments, named, has_engine=False)
+
+
+def _start(
+    role: str,
+    file: Path | None,
+    assignments: tuple[str, ...],
+    named: Mapping[str, str | None],
+    *,
+    has_engine: bool,
+) -> int:
+    """Read the configuration as `role` reads it, and run."""
     from lymer.config import load_config
 
-    overrides = to_overrides(
-        assignments,
-        data_dir=data_dir,
-        retention=retention,
-        listen_host=listen_host,
-        log_level=log_level,
-    )
-    config = load_config(file, os.environ, overrides)
-    _check_engine(config.storage.clickhouse_url)
+    config = load_config(file, os.environ, to_overrides(assignments, **named), role=role)
+    if has_engine:
+        _check_engine(config.storage.clickhouse_url)
 
-    from lymer.roles.all_in_one import run
     from lymer.telemetry.logs import configure_logs
 
+    run = importlib.import_module(f"lymer.roles.{role.replace('-', '_')}").run
     configure_logs(config.logs.level, config.logs.encoding)
-    return run(config)
+    return cast("int", run(config))
 
 
 def _check_engine(clickhouse_url: str) -> None:

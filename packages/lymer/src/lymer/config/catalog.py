@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, cast, get_args, get_origin, get_type_hints
 
-from lymer.config import settings
+from lymer.config import role_settings, settings
 from lymer.config.rules import Rule
 
 __all__ = ["GROUPS", "SETTINGS", "Setting", "build_config", "field_docstrings", "json_schema"]
@@ -117,8 +117,9 @@ def _leaf_schema(setting: Setting) -> dict[str, object]:
 def field_docstrings() -> Mapping[tuple[str, str], str]:
     """Return (class, field) → the docstring under the field, as one paragraph."""
     texts: dict[tuple[str, str], str] = {}
-    tree = ast.parse(Path(settings.__file__).read_text(encoding="utf-8"))
-    for node in tree.body:
+    files = (Path(str(module.__file__)) for module in (settings, role_settings))
+    trees = (ast.parse(file.read_text(encoding="utf-8")) for file in files)
+    for node in (node for tree in trees for node in tree.body):
         if not isinstance(node, ast.ClassDef):
             continue
         for statement, following in zip(node.body, node.body[1:], strict=False):

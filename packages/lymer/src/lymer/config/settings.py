@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from lymer import ports
+from lymer.config.role_settings import (
+    AgentSettings,
+    CollectorSettings,
+    RemoteStorageSettings,
+    StorageApiSettings,
+)
 from lymer.config.rules import (
     BasePath,
     Choice,
@@ -41,6 +47,7 @@ __all__ = [
     "ReceiverSettings",
     "StorageSettings",
     "ZipkinSettings",
+    "ZipkinUdpCompactSettings",
 ]
 
 _KIB: Final = 1 << 10
@@ -223,6 +230,20 @@ class ZipkinSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ZipkinUdpCompactSettings:
+    """Zipkin's thrift over UDP, compact protocol, what Jaeger's oldest clients speak."""
+
+    enabled: Annotated[bool, Switch()] = False
+    """Whether to listen at all. Default false, as in Jaeger v2; true in the role `agent`."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.ZIPKIN_UDP_COMPACT
+    """UDP port. Default 5775, Jaeger's; 0 takes any free one."""
+
+
+@dataclass(frozen=True, slots=True)
 class AdmissionSettings:
     """How much may be in flight between the door and the disk, over all receivers."""
 
@@ -261,6 +282,9 @@ class ReceiverSettings:
 
     zipkin: ZipkinSettings = field(default_factory=ZipkinSettings)
     """Zipkin."""
+
+    zipkin_udp_compact: ZipkinUdpCompactSettings = field(default_factory=ZipkinUdpCompactSettings)
+    """Zipkin's thrift over UDP, compact protocol."""
 
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     """Limits over all of them."""
@@ -304,6 +328,10 @@ class AdminSettings:
 @dataclass(frozen=True, slots=True)
 class HealthSettings:
     """The health port, as Jaeger v2 answers it."""
+
+    enabled: Annotated[bool, Switch()] = True
+    """Whether to listen at all. Default true; false in the roles `agent` and `query`, whose admin
+    port answers `/status` too."""
 
     host: Annotated[str, Host()] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
@@ -350,6 +378,18 @@ class Config:
 
     health: HealthSettings = field(default_factory=HealthSettings)
     """Jaeger v2's health."""
+
+    storage_api: StorageApiSettings = field(default_factory=StorageApiSettings)
+    """The store for other processes."""
+
+    remote_storage: RemoteStorageSettings = field(default_factory=RemoteStorageSettings)
+    """The store of another process."""
+
+    agent: AgentSettings = field(default_factory=AgentSettings)
+    """The agent."""
+
+    collector: CollectorSettings = field(default_factory=CollectorSettings)
+    """Whoever stores."""
 
     logs: LogSettings = field(default_factory=LogSettings)
     """Logs."""

@@ -11,7 +11,9 @@ from typing import Final, cast
 from lymer.config.catalog import SETTINGS, build_config
 from lymer.config.document import FILE_BYTES_MAX, Document, Entry, read_document
 from lymer.config.problem import ConfigError, suggest
+from lymer.config.roles import role_defaults
 from lymer.config.settings import Config
+from lymer.config.tags import expand_tags
 
 __all__ = ["FLAGS", "Effective", "load_config", "load_effective"]
 
@@ -26,6 +28,7 @@ FLAGS: Final[Mapping[str, str]] = {
 _ENVIRONMENT_PREFIX: Final = "LYMER__"
 _LISTEN_HOST_ALIASES: Final = ("JAEGER_LISTEN_HOST", "LYMER_LISTEN_HOST")
 """Later ones win. Source: Jaeger v2.20, `cmd/jaeger/internal/all-in-one.yaml`."""
+_TAGS: Final = ("agent.tags", "collector.tags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,11 @@ class Effective:
 
 
 def load_config(
-    file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None
+    file: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, str] | None = None,
+    *,
+    role: str = "all-in-one",
 ) -> Config:
     """Read the configuration from all its sources.
 
@@ -78,6 +85,7 @@ def load_config(
         environ: The process's environment. Read are `LYMER__*`, `LYMER_LISTEN_HOST`,
             `JAEGER_LISTEN_HOST`, `XDG_DATA_HOME`, `HOME` and what the file names.
         overrides: Setting path (`query.port`) → text, from flags.
+        role: One of `ROLES`, whose defaults apply.
 
     Returns:
         The effective configuration; every value is within its limits.
@@ -86,21 +94,26 @@ def load_config(
         ConfigError: If a source cannot be read, names an unknown setting, or holds a value that
             is not allowed. All problems of all sources are in it.
     """
-    return load_effective(file, environ, overrides).config
+    return load_effective(file, environ, overrides, role=role).config
 
 
 def load_effective(
-    file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None
+    file: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, str] | None = None,
+    *,
+    role: str = "all-in-one",
 ) -> Effective:
     """Read the configuration and remember where each value came from; see `load_config`."""
     sources = [
+        _read_role(role),
         _read_file(file, environ),
         _read_aliases(environ),
         _read_environment(environ),
         _read_overrides(overrides or {}),
     ]
     values: dict[str, object] = {path: setting.default for path, setting in SETTINGS.items()}
-    values["storage.data_dir"] = _default_data_dir(environ)
+    values["storage.data_dir"] = _default_data_dir(environ, role)
     origins = dict.fromkeys(SETTINGS, "default")
     problems: list[str] = []
     for source in sources:
@@ -120,11 +133,18 @@ def load_effective(
         raise ConfigError(tuple(problems))
     _inherit_listen_host(values, origins)
     values["storage.data_dir"] = _expand_home(cast("Path", values["storage.data_dir"]), environ)
+    for path in _TAGS:
+        values[path] = expand_tags(cast("tuple[tuple[str, str], ...]", values[path]), environ)
     config = build_config(values)
     conflicts = [*_port_conflicts(values), *_limit_conflicts(config)]
     if conflicts:
         raise ConfigError(tuple(conflicts))
     return Effective(config, values, origins)
+
+
+def _read_role(role: str) -> Document:
+    defaults = role_defaults(role).items()
+    return Document(tuple(Entry(path, text, f"lymer {role}") for path, text in defaults), ())
 
 
 def _read_file(file: Path | None, environ: Mapping[str, str]) -> Document:
@@ -184,11 +204,12 @@ def _read_overrides(overrides: Mapping[str, str]) -> Document:
     return Document(tuple(entries), tuple(problems))
 
 
-def _default_data_dir(environ: Mapping[str, str]) -> Path:
+def _default_data_dir(environ: Mapping[str, str], role: str) -> Path:
     # "All paths must be absolute. If an implementation encounters a relative path [...] it should
     # [...] ignore it." Source: XDG Base Directory Specification 0.8.
     folder = Path(environ.get("XDG_DATA_HOME", ""))
-    return (folder if folder.is_absolute() else Path("~/.local/share")) / "lymer"
+    name = "lymer-agent" if role == "agent" else "lymer"  # they run side by side
+    return (folder if folder.is_absolute() else Path("~/.local/share")) / name
 
 
 def _expand_home(folder: Path, environ: Mapping[str, str]) -> Path:

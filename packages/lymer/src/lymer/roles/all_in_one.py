@@ -18,6 +18,7 @@ from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
 from lymer.roles.ready_block import Endpoints, ready_block
 from lymer.roles.receiving import OTLP_HTTP, Receivers
+from lymer.roles.serving_store import serve_store
 from lymer.roles.storing import Loading, lock_data_folder, open_store
 from lymer.roles.watching import ADMIN, HEALTH, listen_for_admin, serve_admin
 from lymer.telemetry.logs import EventLog
@@ -67,6 +68,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
             otlp_http=endpoints.otlp_http(config),
         )
         serve_admin(ports, life, metrics)
+        await serve_store(stack, config, store)
         await receivers.open(stack, intake, metrics)
         endpoints.otlp_grpc_port = receivers.otlp_grpc_port
         endpoints.foreign = receivers.foreign_described()

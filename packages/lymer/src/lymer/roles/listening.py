@@ -224,8 +224,14 @@ class Ports:
         for listener in self._sockets[what]:
             self._stack.callback(listener.close)
 
+    def has(self, what: str) -> bool:
+        """Tell whether the port was taken."""
+        return what in self._sockets
+
     def number(self, what: str) -> int:
-        """Return the port that was taken."""
+        """Return the port that was taken, or 0."""
+        if what not in self._sockets:
+            return 0
         return int(self._sockets[what][0].getsockname()[1])
 
     def serve(self, app: ASGIApp, what: str) -> None:

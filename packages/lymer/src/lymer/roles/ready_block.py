@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from lymer import __version__
 from lymer.config import Config
 
-__all__ = ["Endpoints", "ready_block"]
+__all__ = ["Endpoints", "place", "ready_block", "role_block", "span_of_time"]
 
 _ANY: Final = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound to
 
@@ -22,6 +23,7 @@ class Endpoints:
     otlp_http_port: int
     admin_port: int
     health_port: int
+    """0 if there is none."""
     otlp_grpc_port: int = 0
     """Known last, for gRPC binds for itself."""
     foreign: str = ""
@@ -30,11 +32,11 @@ class Endpoints:
     def otlp_grpc(self, config: Config) -> str:
         """Return `host:port` of OTLP over gRPC, as a client on this machine writes it."""
         settings = config.receivers.otlp_grpc
-        return f"{_shown(settings.host)}:{self.otlp_grpc_port or settings.port}"
+        return place(settings.host, self.otlp_grpc_port or settings.port)
 
     def otlp_http(self, config: Config) -> str:
         """Return the URL of OTLP over HTTP, without path."""
-        return f"http://{_shown(config.receivers.otlp_http.host)}:{self.otlp_http_port}"
+        return f"http://{place(config.receivers.otlp_http.host, self.otlp_http_port)}"
 
 
 def _shown(host: str) -> str:
@@ -43,7 +45,13 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _span_of_time(seconds: float) -> str:
+def place(host: str, port: int) -> str:
+    """Return `host:port` as a client on this machine writes it."""
+    return f"{_shown(host)}:{port}"
+
+
+def span_of_time(seconds: float) -> str:
+    """Return a span of time as people say it."""
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length and seconds % length == 0:
             count = round(seconds / length)
@@ -53,10 +61,12 @@ def _span_of_time(seconds: float) -> str:
 
 def ready_block(config: Config, data_dir: Path, endpoints: Endpoints, start_seconds: float) -> str:
     """Return the text, with a newline at its end."""
-    ui = f"http://{_shown(config.query.host)}:{endpoints.ui_port}{config.query.base_path}"
-    health = f"http://{_shown(config.health.host)}:{endpoints.health_port}/status"
-    metrics = f"http://{_shown(config.admin.host)}:{endpoints.admin_port}/metrics"
-    kept = _span_of_time(config.storage.retention_seconds)
+    ui = f"http://{place(config.query.host, endpoints.ui_port)}{config.query.base_path}"
+    health = f"http://{place(config.admin.host, endpoints.admin_port)}/status"
+    if endpoints.health_port:
+        health = f"http://{place(config.health.host, endpoints.health_port)}/status"
+    metrics = f"http://{place(config.admin.host, endpoints.admin_port)}/metrics"
+    kept = span_of_time(config.storage.retention_seconds)
     otlp_http = endpoints.otlp_http(config)
     foreign = f"\n  Also        {endpoints.foreign}" if endpoints.foreign else ""
     return f"""
@@ -72,5 +82,24 @@ Lymer {__version__} is ready ({start_seconds:.1f} s)
   First trace: run `lymer demo` in another terminal, or start a service of yours with
                OTEL_EXPORTER_OTLP_ENDPOINT={otlp_http} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
   Stop:        Ctrl-C
+
+"""
+
+
+def role_block(role: str, rows: Sequence[tuple[str, str]], start_seconds: float) -> str:
+    """Return the text of a role that is not all-in-one.
+
+    Args:
+        role: Its name.
+        rows: Label and text; a row without text is left out.
+        start_seconds: What the start took.
+    """
+    lines = "\n".join(f"  {label:<11} {text}" for label, text in rows if text)
+    return f"""
+Lymer {__version__} {role} is ready ({start_seconds:.1f} s)
+
+{lines}
+
+  Stop:       Ctrl-C
 
 """

@@ -21,10 +21,12 @@ def listen_for_admin(ports: Ports, config: Config) -> None:
         StartupError: One cannot be had.
     """
     ports.take(ADMIN, config.admin, "admin.port")
-    ports.take(HEALTH, config.health, "health.port")
+    if config.health.enabled:
+        ports.take(HEALTH, config.health, "health.port")
 
 
 def serve_admin(ports: Ports, life: Lifetime, metrics: Metrics) -> None:
     """Answer about `life` and `metrics` on the ports that were taken."""
-    ports.serve(create_health_app(life.readiness), HEALTH)
+    if ports.has(HEALTH):
+        ports.serve(create_health_app(life.readiness), HEALTH)
     ports.serve(create_admin_app(life.readiness, metrics.registry), ADMIN)

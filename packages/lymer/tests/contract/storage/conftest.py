@@ -11,6 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from contract.storage.corpus import corpus_requests
+from fakes.served_store import ServedStore
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.contract import SpanReader, SpanWriter
@@ -37,9 +38,14 @@ def _clickhouse(folder: Path) -> Store:
     return ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
 
 
+def _remote(folder: Path) -> Store:
+    return ServedStore(_clickhouse(folder))
+
+
 STORES: Final[dict[str, Callable[[Path], Store]]] = {
     "memory": _memory,
     "clickhouse": _clickhouse,
+    "remote": _remote,
 }
 """Name to factory; the factory gets a fresh folder. Never are two stores open at once, but in
 `test_oracle.py`, which compares one of these with a `MemoryStore`."""

@@ -26,7 +26,7 @@ def _problems(text: str) -> tuple[str, ...]:
         ),
         pytest.param(
             "health:\n  zzz: 1\n",
-            'l.yaml:2:3: unknown setting "zzz" in "health", known are host, port',
+            'l.yaml:2:3: unknown setting "zzz" in "health", known are enabled, host, port',
             id="nothing near",
         ),
         pytest.param(

@@ -10,7 +10,9 @@ import yaml
 
 import lymer
 from lymer.config import Config, ConfigError, StorageSettings, load_config
+from lymer.config.addresses import split_target
 from lymer.config.catalog import SETTINGS, field_docstrings, json_schema
+from lymer.config.roles import ROLES
 from lymer.config.sources import load_effective
 
 _HOME = {"HOME": "/home/ada"}
@@ -237,6 +239,71 @@ def test_the_schema_describes_every_setting() -> None:
         path for path, node in seen.items() if "default" in node
     }
     json.dumps(schema)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_changes_defaults_and_nothing_else(role: str) -> None:
+    """File, environment and flags win over what a role sets; all of it is known and valid."""
+    effective = load_effective(None, _HOME, role=role)
+
+    changed = {path for path, origin in effective.origins.items() if origin == f"lymer {role}"}
+    assert set(ROLES[role]) == changed
+    for path in changed:
+        default = SETTINGS[path].rule.encode(SETTINGS[path].default)
+        assert SETTINGS[path].default == load_config_value(role, path, str(default))
+
+
+def load_config_value(role: str, path: str, text: str) -> object:
+    """Return a setting of a role when a flag sets it."""
+    return load_effective(None, _HOME, {path: text}, role=role).values[path]
+
+
+def test_the_roles_of_one_machine_share_no_port_of_their_own() -> None:
+    """Agent, collector and query start side by side, but for the agent's OTLP."""
+    agent, collector, query = (
+        load_config(None, _HOME, role=role) for role in ("agent", "collector", "query")
+    )
+
+    assert len({one.admin.port for one in (agent, collector, query)}) == 3
+    assert [one.health.enabled for one in (agent, collector, query)] == [False, True, False]
+    assert agent.storage.data_dir != collector.storage.data_dir
+    assert query.remote_storage.target == f"localhost:{collector.storage_api.port}"
+
+
+def test_tags_are_filled_in_from_the_environment() -> None:
+    """A variable with a default is always there, one without only if it is set."""
+    text = "a=1,pod=${POD:none},node=${NODE},zone=${ZONE:},host=${HOST_IP}"
+
+    config = load_config(None, {**_HOME, "HOST_IP": "10.0.0.7"}, {"agent.tags": text}, role="agent")
+
+    assert config.agent.tags == (
+        ("a", "1"), ("pod", "none"), ("zone", ""), ("host", "10.0.0.7"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a", "=b", "a=1,b"])
+def test_a_tag_without_key_or_value_is_refused(text: str) -> None:
+    """The message shows the form."""
+    with pytest.raises(ConfigError, match="each KEY=VALUE"):
+        load_config(None, _HOME, {"collector.tags": text})
+
+
+@pytest.mark.parametrize("text", ["collector", "a:0", "a:65536", "http://a:1", "a:b", ":1"])
+def test_a_target_is_a_host_and_a_port(text: str) -> None:
+    """Schemes, missing ports and ports that cannot be are refused."""
+    with pytest.raises(ConfigError, match=r"agent\.targets"):
+        load_config(None, _HOME, {"agent.targets": f"good:1,{text}"})
+
+
+def test_targets_are_addresses_names_and_dns_names() -> None:
+    """All forms gRPC users write."""
+    text = "10.0.0.1:4317, dns:///collectors.tracing.svc:14250,[::1]:1"
+
+    targets = load_config(None, _HOME, {"agent.targets": text}).agent.targets.split(",")
+
+    assert [split_target(target) for target in targets] == [
+        ("10.0.0.1", 4317), ("collectors.tracing.svc", 14250), ("::1", 1),
+    ]  # fmt: skip
 
 
 def test_every_setting_says_its_default_in_its_docstring() -> None:

@@ -1,0 +1,151 @@
+"""The storage API, port 17271: what the query role asks of the process that owns the store.
+
+Calls block, so they run in the executor; an answer is encoded there too, and leaves in chunks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from typing import Any, Final, Protocol
+
+import grpc
+
+from lymer.errors import LymerError, OverloadedError, UndecodableError
+from lymer.storage.contract import SpanReader
+from lymer.storage.remote.codec import (
+    METHODS,
+    REQUEST_BYTES_MAX,
+    SERVICE,
+    Method,
+    cut,
+    decode_arguments,
+)
+from lymer.storage.remote.reader import CHECK, ERROR_KEY
+from lymer.telemetry.logs import EventLog
+
+__all__ = ["CALLS_IN_FLIGHT_MAX", "CheckedReader", "StorageApi"]
+
+_log = EventLog(__name__)
+CALLS_IN_FLIGHT_MAX: Final = 64
+"""Most questions being answered at once, as for HTTP; each may hold one large answer."""
+
+_MESSAGE_CHARACTERS_MAX: Final = 2_000
+"""Of an error, so that it fits the headers it travels in."""
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class CheckedReader(SpanReader, Protocol):
+    """A store that can say whether it works."""
+
+    def check(self) -> None:
+        """Return if the store is likely to answer now; raise `StorageError` if not."""
+
+
+class StorageApi:
+    """Serves a store's reader; `bind` and `start` make it reachable."""
+
+    def __init__(
+        self,
+        reader: CheckedReader,
+        executor: Executor,
+        *,
+        calls_in_flight_max: int = CALLS_IN_FLIGHT_MAX,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            reader: The store.
+            executor: Threads, one for each question answered at once.
+            calls_in_flight_max: Further questions are told to come back.
+        """
+        self._reader = reader
+        self._executor = executor
+        self._calls_in_flight_max = calls_in_flight_max
+        self._calls_in_flight = 0
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
+                ("grpc.so_reuseport", 0),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+                ("grpc.http2.max_ping_strikes", 0),
+            ]
+        )
+        handlers = {
+            method.name: grpc.unary_stream_rpc_method_handler(self._answering(method))
+            for method in METHODS.values()
+        }
+        handlers[CHECK] = grpc.unary_stream_rpc_method_handler(self._check)
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(SERVICE, handlers),)
+        )
+
+    def bind(self, address: str) -> int:
+        """Listen on `host:port`; return the port.
+
+        Raises:
+            RuntimeError: The address cannot be had.
+        """
+        return int(self._server.add_insecure_port(address))
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        await self._server.start()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new calls, let running ones end within `grace_seconds`."""
+        await self._server.stop(grace_seconds)
+
+    def _answering(self, method: Method) -> Callable[[bytes, Any], AsyncIterator[bytes]]:
+        ask = getattr(self._reader, method.attribute)
+        asked = inspect.signature(ask)
+
+        def answer(body: bytes) -> bytes:
+            arguments, keywords = decode_arguments(body)
+            try:
+                asked.bind(*arguments, **keywords)
+            except TypeError as error:
+                raise UndecodableError(f"cannot ask {method.attribute}: {error}") from error
+            return method.encode(ask(*arguments, **keywords))
+
+        async def serve(body: bytes, context: Any) -> AsyncIterator[bytes]:
+            for chunk in cut(await self._run(context, answer, body)):
+                yield chunk
+
+        return serve
+
+    async def _check(self, _body: bytes, context: Any) -> AsyncIterator[bytes]:
+        await self._run(context, self._reader.check)
+        for chunk in cut(b""):
+            yield chunk
+
+    async def _run(self, context: Any, call: Callable[..., Any], *arguments: bytes) -> Any:
+        """Return what `call` does in a thread, or end the call with its error."""
+        try:
+            return await asyncio.shield(self._started(call, *arguments))
+        except LymerError as error:
+            name = ((ERROR_KEY, type(error).__name__),)
+            await context.abort(_CODES[error.grpc_code], str(error)[:_MESSAGE_CHARACTERS_MAX], name)
+        except Exception as error:  # noqa: BLE001 - a bug costs one answer, no server
+            _log.exception("BUG in the storage API", error)
+            await context.abort(grpc.StatusCode.INTERNAL, "internal error: the log has the details")
+
+    def _started(self, call: Callable[..., Any], *arguments: bytes) -> asyncio.Future[Any]:
+        if self._calls_in_flight >= self._calls_in_flight_max:
+            raise OverloadedError(
+                f"cannot answer now: {self._calls_in_flight} questions are being answered, "
+                f"the limit is {self._calls_in_flight_max}"
+            )
+        future = asyncio.get_running_loop().run_in_executor(self._executor, call, *arguments)
+        self._calls_in_flight += 1
+        future.add_done_callback(self._release)
+        return future
+
+    def _release(self, future: asyncio.Future[Any]) -> None:
+        """Give the place back when the thread is done, however impatient the caller was."""
+        self._calls_in_flight -= 1
+        if not future.cancelled():
+            future.exception()  # seen

@@ -1,0 +1,69 @@
+"""Collector: receive, journal and store in one process; others show what is stored.
+
+A timeline: `run` starts the parts in order, serves until a signal, and stops them in reverse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import uvloop
+
+from lymer import __version__
+from lymer.config import Config
+from lymer.receivers.intake import Intake
+from lymer.roles.lifetime import Lifetime
+from lymer.roles.listening import Ports
+from lymer.roles.ready_block import place, role_block, span_of_time
+from lymer.roles.receiving import OTLP_HTTP, Receivers
+from lymer.roles.serving_store import serve_store
+from lymer.roles.storing import Loading, lock_data_folder, open_store
+from lymer.roles.watching import ADMIN, listen_for_admin, serve_admin
+from lymer.telemetry.logs import EventLog
+from lymer.telemetry.metrics import Metrics
+
+__all__ = ["run"]
+
+_log = EventLog(__name__)
+
+
+def run(config: Config) -> int:
+    """Run until SIGINT or SIGTERM; return the exit code.
+
+    Raises:
+        StartupError: It cannot start: a taken port, an unwritable or used folder, a newer schema.
+    """
+    uvloop.run(_serve(config, Metrics(__version__)))
+    return 0
+
+
+async def _serve(config: Config, metrics: Metrics) -> None:
+    """Start in order, serve, stop in reverse."""
+    life = Lifetime()
+    async with contextlib.AsyncExitStack() as stack:
+        data_dir = lock_data_folder(stack, config)
+        # Ports are tried before the engine is opened, for that is where a start usually fails.
+        ports = Ports(stack)
+        listen_for_admin(ports, config)
+        receivers = Receivers(stack, ports, config.receivers)
+        store = open_store(stack, config, data_dir)
+        intake = Intake(asyncio.get_running_loop(), metrics)
+        loading = Loading(stack, config, data_dir, store, intake, metrics)
+        life.watch(loading.problem)
+        serve_admin(ports, life, metrics)
+        storage_port = await serve_store(stack, config, store)
+        await receivers.open(stack, intake, metrics)
+        intake.open(loading.journal)
+        await loading.wait_for_recovery(life)
+        otlp = config.receivers
+        rows = [
+            ("OTLP gRPC", place(otlp.otlp_grpc.host, receivers.otlp_grpc_port)),
+            ("OTLP HTTP", f"http://{place(otlp.otlp_http.host, ports.number(OTLP_HTTP))}"),
+            ("Also", receivers.foreign_described()),
+            ("Storage API", place(config.storage_api.host, storage_port) if storage_port else ""),
+            ("Data", f"{data_dir}, kept for {span_of_time(config.storage.retention_seconds)}"),
+            ("Admin", f"http://{place(config.admin.host, ports.number(ADMIN))}"),
+        ]
+        await life.serve(lambda seconds: role_block("collector", rows, seconds))
+    _log.info("stopped")

@@ -1,0 +1,33 @@
+"""The part that lets other processes read the store: the storage API."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+
+from lymer.api.storage_grpc import CheckedReader, StorageApi
+from lymer.config import Config
+from lymer.roles.listening import REQUEST_GRACE_SECONDS, bind_grpc
+
+__all__ = ["serve_store"]
+
+
+async def serve_store(stack: AsyncExitStack, config: Config, reader: CheckedReader) -> int:
+    """Answer from `reader` until the stack unwinds, if the storage API is enabled.
+
+    Returns:
+        The port; 0 if it is not enabled.
+
+    Raises:
+        StartupError: The port cannot be had.
+    """
+    settings = config.storage_api
+    if not settings.enabled:
+        return 0
+    executor = ThreadPoolExecutor(config.storage.query_threads, thread_name_prefix="storage-api")
+    stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+    api = StorageApi(reader, executor)
+    port = bind_grpc(api, settings.host, settings.port, "storage API", "storage_api.port")
+    await api.start()
+    stack.push_async_callback(api.stop, REQUEST_GRACE_SECONDS)
+    return port

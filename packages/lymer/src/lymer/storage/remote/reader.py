@@ -1,0 +1,181 @@
+"""A `SpanReader` that asks another process over gRPC; the process that owns the store answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import grpc
+
+from lymer import errors
+from lymer.errors import LymerError, OverloadedError, StorageAwayError, StorageError, TooLargeError
+from lymer.model.columns import SpanColumns
+from lymer.model.question import (
+    DependencyLink,
+    FoundTrace,
+    Operation,
+    OperationRed,
+    TraceQuestion,
+    TraceSummary,
+)
+from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
+
+__all__ = ["ANSWER_BYTES_MAX", "CHECK", "ERROR_KEY", "RemoteReader"]
+
+ANSWER_BYTES_MAX: Final = 2**31
+"""Bytes of one answer that are read, 2 GiB: above what `ANSWER_SPANS_MAX` spans are."""
+
+ERROR_KEY: Final = "lymer-error"
+"""Trailing metadata that names the class of `errors.py` an answer failed with."""
+
+CHECK: Final = "Check"
+"""A call without question or answer: fails if the store is not likely to answer now."""
+
+_CHECK_SECONDS_MAX: Final = 3.0
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", CHUNK_BYTES + 65_536),
+    ("grpc.max_send_message_length", -1),
+    # The store's process restarts in seconds; gRPC would wait two minutes before it looks again.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+)
+_RAISED: Final = {
+    name: found
+    for name in errors.__all__
+    if isinstance(found := getattr(errors, name), type) and issubclass(found, LymerError)
+}
+
+
+class RemoteReader:
+    """See `SpanReader`; a failure of the connection is a `StorageAwayError`."""
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        call_seconds_max: float,
+        channel: grpc.Channel | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
+    ) -> None:
+        """Prepare; a connection is made when there is a question.
+
+        Args:
+            target: `host:port`, or any name gRPC resolves.
+            call_seconds_max: Deadline of one question, seconds.
+            channel: A channel to `target` that `close` closes; plain text if not given.
+            metadata: Sent with every question.
+            answer_bytes_max: A larger answer is refused while it comes in.
+        """
+        self._target = target
+        self._seconds_max = call_seconds_max
+        self._metadata = tuple(metadata)
+        self._answer_bytes_max = answer_bytes_max
+        self._channel = channel or grpc.insecure_channel(target, options=_OPTIONS)
+        self._calls: dict[str, Any] = {
+            method.attribute: self._stub(method.name) for method in METHODS.values()
+        }
+        self._check = self._stub(CHECK)
+
+    def get_services(self) -> list[str]:
+        """See `SpanReader.get_services`."""
+        answer: list[str] = self._ask("get_services")
+        return answer
+
+    def get_operations(self, service: str, span_kind: str, /) -> list[Operation]:
+        """See `SpanReader.get_operations`."""
+        answer: list[Operation] = self._ask("get_operations", service, span_kind)
+        return answer
+
+    def find_traces(self, question: TraceQuestion, /) -> list[FoundTrace]:
+        """See `SpanReader.find_traces`."""
+        answer: list[FoundTrace] = self._ask("find_traces", question)
+        return answer
+
+    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
+        """See `SpanReader.get_traces`."""
+        answer: SpanColumns = self._ask("get_traces", list(trace_ids), raw=raw, skeleton=skeleton)
+        return answer
+
+    def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
+        """See `SpanReader.get_span`."""
+        answer: SpanColumns = self._ask("get_span", trace_id, span_id)
+        return answer
+
+    def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
+        """See `SpanReader.get_summaries`."""
+        answer: list[TraceSummary] = self._ask("get_summaries", list(trace_ids))
+        return answer
+
+    def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
+        """See `SpanReader.get_dependencies`."""
+        answer: list[DependencyLink] = self._ask("get_dependencies", start_unix_nano, end_unix_nano)
+        return answer
+
+    def get_red(
+        self, start_unix_nano: int, end_unix_nano: int, service: str, /
+    ) -> list[OperationRed]:
+        """See `SpanReader.get_red`."""
+        answer: list[OperationRed] = self._ask("get_red", start_unix_nano, end_unix_nano, service)
+        return answer
+
+    def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
+        """See `SpanReader.get_otlp`."""
+        answer: bytes = self._ask("get_otlp", list(trace_ids))
+        return answer
+
+    def check(self) -> None:
+        """Return if the store is likely to answer now; raise `StorageError` if not."""
+        self._read(self._check, b"", _CHECK_SECONDS_MAX)
+
+    def close(self) -> None:
+        """Close the connection; idempotent."""
+        self._channel.close()
+
+    def _stub(self, name: str) -> Any:
+        return self._channel.unary_stream(
+            f"/{SERVICE}/{name}", request_serializer=None, response_deserializer=None
+        )
+
+    def _ask(self, attribute: str, *arguments: object, **keywords: object) -> Any:
+        body = encode_arguments(arguments, keywords)
+        answer = self._read(self._calls[attribute], body, self._seconds_max)
+        return METHODS[attribute].decode(answer)
+
+    def _read(self, call: Any, body: bytes, seconds_max: float) -> bytes:
+        try:
+            return self._joined(call(body, timeout=seconds_max, metadata=self._metadata))
+        except grpc.RpcError as error:
+            raise self._raised(error) from error
+
+    def _joined(self, chunks: Iterable[bytes]) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        for chunk in chunks:
+            size += len(chunk)
+            if size > self._answer_bytes_max:
+                raise TooLargeError(
+                    f"cannot answer: the store's answer has more than {self._answer_bytes_max} "
+                    "bytes, ask for fewer traces"
+                )
+            parts.append(chunk)
+        return b"".join(parts)
+
+    def _raised(self, error: Any) -> LymerError:
+        """Return what the store raised, or what became of the connection."""
+        code, said = error.code(), error.details() or ""
+        trailers = dict(error.trailing_metadata() or ())
+        raised = _RAISED.get(str(trailers.get(ERROR_KEY, "")))
+        if raised is not None:
+            return raised(said)
+        if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
+            return StorageAwayError(f"cannot reach the store at {self._target}: {said}")
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return OverloadedError(
+                f"cannot answer: the store at {self._target} took more than {self._seconds_max:g} s"
+            )
+        name = code.name if code is not None else "no status"
+        return StorageError(f"cannot ask the store at {self._target}: {name}: {said}")

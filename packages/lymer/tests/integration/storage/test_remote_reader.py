@@ -1,0 +1,178 @@
+"""The storage API over a real connection, when something is wrong."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from fakes.served_store import ApiThread
+from lymer.errors import (
+    OverloadedError,
+    QuestionError,
+    StorageAwayError,
+    StorageError,
+    TooLargeError,
+    UndecodableError,
+)
+from lymer.storage.memory import MemoryStore
+from lymer.storage.remote.codec import SERVICE
+from lymer.storage.remote.reader import RemoteReader
+
+
+class _OddStore(MemoryStore):
+    """Does what a test asks for when it is asked for services."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: Exception | None = None
+        self.answer: list[str] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def get_services(self) -> list[str]:
+        assert self.may_answer.wait(20)
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+
+@pytest.fixture
+def store() -> _OddStore:
+    """Make a store."""
+    return _OddStore()
+
+
+@pytest.fixture
+def api(store: _OddStore) -> Iterator[ApiThread]:
+    """Serve it; two questions at once."""
+    served = ApiThread(store, calls_in_flight_max=2)
+    yield served
+    store.may_answer.set()
+    served.close()
+
+
+def _reader(api: ApiThread, *, seconds: float = 10, bytes_max: int = 2**31) -> RemoteReader:
+    return RemoteReader(
+        f"127.0.0.1:{api.port}", call_seconds_max=seconds, answer_bytes_max=bytes_max
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StorageError("the engine says no"),
+        OverloadedError("too much"),
+        QuestionError("not so"),
+        TooLargeError("x" * 20_000),
+    ],
+)
+def test_what_the_store_raises_is_raised(
+    store: _OddStore, api: ApiThread, error: Exception
+) -> None:
+    """Class and words are the same; very many words are cut."""
+    store.error = error
+
+    with pytest.raises(type(error)) as raised:
+        _reader(api).get_services()
+
+    assert str(error)[:2_000] == str(raised.value)
+
+
+def test_a_bug_in_the_store_costs_one_answer(store: _OddStore, api: ApiThread) -> None:
+    """The reader learns that it was one, not what; the next question is answered."""
+    store.error = RuntimeError("secret")
+    reader = _reader(api)
+
+    with pytest.raises(StorageError, match="INTERNAL: internal error") as raised:
+        reader.get_services()
+
+    assert "secret" not in str(raised.value)
+    store.error, store.answer = None, ["a"]
+    assert reader.get_services() == ["a"]
+
+
+def test_a_store_that_is_away_is_said_to_be_and_comes_back(store: _OddStore) -> None:
+    """No connection: `StorageAwayError`, which is 503; a new process on the port is found."""
+    first = ApiThread(store)
+    reader, port = _reader(first), first.port
+    reader.check()
+    first.close()
+
+    with pytest.raises(StorageAwayError, match=f"cannot reach the store at 127.0.0.1:{port}"):
+        reader.get_services()
+
+    second = ApiThread(store, port=port)
+    try:
+        for _ in range(100):
+            try:
+                reader.check()
+                break
+            except StorageAwayError:
+                threading.Event().wait(0.05)
+        assert reader.get_services() == []
+    finally:
+        second.close()
+
+
+def test_an_answer_that_takes_too_long_is_given_up(store: _OddStore, api: ApiThread) -> None:
+    """The deadline is ours; the message says how long we waited."""
+    store.may_answer.clear()
+
+    with pytest.raises(OverloadedError, match=r"took more than 0\.2 s"):
+        _reader(api, seconds=0.2).get_services()
+
+
+def test_questions_over_the_limit_are_told_to_come_back(store: _OddStore, api: ApiThread) -> None:
+    """Also those nobody waits for any more hold their place until the store is done with them."""
+    store.may_answer.clear()
+    impatient = _reader(api, seconds=0.2)
+    for _ in range(2):
+        with pytest.raises(OverloadedError):
+            impatient.get_services()
+
+    with pytest.raises(OverloadedError, match="the limit is 2"):
+        _reader(api).get_services()
+
+    store.may_answer.set()
+    for _ in range(100):
+        try:
+            assert _reader(api).get_services() == []
+            break
+        except OverloadedError:
+            threading.Event().wait(0.05)
+
+
+def test_an_answer_over_the_limit_is_refused_while_it_comes(
+    store: _OddStore, api: ApiThread
+) -> None:
+    """Memory of the reader is bounded, whatever the store sends."""
+    store.answer = ["x" * 1_000_000] * 5
+
+    with pytest.raises(TooLargeError, match="more than 3000000 bytes"):
+        _reader(api, bytes_max=3_000_000).get_services()
+    assert _reader(api).get_services() == store.answer
+
+
+def test_the_check_says_what_is_wrong(api: ApiThread) -> None:
+    """A store that works says nothing."""
+    reader = _reader(api)
+    reader.check()
+    api.checked.illness = "the disk is full"
+
+    with pytest.raises(StorageError, match="the disk is full"):
+        reader.check()
+
+
+@pytest.mark.parametrize("body", [b"", b"\x92\x90\x81\xa1a\x01", b"junk"])
+def test_a_question_nobody_can_read_is_refused(api: ApiThread, body: bytes) -> None:
+    """Strangers get INVALID_ARGUMENT and the server goes on."""
+    with grpc.insecure_channel(f"127.0.0.1:{api.port}") as channel:
+        call = channel.unary_stream(f"/{SERVICE}/GetServices", None, None)
+        with pytest.raises(grpc.RpcError) as raised:
+            list(call(body))
+
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert dict(raised.value.trailing_metadata())["lymer-error"] == UndecodableError.__name__
