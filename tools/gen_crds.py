@@ -1,0 +1,63 @@
+"""Write the CustomResourceDefinitions as plain YAML into the package, or check that they are there.
+
+    .venv/bin/python tools/gen_crds.py          # write
+    .venv/bin/python tools/gen_crds.py --check  # exit 1 if a file differs
+
+The solver's schema stands in three of the six; it is written once, in tools/crds.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "packages/certwright/src/certwright/resources/crds"
+sys.path.insert(0, str(ROOT / "tools"))
+
+from crds.acme import CHALLENGE, ORDER  # noqa: E402 - the path above
+from crds.certificates import CERTIFICATE, CERTIFICATE_REQUEST  # noqa: E402
+from crds.issuers import CLUSTER_ISSUER, ISSUER  # noqa: E402
+
+HEADER = "# Written by tools/gen_crds.py from tools/crds; change it there.\n"
+
+
+class _Dumper(yaml.SafeDumper):
+    """No anchors: each schema is written out, as every reader of CRDs expects."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def files() -> dict[str, str]:
+    """Return the text of each file by its name."""
+    texts = {}
+    for crd in (CERTIFICATE, CERTIFICATE_REQUEST, ISSUER, CLUSTER_ISSUER, ORDER, CHALLENGE):
+        name = f"{crd['spec']['group']}_{crd['spec']['names']['plural']}.yaml"
+        body = yaml.dump(crd, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+        texts[name] = HEADER + body
+    return texts
+
+
+def main() -> int:
+    """Write or check."""
+    wrong = [
+        name
+        for name, text in files().items()
+        if not (FOLDER / name).exists() or (FOLDER / name).read_text("utf-8") != text
+    ]
+    if "--check" in sys.argv:
+        for name in wrong:
+            print(f"{name} is not what tools/crds says: run tools/gen_crds.py")
+        return 1 if wrong else 0
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in files().items():
+        (FOLDER / name).write_text(text, "utf-8")
+    print(f"{len(wrong)} of {len(files())} files changed in {FOLDER.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
