@@ -1,0 +1,31 @@
+"""When a certificate is renewed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+__all__ = ["renewal_time"]
+
+
+def renewal_time(
+    not_before: datetime, not_after: datetime, renew_before_ns: int | None
+) -> datetime:
+    """Return when to renew: `renew_before_ns` before the end, or after two thirds of the life.
+
+    The dates are those of the certificate that was issued, not those that were asked for; a
+    `renew_before_ns` that is not shorter than its life is not used.
+
+    Args:
+        not_before: Start of the certificate's life, whole seconds.
+        not_after: End of its life, whole seconds.
+        renew_before_ns: `spec.renewBefore` in nanoseconds, or None.
+
+    Source: reference cert-manager.md 2.4 (RenewalTime).
+    """
+    life_ns = (not_after - not_before) // timedelta(microseconds=1) * 1000
+    before_ns = life_ns // 3
+    if renew_before_ns is not None and renew_before_ns < life_ns:
+        before_ns = renew_before_ns
+    # Cut to whole seconds after the subtraction: a part of a second moves it one second back.
+    seconds = -(-before_ns // 1_000_000_000)
+    return not_after - timedelta(seconds=seconds)
