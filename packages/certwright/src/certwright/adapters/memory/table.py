@@ -102,7 +102,8 @@ class Table:
         self._owned: dict[str, set[Key]] = {}
         self._orphans: deque[Key] = deque()
         self.history = History(changes_max)
-        self.revision = 1
+        self.revision = 2  # so that there is a moment before everything, and it is forgotten
+        self.history.forget_up_to(self.revision)
 
     # -------------------------------------------------------------------------- reading
 
@@ -138,11 +139,12 @@ class Table:
     def create(self, obj: Manifest, manager: str) -> Write:
         """Decide what storing a new object means."""
         kind = self.kind_of(obj)
+        if kind == SUBJECT_ACCESS_REVIEW:
+            allowed = self._access_review is None or self._access_review(obj.get("spec", {}))
+            answer = {**copy_json(obj), "status": {"allowed": allowed}}
+            return Write(key_of(kind, obj), None, answer)
         after = prepare_create(kind, obj, self._birth())
         key = key_of(kind, after)
-        if kind == SUBJECT_ACCESS_REVIEW:
-            allowed = self._access_review is None or self._access_review(after.get("spec", {}))
-            return Write(key, None, {**after, "status": {"allowed": allowed}})
         if self.get(key) is not None:
             raise AlreadyExistsError(f'{resource_name(kind)} "{key.name}" already exists')
         after = self._admit("CREATE", None, after, manager)
@@ -171,6 +173,8 @@ class Table:
         writer = Writer(manager, "Apply", kind.api_version, subresource)
         now = self._time()
         if before is None:
+            if obj["metadata"].get("resourceVersion") or obj["metadata"].get("uid"):
+                raise conflict(key)
             return self._apply_to_nothing(key, configuration, writer)
         check_preconditions(key, before, obj.get("metadata", {}))
         after = apply_configuration(
@@ -282,8 +286,6 @@ class Table:
     def _apply_to_nothing(self, key: Key, configuration: Manifest, writer: Writer) -> Write:
         if writer.subresource:
             raise NotFoundError(f'{resource_name(key.kind)} "{key.name}" not found')
-        if configuration["metadata"].get("resourceVersion") or configuration["metadata"].get("uid"):
-            raise conflict(key)
         rule, now = rule_for(key.kind), self._time()
         merged = apply_configuration(None, configuration, writer, rule, now=now, force=True)
         managed = merged["metadata"].get("managedFields")
