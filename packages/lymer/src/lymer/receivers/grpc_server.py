@@ -1,4 +1,4 @@
-"""A gRPC server of one method that takes and gives bytes: what every gRPC door is made of."""
+"""A gRPC server of methods that take and give bytes: what every gRPC door is made of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class BytesGrpcServer:
-    """Serves one method; `bind` and `start` make it reachable."""
+    """Serves one method, and what `add` adds; `bind` and `start` make it reachable."""
 
     def __init__(
         self, service: str, method: str, answer: Answer, *, message_bytes_max: int
@@ -43,6 +43,10 @@ class BytesGrpcServer:
                 ("grpc.http2.max_ping_strikes", 0),
             ]
         )
+        self.add(service, method, answer)
+
+    def add(self, service: str, method: str, answer: Answer) -> None:
+        """Serve one method of another service too; before `start`."""
         handler = grpc.unary_unary_rpc_method_handler(answer)
         self._server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(service, {method: handler}),)

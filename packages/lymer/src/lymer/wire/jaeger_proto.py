@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from lymer.errors import UndecodableError
@@ -27,10 +26,10 @@ from lymer.wire.jaeger_to_otlp import (
     tag,
 )
 from lymer.wire.otlp_proto import CheckedRequest, check_request
+from lymer.wire.proto_declaration import message_classes
 
 __all__ = ["PostSpansRequest", "request_from_post_spans"]
 
-_PACKAGE: Final = "jaeger.api_v2"
 _NANO_PER_SECOND: Final = 1_000_000_000
 _TRACE_ID_BYTES: Final = 16
 _SPAN_ID_BYTES: Final = 8
@@ -48,7 +47,7 @@ _MESSAGES: Final = {
     "Batch": "spans:Span*=1 process:Process=2",
     "PostSpansRequest": "batch:Batch=1",
 }
-"""`name:type=number`, `*` for repeated. `Instant` is Timestamp and Duration, which are alike."""
+"""`Instant` is Timestamp and Duration, which are alike."""
 
 
 def request_from_post_spans(body: bytes) -> CheckedRequest:
@@ -139,28 +138,5 @@ def _span_id(sent: bytes) -> int:
     return int.from_bytes(sent, "big")
 
 
-def _request_class() -> Any:
-    file = descriptor_pb2.FileDescriptorProto(name="api_v2", package=_PACKAGE, syntax="proto3")
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for declared in fields.split():
-            field_name, _, rest = declared.partition(":")
-            kind, _, number = rest.partition("=")
-            is_repeated = kind.endswith("*")
-            field = message.field.add(name=field_name, number=int(number))
-            field.label = field.LABEL_REPEATED if is_repeated else field.LABEL_OPTIONAL
-            kind = kind.removesuffix("*")
-            if kind in _MESSAGES:
-                field.type = field.TYPE_MESSAGE
-                field.type_name = f".{_PACKAGE}.{kind}"
-            else:
-                field.type = descriptor_pb2.FieldDescriptorProto.Type.Value(f"TYPE_{kind.upper()}")
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(
-        pool.FindMessageTypeByName(f"{_PACKAGE}.PostSpansRequest")
-    )
-
-
-PostSpansRequest: Any = _request_class()
+PostSpansRequest: Any = message_classes("api_v2", "jaeger.api_v2", _MESSAGES)["PostSpansRequest"]
 """The message; texts in it are bytes."""
