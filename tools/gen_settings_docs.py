@@ -15,12 +15,14 @@ from lymer.config.sources import FLAGS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 
+REPEATED_GROUPS = {"tls", "auth", "cors"}
+"""Groups that many others hold: they are written out where they stand first."""
+
 HEAD = """\
 # Configuration
 
 Lymer needs none: `lymer` alone starts with the defaults below. This page is written by
-`tools/gen_settings_docs.py` from the docstrings in `packages/lymer/src/lymer/config/settings.py`;
-edit those.
+`tools/gen_settings_docs.py` from the docstrings in `packages/lymer/src/lymer/config`; edit those.
 
 ## Where settings come from
 
@@ -72,13 +74,19 @@ def page() -> str:
     by_path = dict(_walk("", "Config", texts))
     sections = [HEAD]
     group = None
+    first_of: dict[tuple[str, ...], str] = {}
     for path, setting in catalog.SETTINGS.items():
         parent = path.rpartition(".")[0]
+        name = parent.rpartition(".")[2]
+        first = first_of.setdefault((name, *catalog.GROUPS[parent]), parent)
+        repeated = name in REPEATED_GROUPS and first != parent
         if parent != group:
             group = parent
             if parent:
-                sections.append(f"### {parent}\n\n{by_path[parent]}\n")
-        sections.append(setting_section(setting, by_path[path]))
+                same = f" The settings are those of `{first}`, by their names." if repeated else ""
+                sections.append(f"### {parent}\n\n{by_path[parent]}{same}\n")
+        if not repeated:
+            sections.append(setting_section(setting, by_path[path]))
     return "\n".join(sections)
 
 

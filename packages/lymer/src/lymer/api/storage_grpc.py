@@ -25,6 +25,7 @@ from lymer.storage.remote.codec import (
 )
 from lymer.storage.remote.reader import CHECK, ERROR_KEY
 from lymer.telemetry.logs import EventLog
+from lymer.transport.grpc_port import add_port
 
 __all__ = ["CALLS_IN_FLIGHT_MAX", "CheckedReader", "StorageApi"]
 
@@ -83,13 +84,13 @@ class StorageApi:
             (grpc.method_handlers_generic_handler(SERVICE, handlers),)
         )
 
-    def bind(self, address: str) -> int:
-        """Listen on `host:port`; return the port.
+    def bind(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listen on `host:port`, encrypted with `credentials` if there are; return the port.
 
         Raises:
             RuntimeError: The address cannot be had.
         """
-        return int(self._server.add_insecure_port(address))
+        return add_port(self._server, address, credentials)
 
     async def start(self) -> None:
         """Begin to serve."""

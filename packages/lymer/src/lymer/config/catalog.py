@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, cast, get_args, get_origin, get_type_hints
 
-from lymer.config import role_settings, settings
+from lymer.config import role_settings, security, settings
 from lymer.config.rules import Rule
+from lymer.config.text_rules import File
 
 __all__ = ["GROUPS", "SETTINGS", "Setting", "build_config", "field_docstrings", "json_schema"]
 
@@ -108,7 +109,7 @@ def _leaf_schema(setting: Setting) -> dict[str, object]:
         {"type": "null"},
     ]
     schema: dict[str, object] = {"anyOf": accepted}
-    if setting.default is not None:
+    if setting.default is not None or isinstance(setting.rule, File):  # None is no file
         schema["default"] = setting.rule.encode(setting.default)
     return schema
 
@@ -117,7 +118,8 @@ def _leaf_schema(setting: Setting) -> dict[str, object]:
 def field_docstrings() -> Mapping[tuple[str, str], str]:
     """Return (class, field) → the docstring under the field, as one paragraph."""
     texts: dict[tuple[str, str], str] = {}
-    files = (Path(str(module.__file__)) for module in (settings, role_settings))
+    modules = (settings, role_settings, security)
+    files = (Path(str(module.__file__)) for module in modules)
     trees = (ast.parse(file.read_text(encoding="utf-8")) for file in files)
     for node in (node for tree in trees for node in tree.body):
         if not isinstance(node, ast.ClassDef):

@@ -17,6 +17,7 @@ import yaml
 from lymer.config.catalog import GROUPS, SETTINGS
 from lymer.config.problem import suggest
 from lymer.config.rules import Choice, Count, Duration, Size, Switch
+from lymer.config.text_rules import Texts
 
 __all__ = ["FILE_BYTES_MAX", "Document", "Entry", "expand", "read_document"]
 
@@ -166,6 +167,9 @@ class _Walk:
 
     def _leaf(self, node: yaml.Node, path: str) -> None:
         expected = SETTINGS[path].rule.expected
+        if isinstance(node, yaml.SequenceNode) and isinstance(SETTINGS[path].rule, Texts):
+            self._list(node, path)
+            return
         if not isinstance(node, yaml.ScalarNode):
             kind = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
             self._object(node, f'"{path}" must be {expected}, not {kind}')
@@ -174,11 +178,10 @@ class _Walk:
             return
         text = str(node.value)
         if "$" in text:
-            try:
-                text = expand(text, self._environ)
-            except ValueError as error:
-                self._object(node, f'"{path}": {error}')
+            expanded = self._expanded(node, path)
+            if expanded is None:
                 return
+            text = expanded
         elif node.tag != _STRING_TAG and not _accepts_scalar(path):
             # YAML 1.1 reads `on`, `1.5` and `2026-01-01` as no text; say so before it surprises.
             kind = node.tag.rpartition(":")[2]
@@ -187,6 +190,25 @@ class _Walk:
             )
             return
         self.entries.append(Entry(path, text, _place(self._name, node.start_mark)))
+
+    def _list(self, node: yaml.SequenceNode, path: str) -> None:
+        """Read a list of words; a comma in one would make two of it and is refused."""
+        words: list[str] = []
+        for member in node.value:
+            word = self._expanded(member, path) if isinstance(member, yaml.ScalarNode) else None
+            if word is None or "," in word:
+                self._object(member, f'"{path}" must be {SETTINGS[path].rule.expected}')
+                return
+            words.append(word)
+        self.entries.append(Entry(path, ",".join(words), _place(self._name, node.start_mark)))
+
+    def _expanded(self, node: yaml.ScalarNode, path: str) -> str | None:
+        """Return the text with its variables replaced; object, and return None, if one is bad."""
+        try:
+            return expand(str(node.value), self._environ)
+        except ValueError as error:
+            self._object(node, f'"{path}": {error}')
+            return None
 
     def _object(self, node: yaml.Node, problem: str) -> None:
         self.problems.append(f"{_place(self._name, node.start_mark)}: {problem}")

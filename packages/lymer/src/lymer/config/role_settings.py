@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from lymer import ports
 from lymer.config.addresses import Target, Targets
 from lymer.config.rules import Choice, Count, Duration, Host, Size, Switch
+from lymer.config.security import (
+    AuthSettings,
+    ClientAuthSettings,
+    ClientTlsSettings,
+    ListenerTlsSettings,
+)
 from lymer.config.tags import Tags
 
 __all__ = [
@@ -35,6 +41,12 @@ class StorageApiSettings:
     port: Annotated[int, Count(0, 65535)] = ports.STORAGE_GRPC
     """TCP port. Default 17271, as Jaeger's remote storage; 0 takes any free one."""
 
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    """Who may read. Default everybody."""
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteStorageSettings:
@@ -48,6 +60,12 @@ class RemoteStorageSettings:
     """Longest wait for the answer to one question, in seconds; then it is 503. Default 35 s: a
     little more than `storage.query_timeout_seconds` of the collector, so that its own words about
     a slow query arrive."""
+
+    tls: ClientTlsSettings = field(default_factory=ClientTlsSettings)
+    """Its TLS."""
+
+    auth: ClientAuthSettings = field(default_factory=ClientAuthSettings)
+    """How we say who we are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +82,12 @@ class AgentSettings:
     `PostSpans` (port 14250), for collectors that know nothing else. Default otlp: bytes go out as
     they came in, while `jaeger` costs a translation. Jaeger's `--reporter.grpc.host-port` implies
     `jaeger`, as its port is 14250."""
+
+    tls: ClientTlsSettings = field(default_factory=ClientTlsSettings)
+    """TLS of the links to collectors."""
+
+    auth: ClientAuthSettings = field(default_factory=ClientAuthSettings)
+    """How the agent says who it is."""
 
     tags: Annotated[tuple[tuple[str, str], ...], Tags()] = ()
     """Attributes for the resource of every span, `key=value` with commas between them, where the

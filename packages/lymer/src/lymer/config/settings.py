@@ -29,6 +29,12 @@ from lymer.config.rules import (
     Switch,
     Url,
 )
+from lymer.config.security import (
+    AuthSettings,
+    CorsSettings,
+    ListenerTlsSettings,
+    TlsSettings,
+)
 
 __all__ = [
     "AdminSettings",
@@ -127,6 +133,9 @@ class OtlpGrpcSettings:
     Collector's. Too small: big batches are refused for good (RESOURCE_EXHAUSTED without a hint to
     retry); too large: one sender takes a larger share of `admission.bytes_in_flight_max`."""
 
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
 
 @dataclass(frozen=True, slots=True)
 class OtlpHttpSettings:
@@ -142,6 +151,12 @@ class OtlpHttpSettings:
     """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
     Collector's. Too small: big batches are refused with 400; too large: a decompression bomb may
     take that much memory for each request in flight."""
+
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
+    cors: CorsSettings = field(default_factory=CorsSettings)
+    """Which web pages may send here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +177,9 @@ class JaegerGrpcSettings:
     Jaeger's. Too small: big batches are refused for good; too large: translating one takes memory
     and time in proportion."""
 
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
 
 @dataclass(frozen=True, slots=True)
 class JaegerHttpSettings:
@@ -180,6 +198,9 @@ class JaegerHttpSettings:
     """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
     Collector's. Too small: big batches are refused for good; too large: translating one takes
     memory and time in proportion."""
+
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +248,12 @@ class ZipkinSettings:
     """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
     Collector's. Too small: big batches are refused for good; too large: translating one takes
     about 20 times its size in memory, and a second for each 25,000 spans."""
+
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
+    cors: CorsSettings = field(default_factory=CorsSettings)
+    """Which web pages may send here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +316,9 @@ class ReceiverSettings:
     admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     """Limits over all of them."""
 
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    """Who may send, over all receivers but UDP, which cannot say who it is. Default everybody."""
+
 
 @dataclass(frozen=True, slots=True)
 class QuerySettings:
@@ -313,6 +343,12 @@ class QuerySettings:
     """Spans of one trace that are returned; the rest is cut off with a warning. Default 0: no
     limit, as large traces are never held as Python objects. Too small: incomplete traces."""
 
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    """Who may ask. Default everybody."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdminSettings:
@@ -323,6 +359,12 @@ class AdminSettings:
 
     port: Annotated[int, Count(0, 65535)] = ports.ADMIN_HTTP
     """TCP port. Default 14269, as Jaeger v1's all-in-one; 0 takes any free one."""
+
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    """Who may read metrics. Default everybody, as Jaeger's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +380,12 @@ class HealthSettings:
 
     port: Annotated[int, Count(0, 65535)] = ports.HEALTH_HTTP
     """TCP port. Default 13133, Jaeger v2's; 0 takes any free one."""
+
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    """Who may ask for health. Default everybody, as Jaeger's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +408,9 @@ class Config:
     """Host of every listener that has none of its own. Default localhost: nothing is reachable
     from other machines until somebody decides so. `0.0.0.0` is every address. Also read from
     `LYMER_LISTEN_HOST` and, as Jaeger does, from `JAEGER_LISTEN_HOST`."""
+
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    """TLS of every listener that has none of its own."""
 
     storage: StorageSettings
     """The store."""

@@ -12,6 +12,7 @@ from lymer.config.catalog import SETTINGS, build_config
 from lymer.config.document import FILE_BYTES_MAX, Document, Entry, read_document
 from lymer.config.problem import ConfigError, suggest
 from lymer.config.roles import role_defaults
+from lymer.config.security_conflicts import security_conflicts
 from lymer.config.settings import Config
 from lymer.config.tags import expand_tags
 
@@ -136,7 +137,11 @@ def load_effective(
     for path in _TAGS:
         values[path] = expand_tags(cast("tuple[tuple[str, str], ...]", values[path]), environ)
     config = build_config(values)
-    conflicts = [*_port_conflicts(values), *_limit_conflicts(config)]
+    conflicts = [
+        *_port_conflicts(values),
+        *_limit_conflicts(config),
+        *security_conflicts(values),
+    ]
     if conflicts:
         raise ConfigError(tuple(conflicts))
     return Effective(config, values, origins)

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import grpc
 
+from lymer.transport.grpc_port import add_port
+
 __all__ = ["STATUS_CODES", "Answer", "BytesGrpcServer"]
 
 Answer = Callable[[bytes, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[bytes]]
@@ -52,13 +54,13 @@ class BytesGrpcServer:
             (grpc.method_handlers_generic_handler(service, {method: handler}),)
         )
 
-    def bind(self, address: str) -> int:
-        """Listen on `host:port`; return the port.
+    def bind(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listen on `host:port`, encrypted with `credentials` if there are; return the port.
 
         Raises:
             RuntimeError: The address cannot be had.
         """
-        return int(self._server.add_insecure_port(address))
+        return add_port(self._server, address, credentials)
 
     async def start(self) -> None:
         """Begin to serve."""

@@ -18,6 +18,7 @@ from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
 from lymer.roles.ready_block import Endpoints, ready_block
 from lymer.roles.receiving import OTLP_HTTP, Receivers
+from lymer.roles.securing import Security
 from lymer.roles.serving_store import serve_store
 from lymer.roles.storing import Loading, lock_data_folder, open_store
 from lymer.roles.watching import ADMIN, HEALTH, listen_for_admin, serve_admin
@@ -45,7 +46,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
     async with contextlib.AsyncExitStack() as stack:
         data_dir = lock_data_folder(stack, config)
         # Ports are tried before the engine is opened, for that is where a start usually fails.
-        ports = Ports(stack)
+        ports = Ports(stack, Security(stack, config.tls, metrics))
         listen_for_queries(ports, config)
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config.receivers)
@@ -68,7 +69,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
             otlp_http=endpoints.otlp_http(config),
         )
         serve_admin(ports, life, metrics)
-        await serve_store(stack, config, store)
+        await serve_store(stack, config, ports, store)
         await receivers.open(stack, intake, metrics)
         endpoints.otlp_grpc_port = receivers.otlp_grpc_port
         endpoints.foreign = receivers.foreign_described()

@@ -15,8 +15,9 @@ from lymer.config import Config
 from lymer.receivers.intake import Intake
 from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
-from lymer.roles.ready_block import place, role_block, span_of_time
+from lymer.roles.ready_block import place, role_block, span_of_time, url
 from lymer.roles.receiving import OTLP_HTTP, Receivers
+from lymer.roles.securing import Security
 from lymer.roles.serving_store import serve_store
 from lymer.roles.storing import Loading, lock_data_folder, open_store
 from lymer.roles.watching import ADMIN, listen_for_admin, serve_admin
@@ -44,7 +45,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
     async with contextlib.AsyncExitStack() as stack:
         data_dir = lock_data_folder(stack, config)
         # Ports are tried before the engine is opened, for that is where a start usually fails.
-        ports = Ports(stack)
+        ports = Ports(stack, Security(stack, config.tls, metrics))
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config.receivers)
         store = open_store(stack, config, data_dir)
@@ -52,18 +53,18 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         loading = Loading(stack, config, data_dir, store, intake, metrics)
         life.watch(loading.problem)
         serve_admin(ports, life, metrics)
-        storage_port = await serve_store(stack, config, store)
+        storage_port = await serve_store(stack, config, ports, store)
         await receivers.open(stack, intake, metrics)
         intake.open(loading.journal)
         await loading.wait_for_recovery(life)
         otlp = config.receivers
         rows = [
             ("OTLP gRPC", place(otlp.otlp_grpc.host, receivers.otlp_grpc_port)),
-            ("OTLP HTTP", f"http://{place(otlp.otlp_http.host, ports.number(OTLP_HTTP))}"),
+            ("OTLP HTTP", url(config, otlp.otlp_http, ports.number(OTLP_HTTP))),
             ("Also", receivers.foreign_described()),
             ("Storage API", place(config.storage_api.host, storage_port) if storage_port else ""),
             ("Data", f"{data_dir}, kept for {span_of_time(config.storage.retention_seconds)}"),
-            ("Admin", f"http://{place(config.admin.host, ports.number(ADMIN))}"),
+            ("Admin", url(config, config.admin, ports.number(ADMIN))),
         ]
         await life.serve(lambda seconds: role_block("collector", rows, seconds))
     _log.info("stopped")

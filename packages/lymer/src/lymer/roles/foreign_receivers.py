@@ -14,7 +14,7 @@ from lymer.receivers.jaeger_grpc import JaegerGrpcReceiver
 from lymer.receivers.jaeger_http import JaegerHttpReceiver
 from lymer.receivers.jaeger_udp import JaegerUdpReceiver
 from lymer.receivers.zipkin_http import ZipkinHttpReceiver
-from lymer.roles.listening import REQUEST_GRACE_SECONDS, bind_grpc, listen, serve
+from lymer.roles.listening import Ports, listen
 
 __all__ = ["ForeignReceivers"]
 
@@ -41,9 +41,10 @@ class _Door(Protocol):
 class ForeignReceivers:
     """Opens the doors that are enabled, in two steps: ports first, then what serves them."""
 
-    def __init__(self, settings: ReceiverSettings) -> None:
+    def __init__(self, settings: ReceiverSettings, ports: Ports) -> None:
         """Remember what is wanted; nothing is open yet."""
         self._settings = settings
+        self._ports = ports
         self._sockets: dict[str, list[socket.socket]] = {}
         self._grpc_port = 0
 
@@ -54,18 +55,21 @@ class ForeignReceivers:
             StartupError: One cannot be had; the message says whose it is and what to do.
         """
         settings = self._settings
+        if settings.jaeger_http.enabled:
+            self._ports.take(_JAEGER_HTTP, settings.jaeger_http, "receivers.jaeger_http.port")
+        if settings.zipkin.enabled:
+            self._ports.take(_ZIPKIN, settings.zipkin, "receivers.zipkin.port")
         doors: dict[str, tuple[_Door, str]] = {
-            _JAEGER_HTTP: (settings.jaeger_http, "jaeger_http"),
             "Jaeger UDP compact": (settings.jaeger_udp_compact, "jaeger_udp_compact"),
             "Jaeger UDP binary": (settings.jaeger_udp_binary, "jaeger_udp_binary"),
-            _ZIPKIN: (settings.zipkin, "zipkin"),
         }
         for what, (door, name) in doors.items():
             if not door.enabled:
                 continue
-            kind = socket.SOCK_DGRAM if what in _UDP else socket.SOCK_STREAM
             setting = f"receivers.{name}.port"
-            self._sockets[what] = listen(door.host, door.port, what, setting, kind=kind)
+            self._sockets[what] = listen(
+                door.host, door.port, what, setting, kind=socket.SOCK_DGRAM
+            )
             for listener in self._sockets[what]:
                 stack.callback(listener.close)
 
@@ -77,31 +81,32 @@ class ForeignReceivers:
         Raises:
             StartupError: The port of gRPC, which binds for itself, cannot be had.
         """
-        settings, sockets = self._settings, self._sockets
-        if _JAEGER_HTTP in sockets:
+        settings, ports = self._settings, self._ports
+        if ports.has(_JAEGER_HTTP):
             limit = settings.jaeger_http.body_bytes_max
             jaeger = JaegerHttpReceiver(intake, admission, executor, body_bytes_max=limit)
-            serve(stack, jaeger, sockets[_JAEGER_HTTP], _JAEGER_HTTP)
-        if _ZIPKIN in sockets:
+            ports.serve(jaeger, _JAEGER_HTTP)
+        if ports.has(_ZIPKIN):
             limit = settings.zipkin.body_bytes_max
             zipkin = ZipkinHttpReceiver(intake, admission, executor, body_bytes_max=limit)
-            serve(stack, zipkin, sockets[_ZIPKIN], _ZIPKIN)
+            ports.serve(zipkin, _ZIPKIN)
         door = settings.jaeger_grpc
         if door.enabled:
             grpc = JaegerGrpcReceiver(intake, admission, message_bytes_max=door.message_bytes_max)
             name = "receivers.jaeger_grpc.port"
-            self._grpc_port = bind_grpc(grpc, door.host, door.port, _JAEGER_GRPC, name)
-            await grpc.start()
-            stack.push_async_callback(grpc.stop, REQUEST_GRACE_SECONDS)
+            self._grpc_port = await ports.serve_grpc(grpc, door, _JAEGER_GRPC, name)
         for what, protocol in _UDP.items():
-            if what in sockets:
+            if what in self._sockets:
                 udp = JaegerUdpReceiver(intake, protocol=protocol)
-                await udp.start(sockets[what])
+                await udp.start(self._sockets[what])
                 stack.push_async_callback(udp.stop)
 
     def described(self) -> str:
         """Say in one line which doors are open and where; empty if none is."""
         ports = {what: listeners[0].getsockname()[1] for what, listeners in self._sockets.items()}
+        for what in (_JAEGER_HTTP, _ZIPKIN):
+            if self._ports.has(what):
+                ports[what] = self._ports.number(what)
         if self._grpc_port:
             ports[_JAEGER_GRPC] = self._grpc_port
         jaeger = [

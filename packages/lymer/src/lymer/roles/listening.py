@@ -5,24 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import shutil
 import socket
+import ssl
+import tempfile
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+import grpc
 import uvicorn
 from starlette.types import ASGIApp
 
+from lymer.config.security import ListenerTlsSettings
 from lymer.errors import StartupError
+from lymer.roles.securing import Security
+from lymer.transport.tls_front import TlsFront
+from lymer.transport.tls_server import ServerTls
 
 __all__ = [
     "REQUEST_GRACE_SECONDS",
+    "GrpcServer",
     "HttpServer",
     "Listener",
     "Ports",
     "addresses",
-    "bind_grpc",
     "listen",
-    "serve",
     "taken",
 ]
 
@@ -116,25 +123,34 @@ def taken(address: str, port: int, what: str, setting: str, error: OSError) -> S
     return StartupError(f"cannot listen for {what} on {place}: {reason}; {advice}")
 
 
-class _Binds(Protocol):
+class GrpcServer(Protocol):
     """A gRPC server that is not started."""
 
-    def bind(self, address: str) -> int: ...
+    def bind(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listen on `address`, encrypted with `credentials` if there are; return the port."""
+
+    async def start(self) -> None:
+        """Begin to serve."""
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new calls, let running ones end within `grace_seconds`."""
 
 
-def bind_grpc(receiver: _Binds, host: str, port: int, what: str, setting: str) -> int:
-    """Have a gRPC server listen on every address of `host`; return the port.
-
-    Raises:
-        StartupError: An address cannot be had; the message says whose it is and what to do.
-    """
+def _bind_grpc(
+    server: GrpcServer,
+    settings: Listener,
+    what: str,
+    setting: str,
+    credentials: grpc.ServerCredentials | None,
+) -> int:
     # gRPC does not say why it cannot bind, so the question is put to the system first.
-    for probe in listen(host, port, what, setting):
+    port = settings.port
+    for probe in listen(settings.host, port, what, setting):
         probe.close()
-    for address in addresses(host, what):
+    for address in addresses(settings.host, what):
         place = f"[{address}]" if ":" in address else address
         try:
-            port = receiver.bind(f"{place}:{port}")
+            port = server.bind(f"{place}:{port}", credentials)
         except RuntimeError as error:
             raise taken(address, port, what, setting, OSError(str(error))) from error
     return port
@@ -143,8 +159,15 @@ def bind_grpc(receiver: _Binds, host: str, port: int, what: str, setting: str) -
 class HttpServer(uvicorn.Server):
     """A uvicorn server that leaves signals and the event loop to the role."""
 
-    def __init__(self, app: ASGIApp, sockets: list[socket.socket], *, grace_seconds: int) -> None:
-        """Prepare to serve `app` on `sockets`."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        sockets: list[socket.socket],
+        *,
+        grace_seconds: int,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Prepare to serve `app` on `sockets`, encrypted with `context` if there is one."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -157,6 +180,7 @@ class HttpServer(uvicorn.Server):
                 timeout_keep_alive=60,
                 timeout_graceful_shutdown=grace_seconds,
                 backlog=_BACKLOG,
+                ssl_context_factory=None if context is None else lambda *_: context,
             )
         )
         self._listeners = sockets
@@ -175,11 +199,14 @@ class HttpServer(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(
-    stack: contextlib.AsyncExitStack, app: ASGIApp, sockets: list[socket.socket], what: str
+def _serve(
+    stack: contextlib.AsyncExitStack,
+    app: ASGIApp,
+    sockets: list[socket.socket],
+    what: str,
+    context: ssl.SSLContext | None,
 ) -> None:
-    """Serve `app` on `sockets` until the stack unwinds."""
-    server = HttpServer(app, sockets, grace_seconds=REQUEST_GRACE_SECONDS)
+    server = HttpServer(app, sockets, grace_seconds=REQUEST_GRACE_SECONDS, context=context)
     task = asyncio.create_task(server.run_until_stopped(), name=what)
 
     async def stop() -> None:
@@ -200,14 +227,23 @@ class Listener(Protocol):
     def port(self) -> int:
         """Number; 0 is any free one."""
 
+    @property
+    def tls(self) -> ListenerTlsSettings:
+        """Its encryption."""
+
 
 class Ports:
-    """TCP ports of a role, each known by what it is for; taken early, served later."""
+    """TCP ports of a role, each known by what it is for; taken early, served later.
 
-    def __init__(self, stack: contextlib.AsyncExitStack) -> None:
+    Each is encrypted if its settings, or the shared ones, say so.
+    """
+
+    def __init__(self, stack: contextlib.AsyncExitStack, security: Security) -> None:
         """Close all that will be taken when `stack` unwinds."""
         self._stack = stack
+        self._security = security
         self._sockets: dict[str, list[socket.socket]] = {}
+        self._tls: dict[str, ServerTls] = {}
 
     def take(self, what: str, settings: Listener, setting: str) -> None:
         """Listen; nobody is answered yet.
@@ -218,8 +254,10 @@ class Ports:
             setting: Path of the setting that moves it.
 
         Raises:
-            StartupError: It cannot be had; the message says whose it is and what to do.
+            StartupError: It cannot be had, or its certificate cannot be used; the message says
+                whose it is and what to do.
         """
+        self._secure(what, settings, setting)
         self._sockets[what] = listen(settings.host, settings.port, what, setting)
         for listener in self._sockets[what]:
             self._stack.callback(listener.close)
@@ -236,4 +274,46 @@ class Ports:
 
     def serve(self, app: ASGIApp, what: str) -> None:
         """Serve `app` on the port until the stack unwinds."""
-        serve(self._stack, app, self._sockets[what], what)
+        tls = self._tls.get(what)
+        context = self._security.context(tls, "http/1.1", what) if tls else None
+        _serve(self._stack, app, self._sockets[what], what, context)
+
+    async def serve_grpc(
+        self, server: GrpcServer, settings: Listener, what: str, setting: str
+    ) -> int:
+        """Bind a gRPC server, start it and stop it when the stack unwinds; return the port.
+
+        Args:
+            server: What serves.
+            settings: Where.
+            what: Whose the port is, for people.
+            setting: Path of the setting that moves it.
+
+        Raises:
+            StartupError: The port cannot be had, or its certificate cannot be used.
+        """
+        self._secure(what, settings, setting)
+        tls = self._tls.get(what)
+        front = None
+        if tls is None or tls.grpc_can_serve:
+            credentials = tls.grpc_credentials() if tls else None
+            port = _bind_grpc(server, settings, what, setting, credentials)
+        else:
+            self.take(what, settings, setting)
+            port = self.number(what)
+            folder = tempfile.mkdtemp(prefix="lymer-")  # nobody but us may open what is in it
+            self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            front = TlsFront(f"{folder}/grpc")
+            server.bind(f"unix:{folder}/grpc")
+            self._stack.push_async_callback(front.close)
+        await server.start()
+        self._stack.push_async_callback(server.stop, REQUEST_GRACE_SECONDS)
+        if front is not None and tls is not None:
+            await front.start(self._sockets[what], self._security.context(tls, "h2", what))
+            self._stack.callback(front.stop_accepting)
+        return port
+
+    def _secure(self, what: str, settings: Listener, setting: str) -> None:
+        tls = self._security.listener_tls(settings.tls, setting.removesuffix("port") + "tls")
+        if tls is not None:
+            self._tls[what] = tls

@@ -18,7 +18,8 @@ from lymer.errors import LymerError
 from lymer.roles.answering import UI, listen_for_queries, serve_queries
 from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
-from lymer.roles.ready_block import place, role_block
+from lymer.roles.ready_block import place, role_block, url
+from lymer.roles.securing import Security
 from lymer.roles.watching import ADMIN, listen_for_admin, serve_admin
 from lymer.storage.remote.reader import RemoteReader
 from lymer.telemetry.logs import EventLog
@@ -45,7 +46,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
     """Start in order, serve, stop in reverse."""
     life = Lifetime()
     async with contextlib.AsyncExitStack() as stack:
-        ports = Ports(stack)
+        ports = Ports(stack, Security(stack, config.tls, metrics))
         listen_for_queries(ports, config)
         listen_for_admin(ports, config)
         settings = config.remote_storage
@@ -67,9 +68,9 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         )
         serve_admin(ports, life, metrics)
         rows = [
-            ("UI", f"http://{place(config.query.host, ports.number(UI))}{config.query.base_path}"),
+            ("UI", url(config, config.query, ports.number(UI)) + config.query.base_path),
             ("Store", f"{settings.target} ({watch.problem() or 'answers'})"),
-            ("Admin", f"http://{place(config.admin.host, ports.number(ADMIN))}"),
+            ("Admin", url(config, config.admin, ports.number(ADMIN))),
         ]
         await life.serve(lambda seconds: role_block("query", rows, seconds))
     _log.info("stopped")

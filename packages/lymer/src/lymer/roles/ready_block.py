@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from lymer import __version__
 from lymer.config import Config
+from lymer.config.security import ListenerTlsSettings
 
-__all__ = ["Endpoints", "place", "ready_block", "role_block", "span_of_time"]
+__all__ = ["Endpoints", "place", "ready_block", "role_block", "span_of_time", "url"]
 
 _ANY: Final = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound to
 
@@ -36,7 +37,22 @@ class Endpoints:
 
     def otlp_http(self, config: Config) -> str:
         """Return the URL of OTLP over HTTP, without path."""
-        return f"http://{place(config.receivers.otlp_http.host, self.otlp_http_port)}"
+        return url(config, config.receivers.otlp_http, self.otlp_http_port)
+
+
+class _Listener(Protocol):
+    """Settings of something that listens."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def tls(self) -> ListenerTlsSettings: ...
+
+
+def url(config: Config, listener: _Listener, port: int) -> str:
+    """Return `http://host:port`, or https, as a client on this machine writes it."""
+    scheme = "https" if listener.tls.is_on(config.tls) else "http"
+    return f"{scheme}://{place(listener.host, port)}"
 
 
 def _shown(host: str) -> str:
@@ -61,11 +77,11 @@ def span_of_time(seconds: float) -> str:
 
 def ready_block(config: Config, data_dir: Path, endpoints: Endpoints, start_seconds: float) -> str:
     """Return the text, with a newline at its end."""
-    ui = f"http://{place(config.query.host, endpoints.ui_port)}{config.query.base_path}"
-    health = f"http://{place(config.admin.host, endpoints.admin_port)}/status"
+    ui = url(config, config.query, endpoints.ui_port) + config.query.base_path
+    health = url(config, config.admin, endpoints.admin_port) + "/status"
     if endpoints.health_port:
-        health = f"http://{place(config.health.host, endpoints.health_port)}/status"
-    metrics = f"http://{place(config.admin.host, endpoints.admin_port)}/metrics"
+        health = url(config, config.health, endpoints.health_port) + "/status"
+    metrics = url(config, config.admin, endpoints.admin_port) + "/metrics"
     kept = span_of_time(config.storage.retention_seconds)
     otlp_http = endpoints.otlp_http(config)
     foreign = f"\n  Also        {endpoints.foreign}" if endpoints.foreign else ""

@@ -12,7 +12,7 @@ from lymer.receivers.intake import Intake
 from lymer.receivers.otlp_grpc import OtlpGrpcReceiver
 from lymer.receivers.otlp_http import OtlpHttpReceiver
 from lymer.roles.foreign_receivers import ForeignReceivers
-from lymer.roles.listening import REQUEST_GRACE_SECONDS, Ports, bind_grpc
+from lymer.roles.listening import Ports
 from lymer.telemetry.metrics import Metrics
 
 __all__ = ["OTLP_HTTP", "Receivers"]
@@ -32,7 +32,7 @@ class Receivers:
         """
         self._settings = settings
         self._ports = ports
-        self._foreign = ForeignReceivers(settings)
+        self._foreign = ForeignReceivers(settings, ports)
         ports.take(OTLP_HTTP, settings.otlp_http, "receivers.otlp_http.port")
         self._foreign.listen(stack)
         self.otlp_grpc_port = settings.otlp_grpc.port
@@ -59,11 +59,9 @@ class Receivers:
             intake, admission, message_bytes_max=settings.otlp_grpc.message_bytes_max
         )
         otlp = settings.otlp_grpc
-        self.otlp_grpc_port = bind_grpc(
-            grpc, otlp.host, otlp.port, "OTLP gRPC", "receivers.otlp_grpc.port"
+        self.otlp_grpc_port = await self._ports.serve_grpc(
+            grpc, otlp, "OTLP gRPC", "receivers.otlp_grpc.port"
         )
-        await grpc.start()
-        stack.push_async_callback(grpc.stop, REQUEST_GRACE_SECONDS)
         # Last, just before the journal opens: what came by UDP before that would be lost.
         await self._foreign.open(stack, intake, admission, executor)
 

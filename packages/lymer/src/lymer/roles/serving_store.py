@@ -7,12 +7,14 @@ from contextlib import AsyncExitStack
 
 from lymer.api.storage_grpc import CheckedReader, StorageApi
 from lymer.config import Config
-from lymer.roles.listening import REQUEST_GRACE_SECONDS, bind_grpc
+from lymer.roles.listening import Ports
 
 __all__ = ["serve_store"]
 
 
-async def serve_store(stack: AsyncExitStack, config: Config, reader: CheckedReader) -> int:
+async def serve_store(
+    stack: AsyncExitStack, config: Config, ports: Ports, reader: CheckedReader
+) -> int:
     """Answer from `reader` until the stack unwinds, if the storage API is enabled.
 
     Returns:
@@ -27,7 +29,4 @@ async def serve_store(stack: AsyncExitStack, config: Config, reader: CheckedRead
     executor = ThreadPoolExecutor(config.storage.query_threads, thread_name_prefix="storage-api")
     stack.callback(executor.shutdown, wait=False, cancel_futures=True)
     api = StorageApi(reader, executor)
-    port = bind_grpc(api, settings.host, settings.port, "storage API", "storage_api.port")
-    await api.start()
-    stack.push_async_callback(api.stop, REQUEST_GRACE_SECONDS)
-    return port
+    return await ports.serve_grpc(api, settings, "storage API", "storage_api.port")

@@ -12,6 +12,8 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from lymer.telemetry.security_metrics import SecurityMetrics
+
 __all__ = ["Metrics"]
 
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -33,6 +35,7 @@ class Metrics:
             registry=self.registry,
         )
         build.labels(version).set(1)
+        self.security: Final = SecurityMetrics(self.registry)
         self.accepted_spans: Final = self._counter(
             "otelcol_receiver_accepted_spans",
             "Spans acknowledged to their sender.",
