@@ -1,8 +1,8 @@
 """What an issuer is: it signs a request, or says what it waits for, or why it never will.
 
 A signer has two faces. `needs` says which objects a decision depends on, so that the loop can
-gather them; `sign` decides from what was found. It is told the time and the serial number and touches
-nothing, so every outcome can be tested as a table.
+gather them; `sign` decides from what was found. It is told the time and the serial number and
+touches nothing, so every outcome can be tested as a table.
 
 An issuer on the network fits in the same way. What takes many steps lives in an object of its own
 (ACME: an Order, which `needs` names and `Waiting.create` asks for) and is driven by that object's

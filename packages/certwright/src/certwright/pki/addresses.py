@@ -13,7 +13,7 @@ from typing import Final
 from certwright.errors import InvalidError
 from certwright.resources.gotext import quote
 
-__all__ = ["canonical_ip", "canonical_uri", "ip_bytes", "ip_text"]
+__all__ = ["canonical_ip", "canonical_uri", "ip_bytes", "ip_text", "uri_host"]
 
 _V4_IN_V6: Final = bytes(10) + b"\xff\xff"
 _UNRESERVED: Final = frozenset((string.ascii_letters + string.digits + "-_.~").encode())
@@ -25,6 +25,8 @@ _USER_KEPT: Final = _UNRESERVED | frozenset(b"$&+,;=")
 _USER_VALID: Final = _UNRESERVED | frozenset(b":!$&'()*+,;=%@")
 _HOST_KEPT: Final = _UNRESERVED | frozenset(b"!$&'()*+,;=:[]<>\"")
 _SCHEME: Final = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
+_HEX_PAIR: Final = re.compile(rb"[0-9A-Fa-f]{2}")
+_AUTHORITY: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//([^/?#]*)")
 _PORT: Final = re.compile(rb"(?::[0-9]*)?")
 
 
@@ -64,6 +66,15 @@ def canonical_uri(text: str) -> str:
         raise InvalidError(f"parse {quote(text)}: {error}") from None
 
 
+def uri_host(canonical: str) -> bytes:
+    """Return the host of a canonical URI with its port, escapes undone; empty if it has none."""
+    match = _AUTHORITY.match(canonical)
+    if not match:
+        return b""
+    host = match[1].rpartition("@")[2]
+    return _unescape(host.encode("utf-8", "surrogateescape"))
+
+
 def _uri(raw: bytes) -> bytes:
     raw, _, fragment = raw.partition(b"#")
     if any(byte < 0x20 or byte == 0x7F for byte in raw):
@@ -90,14 +101,12 @@ def _uri(raw: bytes) -> bytes:
 def _hierarchy(out: bytes, scheme: bytes, rest: bytes) -> bytes:
     if not scheme and not rest.startswith(b"/") and b":" in rest.partition(b"/")[0]:
         raise InvalidError("first path segment in URL cannot contain colon")
-    authority = b""
     if rest.startswith(b"//") and (scheme or not rest.startswith(b"///")):
         authority, slash, path = rest[2:].partition(b"/")
         rest = slash + path
         user, at, host = authority.rpartition(b"@")
-        out += b"//" + (_user(user) + b"@" if at else b"") + _host(host)
-    elif not scheme and rest.startswith(b"//"):
-        out += b"//"  # an empty authority keeps a path of two slashes apart from a host
+        if authority or rest:
+            out += b"//" + (_user(user) + b"@" if at else b"") + _host(host)
     return out + (rest if rest == b"*" else _escaped_as_read(rest, _PATH_KEPT, _PATH_VALID))
 
 
@@ -120,7 +129,9 @@ def _host(raw: bytes) -> bytes:
     if not _PORT.fullmatch(port):
         shown = quote(port.decode("utf-8", "replace"))
         raise InvalidError(f"invalid port {shown} after host")
-    for byte in raw:
+    for at, byte in enumerate(raw):
+        if byte == 0x25 and raw[at + 1 : at + 2] < b"8" and raw[at : at + 3] != b"%25":
+            raise _bad_escape(raw[at + 1 :])
         if byte < 0x80 and byte not in _HOST_KEPT and byte != 0x25:
             shown = quote(chr(byte))
             raise InvalidError(f"invalid character {shown} in host name")
@@ -137,21 +148,16 @@ def _unescape(raw: bytes) -> bytes:
     first, *parts = raw.split(b"%")
     out = bytearray(first)
     for part in parts:
-        try:
-            out += (
-                bytes.fromhex(part[:2].decode("ascii"))
-                if len(part[:2].strip()) == 2
-                else _bad(part)
-            )
-        except ValueError:
-            _bad(part)
+        if not _HEX_PAIR.match(part):
+            raise _bad_escape(part)
+        out.append(int(part[:2], 16))
         out += part[2:]
     return bytes(out)
 
 
-def _bad(part: bytes) -> bytes:
-    shown = quote("%" + part[:2].decode("utf-8", "replace"))
-    raise InvalidError(f"invalid URL escape {shown}")
+def _bad_escape(part: bytes) -> InvalidError:
+    shown = quote("%" + part[:2].decode("utf-8", "surrogateescape"))
+    return InvalidError(f"invalid URL escape {shown}")
 
 
 def _escape(value: bytes, kept: frozenset[int]) -> bytes:

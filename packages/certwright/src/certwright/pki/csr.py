@@ -90,15 +90,15 @@ def generate_csr(cert: Certificate, key: PrivateKeyTypes, gates: FeatureGates) -
     Raises:
         InvalidError: The Certificate asks for what cannot be; the text says what.
     """
-    subject = subject_der_of(cert, gates)
-    names = alternative_names_of(cert)
     has_common_name = bool(_common_name(cert, gates))
+    names = alternative_names_of(cert)
     if not (has_common_name or names or cert.ip_addresses):
         raise InvalidError(
             "no common name, DNS name, URI SAN, or Email SAN specified on certificate"
         )
     scheme = _scheme_of_spec(cert)
     wanted = _extensions_of(cert, names, gates)
+    subject = subject_der_of(cert, gates)
     attributes = (
         der.sequence(
             der.oid(_EXTENSION_REQUEST),

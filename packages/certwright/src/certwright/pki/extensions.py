@@ -5,13 +5,14 @@ Source: reference cert-manager.md 2.7; RFC 5280 4.2; Go `crypto/x509` (buildCert
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from certwright.errors import InvalidError
 from certwright.pki import der
-from certwright.pki.addresses import canonical_uri, ip_bytes, ip_text
+from certwright.pki.addresses import canonical_uri, ip_bytes, ip_text, uri_host
 from certwright.resources.gotext import quote
 
 __all__ = [
@@ -53,6 +54,7 @@ AUTHORITY_INFORMATION_ACCESS: Final = "1.3.6.1.5.5.7.1.1"
 _OCSP: Final = "1.3.6.1.5.5.7.48.1"
 _CA_ISSUERS: Final = "1.3.6.1.5.5.7.48.2"
 
+_LABEL: Final = re.compile(rb"[!-~]+")
 _EMAIL, _DNS, _URI, _IP = 0x81, 0x82, 0x86, 0x87
 
 
@@ -98,9 +100,13 @@ def extended_key_usage(oids: Iterable[str]) -> Extension:
 
 
 def basic_constraints(*, is_ca: bool, critical: bool) -> Extension:
-    """Return BasicConstraints without a path length; what is not a CA is an empty sequence."""
-    value = der.sequence(der.boolean(value=True)) if is_ca else der.sequence()
-    return Extension(BASIC_CONSTRAINTS, value, critical)
+    """Return BasicConstraints without a path length.
+
+    What is not a CA is an empty sequence in a certificate, and a FALSE that stands there in a
+    request (the only one that is not critical), as cert-manager writes them.
+    """
+    value = der.boolean(value=is_ca) if is_ca or not critical else b""
+    return Extension(BASIC_CONSTRAINTS, der.sequence(value), critical)
 
 
 def authority_key_id(key_id: bytes) -> Extension:
@@ -251,6 +257,10 @@ def _decode_ia5(element: der.Element, kind: str) -> str:
 def _decode_uri(element: der.Element) -> str:
     text = _decode_ia5(element, "uniformResourceIdentifier")
     try:
-        return canonical_uri(text)
+        uri = canonical_uri(text)
     except InvalidError as error:
         raise InvalidError(f"x509: cannot parse URI {quote(text)}: {error}") from None
+    host = uri_host(uri)
+    if host and not all(map(_LABEL.fullmatch, host.split(b"."))):
+        raise InvalidError(f"x509: cannot parse URI {quote(text)}: invalid domain")
+    return uri

@@ -3,7 +3,8 @@
 Each list field becomes one RDN that holds all its values (a multi-valued RDN), not one for each. A
 value is a PrintableString if every byte is in that alphabet, else a UTF8String.
 
-Source: reference cert-manager.md 2.7 (Go `pkix.Name`); Go `crypto/x509/pkix`.
+Source: Go `crypto/x509/pkix` (Name.ToRDNSequence); the order was taken from what cert-manager
+v1.12.2's own code writes, which is not the order that reference cert-manager.md 2.7 lists.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ _SERIAL_NUMBER: Final = "2.5.4.5"
 _FIELDS: Final = MappingProxyType(
     {
         "2.5.4.6": "countries",
-        "2.5.4.10": "organizations",
-        "2.5.4.11": "organizational_units",
-        "2.5.4.7": "localities",
         "2.5.4.8": "provinces",
+        "2.5.4.7": "localities",
         "2.5.4.9": "street_addresses",
         "2.5.4.17": "postal_codes",
+        "2.5.4.10": "organizations",
+        "2.5.4.11": "organizational_units",
     }
 )
 """Attribute → field of `DistinguishedName`, in the order they are written."""
