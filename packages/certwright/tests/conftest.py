@@ -1,12 +1,15 @@
-"""Runs `async def` tests, and opens what they ask for in the form of a context."""
+"""Runs `async def` tests, and gives a real API server to those that ask for one."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import pytest
+
+from certwright_testing.cluster import Cluster, missing_assets
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -29,3 +32,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
     asyncio.run(run())
     return True
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Yield a real API server with our kinds defined; one for the whole session."""
+    if missing := missing_assets():
+        pytest.skip(missing)
+    started = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()

@@ -117,8 +117,9 @@ class UpdateStatus:
 class Apply:
     """Server-side apply, forced, with the controller's field manager: the full desired set.
 
-    With `metadata.resourceVersion` the object must be the one that was seen, as with an update:
-    otherwise `ConflictError`, and nothing is written. Without, an unseen object is taken over.
+    With `metadata.resourceVersion` the object must be as it was seen, as with an update: otherwise
+    `ConflictError`, and nothing is written. Only with `metadata.uid` too does an object that is
+    gone stay gone. Without either, an unseen object is taken over.
     """
 
     object: Manifest

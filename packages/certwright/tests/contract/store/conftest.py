@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import pytest
 
+from certwright.adapters.kube import KubeStore
 from certwright.adapters.memory import MemoryStore
-from certwright.engine.store import Store
+from certwright.engine.store import Selection, Store
+from certwright.errors import NotFoundError
+from certwright.resources.kinds import CERTIFICATE, SECRET
+from certwright_testing.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,52 @@ class StoreUnderTest:
     """Names of the kit's demands it cannot meet, each with the reason where it is listed."""
 
 
+def _cluster(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Store]:
+    """Start the real API server before there is a loop."""
+    return _swept(request.getfixturevalue("cluster"))
+
+
+@asynccontextmanager
+async def _swept(cluster: Cluster) -> AsyncIterator[Store]:
+    """Open the API server, and leave nothing of the test in its two namespaces."""
+    async with KubeStore(cluster.connection()) as store:
+        try:
+            yield store
+        finally:
+            for kind in (CERTIFICATE, SECRET):
+                for namespace in ("one", "two"):
+                    await _sweep(store, Selection(kind, namespace))
+
+
+async def _sweep(store: Store, selection: Selection) -> None:
+    for obj in (await store.list(selection)).objects:
+        metadata = obj["metadata"]
+        if metadata.pop("finalizers", None):
+            await store.update(obj, manager="kit")
+        try:
+            await store.delete(
+                selection.kind.key(metadata["namespace"], metadata["name"]), uid=metadata["uid"]
+            )
+        except NotFoundError:
+            continue
+
+
 STORES: Final[dict[str, StoreUnderTest]] = {
     "memory": StoreUnderTest(lambda _request: nullcontext(MemoryStore())),
+    "cluster": StoreUnderTest(
+        _cluster,
+        # The garbage collector is part of kube-controller-manager.
+        cannot=frozenset({"garbage collection"}),
+    ),
 }
 
 
-@pytest.fixture(params=list(STORES))
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.cluster] if name == "cluster" else [])
+        for name in STORES
+    ]
+)
 def store(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Store]:
     """Open a store with the namespaces `one` and `two`, and nothing of the test's in them."""
     return STORES[request.param].open(request)

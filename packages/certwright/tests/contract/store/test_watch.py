@@ -120,5 +120,5 @@ async def test_a_deletion_that_waits_is_a_change(store: Store) -> None:
 async def test_history_that_is_gone_is_said(store: Store) -> None:
     """A watch from before all history must list again."""
     with pytest.raises(ExpiredError):
-        async with aclosing(store.watch(Selection(SECRET), "1")) as changes:  # type: ignore[type-var]
+        async with aclosing(store.watch(Selection(CERTIFICATE), "1")) as changes:  # type: ignore[type-var]
             await take(changes, 1)

@@ -173,8 +173,7 @@ class Table:
         writer = Writer(manager, "Apply", kind.api_version, subresource)
         now = self._time()
         if before is None:
-            if obj["metadata"].get("resourceVersion") or obj["metadata"].get("uid"):
-                raise conflict(key)
+            _check_may_create(key, obj["metadata"])
             return self._apply_to_nothing(key, configuration, writer)
         check_preconditions(key, before, obj.get("metadata", {}))
         after = apply_configuration(
@@ -325,6 +324,18 @@ def labels_of(obj: Manifest) -> dict[str, str]:
     """Return the labels of an object."""
     labels: dict[str, str] = obj["metadata"].get("labels") or {}
     return labels
+
+
+def _check_may_create(key: Key, sent: Manifest) -> None:
+    """Refuse to make an object for an apply that means a certain one.
+
+    A version alone does not keep an API server from making the object.
+    """
+    if sent.get("uid"):
+        raise ConflictError(
+            f'Operation cannot be fulfilled on {resource_name(key.kind)} "{key.name}": uid mismatch:'
+            f" the provided object specified uid {sent['uid']}, and no existing object was found"
+        )
 
 
 def _owner_uids(obj: Manifest) -> set[str]:
