@@ -21,7 +21,6 @@ from certwright.adapters.memory.objects import (
     Birth,
     check_preconditions,
     check_shape,
-    conflict,
     copy_json,
     is_gone,
     marked_for_deletion,
@@ -333,8 +332,9 @@ def _check_may_create(key: Key, sent: Manifest) -> None:
     """
     if sent.get("uid"):
         raise ConflictError(
-            f'Operation cannot be fulfilled on {resource_name(key.kind)} "{key.name}": uid mismatch:'
-            f" the provided object specified uid {sent['uid']}, and no existing object was found"
+            f'Operation cannot be fulfilled on {resource_name(key.kind)} "{key.name}": uid'
+            f" mismatch: the provided object specified uid {sent['uid']}, and no existing object"
+            " was found"
         )
 
 
