@@ -145,4 +145,4 @@ class Signer(Protocol):
 
 def not_found_text(name: str) -> str:
     """Return what an API server says about a Secret that is not there."""
-    return f'secrets "{name}" not found'
+    return f'secret "{name}" not found'

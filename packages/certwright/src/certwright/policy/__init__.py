@@ -1,1 +1,4 @@
-"""The questions: why a certificate must be issued, is not ready, or its Secret rewritten. Pure."""
+"""The questions: why a certificate must be issued, is not ready, or its Secret rewritten. Pure.
+
+`chains` is the table of contents; "why did it renew?" ends there.
+"""

@@ -229,7 +229,11 @@ class Controller(Generic[S]):
     gather: Callable[[Key, Reader], Awaitable[S | None]]
     """Reads all that a decision may depend on; None if there is nothing to decide."""
     plan: Callable[[S, Sources], Plan]
-    """Pure, and may be slow: it runs on a thread."""
+    """Pure, and may be slow: it runs on a thread.
+
+    Raises:
+        InvalidError: An object cannot be read; counts as `Plan.retry`.
+    """
     wakes: tuple[Wake, ...] = ()
     backoff: Backoff = Backoff(1.0, 30.0)
     indexes: tuple[Index, ...] = ()

@@ -1,0 +1,45 @@
+"""All control loops.
+
+Source: reference cert-manager.md 8.5.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from certwright.reconcile.approver import approver_controller
+from certwright.reconcile.certificate_metrics import certificate_metrics_controller
+from certwright.reconcile.certificate_request import requests_controller
+from certwright.reconcile.contract import AnyController
+from certwright.reconcile.issuers import issuers_controller
+from certwright.reconcile.issuing import issuing_controller
+from certwright.reconcile.key_manager import key_manager_controller
+from certwright.reconcile.options import Options
+from certwright.reconcile.readiness import readiness_controller
+from certwright.reconcile.request_manager import request_manager_controller
+from certwright.reconcile.revision_manager import revision_manager_controller
+from certwright.reconcile.trigger import trigger_controller
+from certwright.resources.issuer import IssuerType
+from certwright.resources.kinds import CLUSTER_ISSUER, ISSUER
+
+__all__ = ["all_controllers"]
+
+_ISSUER_TYPES: Final[tuple[IssuerType, ...]] = ("acme", "ca", "selfSigned", "vault", "venafi")
+
+
+def all_controllers(options: Options) -> tuple[AnyController, ...]:
+    """Return every loop that runs with these options; --controllers chooses among them by name."""
+    cluster_wide = () if options.namespace else (issuers_controller(CLUSTER_ISSUER, options),)
+    return (
+        issuers_controller(ISSUER, options),
+        *cluster_wide,
+        approver_controller(options),
+        *(requests_controller(issuer_type, options) for issuer_type in _ISSUER_TYPES),
+        trigger_controller(options),
+        readiness_controller(options),
+        key_manager_controller(options),
+        request_manager_controller(options),
+        issuing_controller(options),
+        revision_manager_controller(),
+        certificate_metrics_controller(),
+    )

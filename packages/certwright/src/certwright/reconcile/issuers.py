@@ -1,0 +1,167 @@
+"""issuers, clusterissuers: say whether an issuer is ready to sign.
+
+Source: reference cert-manager.md 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Final
+
+from certwright.errors import InvalidError
+from certwright.issuers.contract import IssuerState, Notice
+from certwright.issuers.signers import SIGNERS
+from certwright.reconcile.contract import (
+    Backoff,
+    Controller,
+    Emit,
+    Index,
+    Plan,
+    Reader,
+    Sources,
+    Wake,
+)
+from certwright.reconcile.indexes import place
+from certwright.reconcile.options import Options
+from certwright.reconcile.status import write_status
+from certwright.resources import meta
+from certwright.resources.conditions import get_condition, with_condition
+from certwright.resources.issuer import Issuer
+from certwright.resources.kinds import CLUSTER_ISSUER, ISSUER, SECRET, Key, Kind, Manifest
+
+__all__ = [
+    "IssuerGathered",
+    "issuers_by_secret",
+    "issuers_controller",
+    "not_supported_text",
+    "plan_issuer",
+    "resource_namespace",
+]
+
+NOT_SUPPORTED: Final = "IssuerTypeNotSupported"
+"""Reason of Ready on issuers of a type that cannot be served."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerGathered:
+    """An issuer and the objects that its readiness depends on."""
+
+    issuer: Issuer
+    objects: Mapping[Key, Manifest] = field(default_factory=dict)
+
+
+def resource_namespace(issuer: Issuer, options: Options) -> str:
+    """Return where the Secrets of an issuer are."""
+    return options.cluster_resource_namespace if issuer.is_cluster_issuer else issuer.namespace
+
+
+def not_supported_text(issuer_type: str) -> str:
+    """Return what is said about an issuer of a type that cannot be served."""
+    return (
+        f"Certwright does not issue certificates from {issuer_type} issuers in this version; "
+        "requests for this issuer wait. Use a ca or selfSigned issuer, or let another controller "
+        "sign for it"
+    )
+
+
+def plan_issuer(gathered: IssuerGathered, sources: Sources, *, options: Options) -> Plan:
+    """Plan the condition Ready."""
+    issuer = gathered.issuer
+    try:
+        state = _state(gathered, options)
+    except InvalidError as error:
+        message = f"Error initializing issuer: {error}"
+        return Plan((Emit(issuer.object, "Warning", "ErrInitIssuer", message),), retry=str(error))
+    ready = with_condition(
+        issuer.object,
+        type="Ready",
+        status="True" if state.ready else "False",
+        reason=state.reason,
+        message=state.message,
+        now=sources.now,
+        observed_generation=issuer.generation,
+    )
+    events = [
+        Emit(issuer.object, notice.type, notice.reason, notice.message) for notice in state.notices
+    ]
+    if state.error:
+        message = f"Error initializing issuer: {state.error}"
+        events.append(Emit(issuer.object, "Warning", "ErrInitIssuer", message))
+    return Plan(
+        (
+            *write_status(issuer.object, ready, options.gates, conditions=("Ready",)),
+            *events,
+        ),
+        retry=state.error,
+    )
+
+
+def _state(gathered: IssuerGathered, options: Options) -> IssuerState:
+    issuer = gathered.issuer
+    signer = SIGNERS.get(issuer.type)
+    if signer is not None:
+        return signer.state(issuer, resource_namespace(issuer, options), gathered.objects)
+    message = not_supported_text(issuer.type)
+    ready = get_condition(issuer.object, "Ready")
+    is_told = ready is not None and ready.reason == NOT_SUPPORTED
+    notices = () if is_told else (Notice("Warning", NOT_SUPPORTED, message),)
+    return IssuerState(ready=False, reason=NOT_SUPPORTED, message=message, notices=notices)
+
+
+# ------------------------------------------------------------------------------ what is read
+
+
+async def _gather(key: Key, reader: Reader, *, options: Options) -> IssuerGathered | None:
+    found = await reader.get(key)
+    if found is None:
+        return None
+    issuer = Issuer(found)
+    objects: dict[Key, Manifest] = {}
+    for needed in _needs(issuer, options):
+        obj = await reader.get(needed)
+        if obj is not None:
+            objects[needed] = obj
+    return IssuerGathered(issuer, objects)
+
+
+def _needs(issuer: Issuer, options: Options) -> tuple[Key, ...]:
+    try:
+        signer = SIGNERS.get(issuer.type)
+    except InvalidError:
+        return ()
+    if signer is None:
+        return ()
+    return signer.issuer_needs(issuer, resource_namespace(issuer, options))
+
+
+@cache
+def issuers_by_secret(kind: Kind, options: Options) -> Index:
+    """Return the index that finds issuers of `kind` by `namespace/name` of a Secret they need."""
+
+    def values(obj: Manifest) -> Iterator[str]:
+        for needed in _needs(Issuer(obj), options):
+            if needed.kind == SECRET:
+                yield place(needed.namespace, needed.name)
+
+    return Index("issuer-secret", kind, values)
+
+
+def issuers_controller(kind: Kind, options: Options) -> Controller[IssuerGathered]:
+    """Return the loop for `ISSUER` or `CLUSTER_ISSUER`."""
+    index = issuers_by_secret(kind, options)
+
+    async def wake(obj: Manifest, reader: Reader) -> Sequence[Key]:
+        value = place(meta.namespace(obj), meta.name(obj))
+        return [meta.key_of(found) for found in await reader.find(index, value)]
+
+    return Controller(
+        name={ISSUER: "issuers", CLUSTER_ISSUER: "clusterissuers"}[kind],
+        kind=kind,
+        gather=partial(_gather, options=options),
+        plan=partial(plan_issuer, options=options),
+        wakes=(Wake(SECRET, wake),),
+        backoff=Backoff(5.0, 300.0),
+        indexes=(index,),
+    )

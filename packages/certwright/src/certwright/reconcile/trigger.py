@@ -1,0 +1,75 @@
+"""certificates-trigger: sets Issuing when the trigger chain objects.
+
+Source: reference cert-manager.md 2.3.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from certwright.policy.backoff import backoff_remaining
+from certwright.policy.chains import TRIGGER
+from certwright.policy.verdict import first_violation
+from certwright.reconcile.contract import Backoff, Controller, Emit, Plan, Sources
+from certwright.reconcile.gather import (
+    WAKE_NAMED_BY_SECRET,
+    WAKE_OWNER_OF_REQUEST,
+    CertificateState,
+    gather_for_policy,
+    is_issuing,
+)
+from certwright.reconcile.indexes import CERTIFICATES_BY_SECRET, REQUESTS_BY_OWNER
+from certwright.reconcile.options import Options
+from certwright.reconcile.status import write_status
+from certwright.resources.conditions import with_condition
+from certwright.resources.kinds import CERTIFICATE
+
+__all__ = ["plan_trigger", "trigger_controller"]
+
+
+def plan_trigger(state: CertificateState, sources: Sources, *, options: Options) -> Plan:
+    """Plan the condition Issuing, or when to look again."""
+    certificate = state.certificate
+    if is_issuing(certificate):
+        return Plan()
+    if state.duplicates:
+        return Plan(retry=state.duplicates)
+    evidence = state.evidence(sources.now, options)
+    next_request = state.next_requests[0] if state.next_requests else None
+    remaining = backoff_remaining(evidence, next_request)
+    if remaining is not None:
+        return Plan(look_again_after_seconds=remaining.total_seconds())
+    violation = first_violation(TRIGGER, evidence)
+    if violation is None:
+        due = certificate.renewal_time
+        if due is None or due <= sources.now:
+            return Plan()
+        return Plan(look_again_after_seconds=(due - sources.now).total_seconds())
+    issuing = with_condition(
+        certificate.object,
+        type="Issuing",
+        status="True",
+        reason=violation.reason,
+        message=violation.message,
+        now=sources.now,
+        observed_generation=certificate.generation,
+    )
+    return Plan(
+        (
+            *write_status(certificate.object, issuing, options.gates, conditions=("Issuing",)),
+            Emit(certificate.object, "Normal", "Issuing", violation.message),
+        )
+    )
+
+
+def trigger_controller(options: Options) -> Controller[CertificateState]:
+    """Return the loop."""
+    return Controller(
+        name="certificates-trigger",
+        kind=CERTIFICATE,
+        gather=gather_for_policy,
+        plan=partial(plan_trigger, options=options),
+        wakes=(WAKE_OWNER_OF_REQUEST, WAKE_NAMED_BY_SECRET),
+        backoff=Backoff(1.0, 30.0),
+        indexes=(REQUESTS_BY_OWNER, CERTIFICATES_BY_SECRET),
+    )
