@@ -164,7 +164,8 @@ def _csr_error(pem: bytes, detail: str) -> FieldError:
 
 
 def _usages_in(csr: DecodedRequest, pem: bytes) -> tuple[int, tuple[str, ...], list[FieldError]]:
-    bits, extended, errors = 0, (), []
+    bits, extended = 0, tuple[str, ...]()
+    errors: list[FieldError] = []
     if EXTENDED_KEY_USAGE in csr.extensions:
         try:
             extended = decode_extended_key_usage(csr.extensions[EXTENDED_KEY_USAGE].value)

@@ -50,7 +50,7 @@ def issuer_verdict(issuer: Issuer) -> Verdict:
             errors += _RULES[name](mapping_at(issuer.spec, name), path)
     if not configured:
         errors.append(required("spec", "at least one issuer must be configured"))
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     binding = mapping_at(issuer.spec, "acme", "externalAccountBinding")
     if binding.get("keyAlgorithm"):
         warnings = (_KEY_ALGORITHM_WARNING,)
@@ -134,9 +134,7 @@ def _self_signed_errors(_config: Config, _path: str) -> list[FieldError]:
 
 
 def _vault_errors(config: Config, path: str) -> list[FieldError]:
-    errors = [
-        required(child(path, field)) for field in ("server", "path") if not config.get(field)
-    ]
+    errors = [required(child(path, field)) for field in ("server", "path") if not config.get(field)]
     bundle, reference = config.get("caBundle"), config.get("caBundleSecretRef")
     errors += _bundle_errors(bundle, child(path, "caBundle"), shown="<snip>")
     if bundle and reference is not None:

@@ -101,7 +101,10 @@ class _Parser:
         if not self._rest:
             raise InvalidError("mail: no addr-spec")
         if self._rest.startswith('"'):
-            local = self._quoted()
+            try:
+                local = self._quoted()
+            except InvalidError:
+                local = ""  # Go forgets why
             if not local:
                 raise InvalidError("mail: empty quoted string in addr-spec")
         else:

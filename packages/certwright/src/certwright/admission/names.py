@@ -65,10 +65,8 @@ def qualified_name_problems(value: str) -> list[str]:
     """Return why `value` is no `[subdomain/]name`, as keys of labels are; empty if it is one."""
     parts = value.split("/")
     if len(parts) > 2:
-        return [
-            f"a qualified name {_NAME_RULE} with an optional DNS subdomain prefix and '/'"
-            " (e.g. 'example.com/MyName')"
-        ]
+        suffix = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        return [f"a qualified name {_NAME_RULE} {suffix}"]
     problems = []
     if len(parts) == 2:
         if not parts[0]:

@@ -255,24 +255,18 @@ def _is_nameserver(text: str) -> bool:
     """
     text = text.strip()
     last_colon = text.rfind(":")
-    if text.startswith("["):
-        end = text.find("]")
-        if end < 0:
-            return False
-        if end + 1 == len(text):
-            host = text.strip("[]")  # no port
-        elif end + 1 != last_colon:
-            # A second colon behind the bracket is too many; anything else lacks a port.
-            return not text[end + 1 :].startswith(":") and bool(text.strip("[]"))
-        else:
-            host = text[1:end]
-            if "[" in host or "]" in text[end + 1 :]:
-                return False
-        return bool(host)
     if last_colon < 0:
         return bool(text.strip("[]"))
-    host, rest = text[:last_colon], text[last_colon:]
-    return bool(host) and ":" not in host and not set("[]") & set(host + rest)
+    if not text.startswith("["):
+        host = text[:last_colon]
+        return bool(host) and ":" not in host and not set("[]") & set(text)
+    end = text.find("]")
+    if end < 0:
+        return False
+    if end + 1 != last_colon:
+        lacks_port = end + 1 == len(text) or text[end + 1] != ":"
+        return lacks_port and bool(text.strip("[]"))
+    return end > 1 and "[" not in text[1:] and "]" not in text[end + 1 :]
 
 
 def _webhook_errors(config: Config, path: str) -> list[FieldError]:

@@ -114,10 +114,10 @@ class _CsvReader:
 
     def __init__(self, text: str) -> None:
         lines = text.split("\n")
-        tail = lines.pop()
+        tail = lines.pop().removesuffix("\r")
         self._lines = [line.removesuffix("\r") + "\n" for line in lines]
         if tail:
-            self._lines.append(tail.removesuffix("\r"))
+            self._lines.append(tail)
         self._next = 0
 
     def records(self) -> list[list[str]]:
@@ -126,9 +126,10 @@ class _CsvReader:
             line = self._take()
             if line in {"", "\n"}:
                 continue
+            start_line = self._next
             found.append(self._record(line))
             if len(found[-1]) != len(found[0]):
-                raise _CsvError(self._next, self._next, 1, _WRONG_COUNT)
+                raise _CsvError(start_line, start_line, 1, _WRONG_COUNT)
         return found
 
     def _take(self) -> str:
