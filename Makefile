@@ -7,7 +7,7 @@ PYTEST = $(BIN)/python -m pytest
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
 
-.PHONY: help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full clean ci
+.PHONY: kube-assets help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full clean ci
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ crash: setup ## kill -9 in a loop, then count
 
 e2e: setup ## the program as a user starts it, with real SDKs
 	$(PYTEST) packages/lymer/tests/e2e packages/certwright/tests/e2e $(ARGS)
+
+kube-assets: ## compile a kube-apiserver for the cluster tests; prints KUBEBUILDER_ASSETS
+	@tools/kube_assets.sh
 
 ui: setup ## types, lint and tests of the web interface
 	@sh tools/ui.sh

@@ -110,7 +110,7 @@ def test_places_to_ask_for_revocation_come_from_the_issuer() -> None:
         pytest.param(
             (),
             "SecretMissing",
-            'Referenced secret sandbox/ca not found: secrets "ca" not found',
+            'Referenced secret sandbox/ca not found: secret "ca" not found',
             id="no Secret",
         ),
         pytest.param(
@@ -254,7 +254,7 @@ def test_an_empty_issuer_name_is_warned_of_and_issued() -> None:
             {known.PRIVATE_KEY_SECRET_NAME: "next"},
             Waiting(
                 "MissingSecret",
-                'Referenced secret sandbox/next not found: secrets "next" not found',
+                'Referenced secret sandbox/next not found: secret "next" not found',
             ),
             id="no Secret",
         ),
@@ -335,8 +335,8 @@ def test_a_ca_issuer_is_ready_when_its_ca_can_be_read() -> None:
         pytest.param(
             None,
             "ErrGetKeyPair",
-            'Error getting keypair for CA issuer: secrets "ca" not found',
-            'secrets "ca" not found',
+            'Error getting keypair for CA issuer: secret "ca" not found',
+            'secret "ca" not found',
             id="no Secret",
         ),
         pytest.param(
