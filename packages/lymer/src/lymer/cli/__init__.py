@@ -31,6 +31,7 @@ class _Entry:
 _DEFAULT: Final = "all-in-one"
 _COMMANDS: Final = {
     "all-in-one": _Entry("lymer.cli.start", "all_in_one", "Receive, store and show traces."),
+    "agent": _Entry("lymer.cli.start", "agent", "Take spans and send them to collectors."),
     "collector": _Entry("lymer.cli.start", "collector", "Receive and store traces."),
     "query": _Entry("lymer.cli.start", "query", "Show the traces a collector stores."),
     "demo": _Entry("lymer.cli.traffic", "demo", "Run a small shop that sends real traces."),

@@ -14,7 +14,7 @@ import click
 from lymer.cli.options import configuration_options, to_overrides
 from lymer.errors import StartupError
 
-__all__ = ["all_in_one", "collector", "query"]
+__all__ = ["agent", "all_in_one", "collector", "query"]
 
 
 @click.command("all-in-one")
@@ -46,6 +46,17 @@ def query(assignments: tuple[str, ...], file: Path | None, **named: str | None) 
     Has no store of its own: --set remote_storage.target=COLLECTOR:17271 says whose it reads.
     """
     return _start("query", file, assignments, named, has_engine=False)
+
+
+@click.command("agent")
+@configuration_options
+def agent(assignments: tuple[str, ...], file: Path | None, **named: str | None) -> int:
+    """Take spans beside the applications and send them to collectors.
+
+    What a collector cannot take now is kept on disk, within a limit, and sent later, once:
+    --set agent.targets=COLLECTOR:4317 says where to. Jaeger's own flags for its agent work too.
+    """
+    return _start("agent", file, assignments, named, has_engine=False)
 
 
 def _start(

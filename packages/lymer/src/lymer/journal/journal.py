@@ -24,7 +24,7 @@ from lymer.journal.recovery import recover_segments, segment_path
 from lymer.model.segment import SealedSegment
 from lymer.telemetry.logs import EventLog
 
-__all__ = ["Journal", "JournalLimits", "JournalState"]
+__all__ = ["Journal", "JournalLimits", "JournalState", "WrittenSegment"]
 
 _log = EventLog(__name__)
 _Ticket = TypeVar("_Ticket")
@@ -70,6 +70,23 @@ class _OpenSegment:
     opened_seconds: float
     byte_count: int = 0
     span_count: int = 0
+
+    def is_news(self, seen: SealedSegment) -> bool:
+        """Tell whether there is more of it than `seen`."""
+        return self.byte_count > (seen.byte_count if seen.segment_id == self.segment_id else 0)
+
+    def as_it_is(self) -> SealedSegment:
+        """Return what of it is durable."""
+        return SealedSegment(self.segment_id, self.path, self.span_count, self.byte_count)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSegment:
+    """A segment, as far as it is durable."""
+
+    segment: SealedSegment
+    is_sealed: bool
+    """Whether it will not grow any more."""
 
 
 class Journal(Generic[_Ticket]):
@@ -123,7 +140,7 @@ class Journal(Generic[_Ticket]):
             [first_segment_id - 1, *(segment.segment_id for segment in self._recovered)]
         )
         self._commits = self._write_failures = 0
-        self._closing = False
+        self._closing = self._is_followed = False
         self._stop_lingering = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -162,17 +179,37 @@ class Journal(Generic[_Ticket]):
             self._recovered.clear()
         return segments
 
+    def recovered(self) -> list[SealedSegment]:
+        """Return what `take_recovered` will return."""
+        with self._lock:
+            return list(self._recovered)
+
     def take_sealed(self, timeout_seconds: float) -> SealedSegment | None:
         """Return the oldest sealed segment, waiting at most `timeout_seconds` for one.
 
         An open segment over its age is sealed first. One thread at a time may call this.
         """
+        written = self._take(timeout_seconds, None)
+        return written.segment if written is not None else None
+
+    def take_written(self, seen: SealedSegment, timeout_seconds: float) -> WrittenSegment | None:
+        """Return the oldest segment that is sealed, else the open one, if there is news of it.
+
+        News is that it is not `seen`, or has more bytes, or is sealed. What is returned is durable
+        up to its `byte_count`. A segment returned as sealed is not returned again. An open segment
+        over its age is sealed first. One thread at a time may call this, and none `take_sealed`.
+        """
+        return self._take(timeout_seconds, seen)
+
+    def _take(self, timeout_seconds: float, seen: SealedSegment | None) -> WrittenSegment | None:
         deadline = self._monotonic_seconds() + timeout_seconds
         while True:
             with self._lock:
                 if self._sealed:
-                    return self._sealed.popleft()
+                    return WrittenSegment(self._sealed.popleft(), is_sealed=True)
                 segment = self._open
+                if seen is not None and segment is not None and segment.is_news(seen):
+                    return WrittenSegment(segment.as_it_is(), is_sealed=False)
                 now = self._monotonic_seconds()
                 wait = deadline - now
                 if segment is not None and segment.byte_count > 0:
@@ -184,6 +221,7 @@ class Journal(Generic[_Ticket]):
                 if not due:
                     if deadline - now <= 0:
                         return None
+                    self._is_followed = seen is not None
                     self._sealed_one.wait(wait)
                     continue
             self._seal_open()
@@ -270,7 +308,7 @@ class Journal(Generic[_Ticket]):
                 self._backlog_bytes += written
                 self._commits += 1
                 full = segment.byte_count >= self._limits.segment_bytes_max
-                if segment.byte_count == written:
+                if segment.byte_count == written or self._is_followed:
                     self._sealed_one.notify()  # its age counts from now on
         if full:
             self._seal_open()
@@ -316,9 +354,6 @@ class Journal(Generic[_Ticket]):
         if segment.byte_count == 0:
             segment.path.unlink(missing_ok=True)
             return
-        sealed = SealedSegment(
-            segment.segment_id, segment.path, segment.span_count, segment.byte_count
-        )
         with self._lock:
-            self._sealed.append(sealed)
+            self._sealed.append(segment.as_it_is())
             self._sealed_one.notify()

@@ -7,6 +7,7 @@ segment that cannot be read is repaired (`repair.py`), so poison never blocks wh
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -43,7 +44,13 @@ class Loader:
     """A thread that stores segments in order."""
 
     def __init__(
-        self, source: SegmentSource, writer: SpanWriter, quarantine: Path, metrics: Metrics
+        self,
+        source: SegmentSource,
+        writer: SpanWriter,
+        quarantine: Path,
+        metrics: Metrics,
+        *,
+        before_store: Callable[[SealedSegment], None] | None = None,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -52,11 +59,14 @@ class Loader:
             writer: The store; only this thread writes to it.
             quarantine: Folder for requests the engine cannot read; made when needed.
             metrics: Counted here: segments, spans, failures, quarantined requests.
+            before_store: Called before a segment is changed or removed; if it raises `OSError`,
+                that waits.
         """
         self._source = source
         self._writer = writer
         self._quarantine = quarantine
         self._metrics = metrics
+        self._before_store = before_store
         self._stop = threading.Event()
         self._abandon = threading.Event()
         self._recovered = threading.Event()
@@ -126,6 +136,8 @@ class Loader:
         original = segment
         while not self._abandon.is_set():
             try:
+                if self._before_store is not None and segment is original:
+                    self._before_store(segment)
                 try:
                     self._write(segment, recovering=recovering)
                 except UndecodableError as error:

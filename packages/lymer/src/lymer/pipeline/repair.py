@@ -12,19 +12,16 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from lymer.errors import UndecodableError
-from lymer.journal.disk import make_folder, sync_folder
+from lymer.journal.disk import sync_folder
 from lymer.journal.record import encode_record
 from lymer.journal.recovery import REWRITE_SUFFIX, TRIAL_SUFFIX, open_records
 from lymer.model.segment import SealedSegment
+from lymer.pipeline.quarantine import set_aside
 from lymer.wire.otlp_proto import canonical_request
 
-__all__ = ["QUARANTINE_BYTES_MAX", "repair_segment"]
-
-QUARANTINE_BYTES_MAX: Final = 256 * 2**20
-"""When the quarantine folder holds so much, requests are still set aside, but not kept."""
+__all__ = ["repair_segment"]
 
 _Request = tuple[bytes, int]
 """Body and number of spans."""
@@ -51,7 +48,8 @@ def repair_segment(
         trial.unlink(missing_ok=True)
     bad += worse
     if bad:
-        _set_aside(segment.segment_id, bad, quarantine)
+        names = (f"{segment.segment_id:020d}-{place:05d}" for place in range(len(bad)))
+        set_aside(quarantine, zip(names, (body for body, _ in bad), strict=True))
     _replace(segment.path, good)
     spans = sum(span_count for _, span_count in good)
     return replace(segment, span_count=spans, byte_count=segment.path.stat().st_size), len(bad)
@@ -106,18 +104,3 @@ def _replace(path: Path, requests: Sequence[_Request]) -> None:
     _write(successor, requests)
     successor.replace(path)
     sync_folder(path.parent)
-
-
-def _set_aside(segment_id: int, requests: Sequence[_Request], quarantine: Path) -> None:
-    """Keep requests as bare OTLP bodies, one file each; durable before the segment loses them."""
-    make_folder(quarantine)
-    held = sum(entry.stat().st_size for entry in quarantine.iterdir())
-    for place, (body, _) in enumerate(requests):
-        held += len(body)
-        if held > QUARANTINE_BYTES_MAX:
-            break
-        with (quarantine / f"{segment_id:020d}-{place:05d}.otlp").open("wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-    sync_folder(quarantine)

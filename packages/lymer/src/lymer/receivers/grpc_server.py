@@ -7,15 +7,31 @@ from typing import Any, Final
 
 import grpc
 
+from lymer.journal.delivery import DELIVERY_KEY, SETTLED_KEY, Delivery
 from lymer.transport.grpc_port import add_port
 
-__all__ = ["STATUS_CODES", "Answer", "BytesGrpcServer"]
+__all__ = ["STATUS_CODES", "Answer", "BytesGrpcServer", "delivery_of"]
 
 Answer = Callable[[bytes, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[bytes]]
 """Takes a message undecoded and returns the answer's bytes, or aborts the call."""
 
 STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 """gRPC's codes by their numbers, as errors carry them."""
+
+
+def delivery_of(context: grpc.aio.ServicerContext[Any, Any]) -> Delivery | None:
+    """Return the name an agent gave the request, or None if it comes from somebody else.
+
+    Raises:
+        UndecodableError: There is one, and it cannot be read.
+    """
+    name = settled = ""
+    for key, value in context.invocation_metadata() or ():
+        if key == DELIVERY_KEY:
+            name = str(value)
+        elif key == SETTLED_KEY:
+            settled = str(value)
+    return Delivery.from_metadata(name, settled) if name else None
 
 
 class BytesGrpcServer:

@@ -8,10 +8,12 @@ from typing import Protocol
 
 from lymer import clock
 from lymer.errors import LymerError, OverloadedError, TooLargeError
+from lymer.journal.delivery import Delivery
 from lymer.telemetry.metrics import Metrics
 from lymer.wire.otlp_proto import CheckedRequest
+from lymer.wire.resource_tags import ResourceTags
 
-__all__ = ["DurableLog", "Intake", "Ticket"]
+__all__ = ["DeliveryLog", "DurableLog", "Intake", "Ticket"]
 
 
 class Ticket(asyncio.Future[None]):
@@ -34,23 +36,62 @@ class DurableLog(Protocol):
         """Queue a request; the ticket is resolved through `Intake.on_durable`."""
 
 
+class DeliveryLog(Protocol):
+    """What the intake needs to know of requests that agents repeat."""
+
+    def has(self, delivery: Delivery, /) -> bool:
+        """Tell whether this request is durable already."""
+
+    def add(self, delivery: Delivery, /) -> None:
+        """Remember that it is."""
+
+
 class Intake:
     """Makes requests durable. Lives on one event loop; `on_durable` may come from any thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics) -> None:
-        """Remember the loop tickets belong to; `open` gives the journal."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        metrics: Metrics,
+        *,
+        tags: Sequence[tuple[str, str]] = (),
+        deliveries: DeliveryLog | None = None,
+    ) -> None:
+        """Remember the loop tickets belong to; `open` gives the journal.
+
+        Args:
+            loop: Where `accept` is called.
+            metrics: Counted here: what came in and what was turned away.
+            tags: (key, value) pairs for every resource that lacks the key.
+            deliveries: What agents have delivered; without it each request is taken as new.
+        """
         self._loop = loop
         self._metrics = metrics
+        self._tags = ResourceTags(tags)
+        self._deliveries = deliveries
+        self._arriving: dict[str, Ticket] = {}
+        self._own_name = b""
         self._journal: DurableLog | None = None
 
     def open(self, journal: DurableLog) -> None:
         """Begin to accept."""
         self._journal = journal
 
-    async def accept(self, request: CheckedRequest, transport: str, receiver: str = "otlp") -> None:
+    def refuse_from(self, agent: bytes) -> None:
+        """Turn away what is delivered under the name `agent`, our own: it goes in a circle."""
+        self._own_name = agent
+
+    async def accept(
+        self,
+        request: CheckedRequest,
+        transport: str,
+        receiver: str = "otlp",
+        delivery: Delivery | None = None,
+    ) -> None:
         """Return once `request` is durable: the sender may be told so.
 
-        `transport` and `receiver` say in the metrics which door it came by.
+        `transport` and `receiver` say in the metrics which door it came by. A request whose
+        `delivery` is durable already, or becomes so in another call, is not stored again.
 
         A caller that is cancelled comes back only when the journal has let go of the request, so
         that what it counts as in flight is in flight.
@@ -63,20 +104,62 @@ class Intake:
         if self._journal is None:
             raise OverloadedError("cannot accept the request: not started yet")
         started = clock.monotonic_seconds()
-        ticket = Ticket(loop=self._loop)
+        ticket: Ticket | None = None
         try:
-            self._journal.append(request.body, request.span_count, ticket)
-            await ticket
+            ticket, is_new = self._append(self._journal, request, delivery)
+            if ticket is not None:
+                await ticket
         except asyncio.CancelledError:
-            if ticket.done():
+            if ticket is not None and ticket.done():
                 ticket.exception()  # nobody will ask for it any more
             raise
         except LymerError:
             self._metrics.refused_spans.labels(receiver, transport).inc(request.span_count)
             raise
+        if not is_new:
+            self._metrics.repeated_spans.inc(request.span_count)
+            return
         self._metrics.commit_seconds.observe(clock.monotonic_seconds() - started)
         self._metrics.accepted_spans.labels(receiver, transport).inc(request.span_count)
         self._metrics.received_bytes.labels(receiver, transport).inc(len(request.body))
+
+    def _append(
+        self, journal: DurableLog, request: CheckedRequest, delivery: Delivery | None
+    ) -> tuple[Ticket | None, bool]:
+        """Hand a request to the journal, if it is new.
+
+        Returns:
+            What to wait for, None if it is durable already; and whether it is new.
+        """
+        log = self._deliveries
+        if delivery is None or log is None:
+            ticket = Ticket(loop=self._loop)
+            journal.append(self._tagged(request.body), request.span_count, ticket)
+            return ticket, True
+        if delivery.agent == self._own_name:
+            raise OverloadedError("cannot accept the request: this agent sends to itself")
+        if log.has(delivery):
+            log.add(delivery)  # it may say that the agent is done with more
+            return None, False
+        name = delivery.text
+        if name in self._arriving:
+            return self._arriving[name], False
+        ticket = Ticket(loop=self._loop)
+        body = delivery.behind(self._tagged(request.body))
+        journal.append(body, request.span_count, ticket)
+        self._arriving[name] = ticket
+
+        def arrived(_: asyncio.Future[None]) -> None:
+            # Not where it is waited for: who waits may have gone, and yet it is durable.
+            del self._arriving[name]
+            if ticket.exception() is None:
+                log.add(delivery)
+
+        ticket.add_done_callback(arrived)
+        return ticket, True
+
+    def _tagged(self, body: bytes) -> bytes:
+        return self._tags.add_to(body) if self._tags else body
 
     def refuse(
         self, error: LymerError, transport: str, receiver: str = "otlp", count: int = 1

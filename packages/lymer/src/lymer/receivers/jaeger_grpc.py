@@ -12,7 +12,7 @@ import grpc
 
 from lymer.errors import LymerError
 from lymer.receivers.admission import Admission
-from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer
+from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer, delivery_of
 from lymer.receivers.intake import Intake
 from lymer.wire.jaeger_proto import request_from_post_spans
 from lymer.wire.otlp_proto import CheckedRequest
@@ -57,7 +57,7 @@ class JaegerGrpcReceiver(BytesGrpcServer):
                 grown = max(len(request.body) - taken, 0)
                 admission.take(grown)
                 taken += grown
-                await self._intake.accept(request, _TRANSPORT, _RECEIVER)
+                await self._intake.accept(request, _TRANSPORT, _RECEIVER, delivery_of(context))
             finally:
                 admission.give_back(taken)
                 admission.leave()

@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Literal
 
 from lymer.errors import LymerError, OverloadedError, TooLargeError, UndecodableError
@@ -28,7 +29,6 @@ __all__ = ["JaegerUdpReceiver"]
 
 _log = EventLog(__name__)
 
-_RECEIVER: Final = "jaeger"
 _DATAGRAM_BYTES_MAX: Final = 65_000
 """Largest datagram taken; Jaeger's `server-max-packet-size`."""
 _DATAGRAM_OVERHEAD_BYTES: Final = 100
@@ -53,16 +53,28 @@ _ANCILLARY_BYTES: Final = 64
 
 
 class JaegerUdpReceiver:
-    """Takes `emitBatch` messages from bound UDP sockets."""
+    """Takes an agent's messages, one a datagram, from bound UDP sockets."""
 
-    def __init__(self, intake: Intake, *, protocol: Literal["compact", "binary"]) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        *,
+        protocol: Literal["compact", "binary"],
+        decode: Callable[[bytes, Protocol], bytes] = otlp_from_message,
+        receiver: str = "jaeger",
+    ) -> None:
         """Prepare.
 
         Args:
             intake: Where requests go.
             protocol: How the datagrams of this port are written.
+            decode: What makes an OTLP request, unchecked, of a datagram, or raises
+                `UndecodableError`.
+            receiver: Whose the spans are in the metrics.
         """
         self._intake = intake
+        self._decode = decode
+        self._receiver = receiver
         self._protocol = Protocol(protocol)
         self._transport = f"udp_{protocol}"
         self._sockets: dict[socket.socket, int] = {}
@@ -172,7 +184,7 @@ class JaegerUdpReceiver:
             size += len(datagram)
             cost += len(datagram) + _DATAGRAM_OVERHEAD_BYTES
             try:
-                parts.append(otlp_from_message(datagram, self._protocol))
+                parts.append(self._decode(datagram, self._protocol))
             except UndecodableError as error:
                 self._refuse(error)
             except Exception as error:  # noqa: BLE001 - a bug costs one datagram, no listener
@@ -185,11 +197,11 @@ class JaegerUdpReceiver:
     async def _write(self, otlp: bytes, cost: int) -> None:
         """Make a request durable, or count it as lost."""
         try:
-            await self._intake.accept(check_request(otlp), self._transport, _RECEIVER)
+            await self._intake.accept(check_request(otlp), self._transport, self._receiver)
         except LymerError as error:
             self._refuse(error)
         finally:
             self._waiting_bytes -= cost
 
     def _refuse(self, error: LymerError, count: int = 1) -> None:
-        self._intake.refuse(error, self._transport, _RECEIVER, count)
+        self._intake.refuse(error, self._transport, self._receiver, count)

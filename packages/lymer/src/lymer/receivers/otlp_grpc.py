@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from lymer.errors import LymerError, OverloadedError
 from lymer.receivers.admission import Admission
-from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer
+from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer, delivery_of
 from lymer.receivers.intake import Intake
 from lymer.wire.otlp_proto import check_request
 
@@ -50,7 +50,8 @@ class OtlpGrpcReceiver(BytesGrpcServer):
             try:
                 admission.take(size)
                 try:
-                    await self._intake.accept(check_request(body), _TRANSPORT)
+                    request = check_request(body)
+                    await self._intake.accept(request, _TRANSPORT, delivery=delivery_of(context))
                 finally:
                     admission.give_back(size)
             finally:

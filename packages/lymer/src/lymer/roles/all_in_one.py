@@ -20,7 +20,7 @@ from lymer.roles.ready_block import Endpoints, ready_block
 from lymer.roles.receiving import OTLP_HTTP, Receivers
 from lymer.roles.securing import Security
 from lymer.roles.serving_store import serve_store
-from lymer.roles.storing import Loading, lock_data_folder, open_store
+from lymer.roles.storing import Loading, lock_data_folder, open_deliveries, open_store
 from lymer.roles.watching import ADMIN, HEALTH, listen_for_admin, serve_admin
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
@@ -57,8 +57,14 @@ async def _serve(config: Config, metrics: Metrics) -> None:
             health_port=ports.number(HEALTH),
         )
         store = open_store(stack, config, data_dir)
-        intake = Intake(asyncio.get_running_loop(), metrics)
-        loading = Loading(stack, config, data_dir, store, intake, metrics)
+        deliveries = open_deliveries(config, data_dir)
+        intake = Intake(
+            asyncio.get_running_loop(),
+            metrics,
+            tags=config.collector.tags,
+            deliveries=deliveries,
+        )
+        loading = Loading(stack, config, data_dir, store, intake, deliveries, metrics)
         life.watch(loading.problem)
         serve_queries(
             stack,

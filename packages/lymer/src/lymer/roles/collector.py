@@ -19,7 +19,7 @@ from lymer.roles.ready_block import place, role_block, span_of_time, url
 from lymer.roles.receiving import OTLP_HTTP, Receivers
 from lymer.roles.securing import Security
 from lymer.roles.serving_store import serve_store
-from lymer.roles.storing import Loading, lock_data_folder, open_store
+from lymer.roles.storing import Loading, lock_data_folder, open_deliveries, open_store
 from lymer.roles.watching import ADMIN, listen_for_admin, serve_admin
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
@@ -49,8 +49,14 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config.receivers)
         store = open_store(stack, config, data_dir)
-        intake = Intake(asyncio.get_running_loop(), metrics)
-        loading = Loading(stack, config, data_dir, store, intake, metrics)
+        deliveries = open_deliveries(config, data_dir)
+        intake = Intake(
+            asyncio.get_running_loop(),
+            metrics,
+            tags=config.collector.tags,
+            deliveries=deliveries,
+        )
+        loading = Loading(stack, config, data_dir, store, intake, deliveries, metrics)
         life.watch(loading.problem)
         serve_admin(ports, life, metrics)
         storage_port = await serve_store(stack, config, ports, store)

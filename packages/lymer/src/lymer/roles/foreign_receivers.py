@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from typing import Literal, Protocol
 
+from lymer import clock
 from lymer.config.settings import ReceiverSettings
 from lymer.receivers.admission import Admission
 from lymer.receivers.intake import Intake
@@ -15,12 +16,15 @@ from lymer.receivers.jaeger_http import JaegerHttpReceiver
 from lymer.receivers.jaeger_udp import JaegerUdpReceiver
 from lymer.receivers.zipkin_http import ZipkinHttpReceiver
 from lymer.roles.listening import Ports, listen
+from lymer.wire import thrift
+from lymer.wire.zipkin_thrift import otlp_from_zipkin_message
 
 __all__ = ["ForeignReceivers"]
 
 _JAEGER_HTTP = "Jaeger HTTP"
 _JAEGER_GRPC = "Jaeger gRPC"
 _ZIPKIN = "Zipkin"
+_ZIPKIN_UDP = "Zipkin UDP compact"
 _UDP: dict[str, Literal["compact", "binary"]] = {
     "Jaeger UDP compact": "compact",
     "Jaeger UDP binary": "binary",
@@ -62,6 +66,7 @@ class ForeignReceivers:
         doors: dict[str, tuple[_Door, str]] = {
             "Jaeger UDP compact": (settings.jaeger_udp_compact, "jaeger_udp_compact"),
             "Jaeger UDP binary": (settings.jaeger_udp_binary, "jaeger_udp_binary"),
+            _ZIPKIN_UDP: (settings.zipkin_udp_compact, "zipkin_udp_compact"),
         }
         for what, (door, name) in doors.items():
             if not door.enabled:
@@ -100,6 +105,12 @@ class ForeignReceivers:
                 udp = JaegerUdpReceiver(intake, protocol=protocol)
                 await udp.start(self._sockets[what])
                 stack.push_async_callback(udp.stop)
+        if _ZIPKIN_UDP in self._sockets:
+            udp = JaegerUdpReceiver(
+                intake, protocol="compact", decode=_decode_zipkin, receiver="zipkin"
+            )
+            await udp.start(self._sockets[_ZIPKIN_UDP])
+            stack.push_async_callback(udp.stop)
 
     def described(self) -> str:
         """Say in one line which doors are open and where; empty if none is."""
@@ -117,4 +128,10 @@ class ForeignReceivers:
         parts = ["Jaeger " + ", ".join(jaeger)] if jaeger else []
         if _ZIPKIN in ports:
             parts.append(f"Zipkin {ports[_ZIPKIN]}")
+        if _ZIPKIN_UDP in ports:
+            parts.append(f"{_ZIPKIN_UDP} {ports[_ZIPKIN_UDP]}")
         return "; ".join(parts)
+
+
+def _decode_zipkin(datagram: bytes, protocol: thrift.Protocol) -> bytes:
+    return otlp_from_zipkin_message(datagram, protocol, clock.unix_nano())

@@ -46,11 +46,16 @@ async def _serve(config: Config, metrics: Metrics) -> None:
     """Start in order, serve, stop in reverse."""
     life = Lifetime()
     async with contextlib.AsyncExitStack() as stack:
-        ports = Ports(stack, Security(stack, config.tls, metrics))
+        security = Security(stack, config.tls, metrics)
+        ports = Ports(stack, security)
         listen_for_queries(ports, config)
         listen_for_admin(ports, config)
         settings = config.remote_storage
-        reader = RemoteReader(settings.target, call_seconds_max=settings.call_seconds_max)
+        reader = RemoteReader(
+            settings.target,
+            call_seconds_max=settings.call_seconds_max,
+            tls=security.client_tls(settings.tls, "remote_storage.tls"),
+        )
         stack.callback(reader.close)
         watch = _StoreWatch(reader)
         await watch.look()

@@ -11,6 +11,7 @@ from typing import Final
 
 from lymer import clock
 from lymer.config import Config
+from lymer.journal.deliveries import Deliveries
 from lymer.journal.journal import Journal, JournalLimits
 from lymer.journal.lock import FolderLock
 from lymer.pipeline.loader import Loader
@@ -22,7 +23,7 @@ from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
 
-__all__ = ["Loading", "lock_data_folder", "open_store"]
+__all__ = ["Loading", "lock_data_folder", "open_deliveries", "open_store"]
 
 _log = EventLog(__name__)
 _DRAIN_SECONDS_MAX: Final = 30.0
@@ -41,6 +42,15 @@ def lock_data_folder(stack: AsyncExitStack, config: Config) -> Path:
     lock = FolderLock(folder)
     stack.callback(lock.release)
     return folder
+
+
+def open_deliveries(config: Config, data_dir: Path) -> Deliveries:
+    """Read what agents have delivered.
+
+    Raises:
+        CorruptJournalError: It cannot be read.
+    """
+    return Deliveries(data_dir / "deliveries", agents_max=config.collector.agents_max)
 
 
 def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> ClickHouseStore:
@@ -79,6 +89,7 @@ class Loading:
         data_dir: Path,
         store: ClickHouseStore,
         intake: Intake,
+        deliveries: Deliveries,
         metrics: Metrics,
     ) -> None:
         """Recover what a former run left and begin to load it; `intake` is not opened yet.
@@ -103,7 +114,10 @@ class Loading:
         metrics.journal_commits.set_function(lambda: journal.state().commits)
         metrics.journal_failures.set_function(lambda: journal.state().write_failures)
         self.journal = journal
-        self._loader = Loader(journal, store, data_dir / "quarantine", metrics)
+        deliveries.recover(journal.recovered())
+        self._loader = Loader(
+            journal, store, data_dir / "quarantine", metrics, before_store=deliveries.settle
+        )
         self._rollup = RollupWorker(store, metrics)
         self._loader.start()
         self._rollup.start()

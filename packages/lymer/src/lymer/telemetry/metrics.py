@@ -57,6 +57,10 @@ class Metrics:
             "Bytes of acknowledged requests, decompressed, as OTLP protobuf.",
             ["receiver", "transport"],
         )
+        self.repeated_spans: Final = self._counter(
+            "lymer_receiver_repeated_spans",
+            "Spans an agent sent again that were there already: answered with OK, stored once.",
+        )
         self.in_flight_bytes: Final = self._gauge(
             "lymer_receiver_in_flight_bytes", "Bytes of requests being received or made durable."
         )

@@ -12,13 +12,24 @@ from typing import Any, Final
 
 from lymer.errors import UndecodableError
 from lymer.wire.otlp_proto import CheckedRequest
-from lymer.wire.thrift import BINARY, BOOL, I16, I32, I64, Protocol, list_of, read_list, struct
+from lymer.wire.thrift import (
+    BINARY,
+    BOOL,
+    I16,
+    I32,
+    I64,
+    Protocol,
+    list_of,
+    read_list,
+    read_message,
+    struct,
+)
 from lymer.wire.zipkin_fields import MICRO_MAX, Endpoint, FieldError
 from lymer.wire.zipkin_otlp import OtlpRequest, Value
 from lymer.wire.zipkin_proto import address
 from lymer.wire.zipkin_v1 import Annotation, BinaryAnnotation, SpanV1, add_span_v1
 
-__all__ = ["request_from_zipkin_thrift"]
+__all__ = ["otlp_from_zipkin_message", "request_from_zipkin_thrift"]
 
 _WHAT: Final = "Zipkin v1 thrift"
 _U64_MASK: Final = 2**64 - 1
@@ -123,6 +134,13 @@ _SPAN: Final = struct(
 )
 
 
+def _arguments(*, spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return spans
+
+
+_CALLS: Final = {"emitZipkinBatch": struct(_arguments, {1: ("spans", list_of(_SPAN))})}
+
+
 def request_from_zipkin_thrift(body: bytes, now_unix_nano: int) -> CheckedRequest:
     """Translate a thrift list of v1 spans.
 
@@ -138,6 +156,22 @@ def request_from_zipkin_thrift(body: bytes, now_unix_nano: int) -> CheckedReques
     except UndecodableError as error:
         message = f"cannot decode {_WHAT}: {str(error).removeprefix('cannot decode thrift: ')}"
         raise UndecodableError(message) from None
+    return _request(spans, now_unix_nano)
+
+
+def otlp_from_zipkin_message(datagram: bytes, protocol: Protocol, now_unix_nano: int) -> bytes:
+    """Translate an `emitZipkinBatch` message, as Jaeger's agent takes it by UDP.
+
+    Source: jaeger-idl `thrift/agent.thrift`; reference jaeger.md 2.1.
+
+    Raises:
+        UndecodableError: `datagram` is no such message, or an id is missing or zero.
+    """
+    spans = read_message(datagram, _CALLS, protocol)[1]
+    return _request(spans, now_unix_nano).body
+
+
+def _request(spans: list[Any], now_unix_nano: int) -> CheckedRequest:
     request = OtlpRequest()
     for index, span in enumerate(spans):
         try:

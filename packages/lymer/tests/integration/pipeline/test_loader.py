@@ -13,7 +13,7 @@ from lymer.clock import monotonic_seconds
 from lymer.errors import StorageError
 from lymer.model.segment import SealedSegment
 from lymer.pipeline.loader import Loader
-from lymer.pipeline.repair import QUARANTINE_BYTES_MAX
+from lymer.pipeline.quarantine import QUARANTINE_BYTES_MAX
 from lymer.telemetry.metrics import Metrics
 from lymer.wire.otlp_proto import canonical_request
 from make import make_request, make_span

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import httpx
 from fakes.durable_log import FakeDurableLog
 from lymer.clock import monotonic_seconds
 from lymer.receivers.admission import Admission
-from lymer.receivers.intake import Intake
+from lymer.receivers.intake import DeliveryLog, Intake
 from lymer.receivers.otlp_grpc import OtlpGrpcReceiver
 from lymer.receivers.otlp_http import OtlpHttpReceiver
 from lymer.roles.listening import HttpServer, listen
@@ -49,10 +49,17 @@ class Doors:
         )
 
     async def export(
-        self, body: bytes, compression: grpc.Compression | None = None
+        self,
+        body: bytes,
+        compression: grpc.Compression | None = None,
+        *,
+        metadata: Sequence[tuple[str, str]] = (),
+        seconds_max: float = 20,
     ) -> tuple[grpc.StatusCode, str, bytes | None]:
         """Send one request over gRPC; return code, text, and the status details if any."""
-        call = self.channel.unary_unary(EXPORT)(body, compression=compression, timeout=20)
+        call = self.channel.unary_unary(EXPORT)(
+            body, compression=compression, timeout=seconds_max, metadata=tuple(metadata)
+        )
         try:
             answer = await call
         except grpc.aio.AioRpcError as error:
@@ -86,10 +93,12 @@ async def doors(
     bytes_in_flight_max: int = 2**26,
     requests_in_flight_max: int = 100,
     opened: bool = True,
+    tags: Sequence[tuple[str, str]] = (),
+    deliveries: DeliveryLog | None = None,
 ) -> AsyncIterator[Doors]:
     """Serve both doors; at the end nothing may be in flight any more."""
     metrics = Metrics("test")
-    intake = Intake(asyncio.get_running_loop(), metrics)
+    intake = Intake(asyncio.get_running_loop(), metrics, tags=tags, deliveries=deliveries)
     log = FakeDurableLog(intake)
     if opened:
         intake.open(log)

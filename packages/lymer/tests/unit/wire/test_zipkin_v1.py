@@ -11,11 +11,11 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from fakes.otlp_attributes import attributes_of
-from fakes.thrift_writer import Field, write_list
+from fakes.thrift_writer import Field, write_list, write_message
 from lymer.errors import UndecodableError
 from lymer.wire.otlp_proto import CheckedRequest
 from lymer.wire.thrift import Protocol
-from lymer.wire.zipkin_thrift import request_from_zipkin_thrift
+from lymer.wire.zipkin_thrift import otlp_from_zipkin_message, request_from_zipkin_thrift
 from lymer.wire.zipkin_v1 import request_from_zipkin_v1_json
 
 _NOW = 1_700_000_000_000_000_000
@@ -262,3 +262,30 @@ def test_what_is_no_thrift_list_is_refused(body: bytes) -> None:
     """Any other bytes are one error."""
     with pytest.raises(UndecodableError, match="cannot decode Zipkin v1 thrift: "):
         request_from_zipkin_thrift(body, _NOW)
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_a_batch_in_a_message_is_what_a_bare_list_is(protocol: Protocol) -> None:
+    """As Jaeger's agent takes it by UDP, in either protocol."""
+    span = [
+        Field(1, "i64", 0x11),
+        Field(3, "string", b"get"),
+        Field(4, "i64", 0x22),
+        Field(8, "list", ("struct", [])),
+        Field(10, "i64", 1_700_000_000_000_000),
+        Field(11, "i64", 1_000),
+    ]
+    message = write_message("emitZipkinBatch", [Field(1, "list", ("struct", [span]))], protocol)
+    bare = write_list("struct", [span], Protocol.BINARY)
+
+    assert request_from_zipkin_thrift(bare, 5).body == otlp_from_zipkin_message(
+        message, protocol, 5
+    )
+
+
+def test_a_message_of_somebody_else_is_no_zipkin_batch() -> None:
+    """Jaeger's own has its own port."""
+    message = write_message("emitBatch", [], Protocol.COMPACT)
+
+    with pytest.raises(UndecodableError, match="unknown method 'emitBatch'"):
+        otlp_from_zipkin_message(message, Protocol.COMPACT, 5)

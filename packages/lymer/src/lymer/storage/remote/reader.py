@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import grpc
@@ -19,6 +20,7 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
+from lymer.transport.tls_client import ClientTls
 
 __all__ = ["ANSWER_BYTES_MAX", "CHECK", "ERROR_KEY", "RemoteReader"]
 
@@ -57,8 +59,8 @@ class RemoteReader:
         target: str,
         *,
         call_seconds_max: float,
-        channel: grpc.Channel | None = None,
-        metadata: Sequence[tuple[str, str]] = (),
+        tls: ClientTls | None = None,
+        metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
         answer_bytes_max: int = ANSWER_BYTES_MAX,
     ) -> None:
         """Prepare; a connection is made when there is a question.
@@ -66,19 +68,18 @@ class RemoteReader:
         Args:
             target: `host:port`, or any name gRPC resolves.
             call_seconds_max: Deadline of one question, seconds.
-            channel: A channel to `target` that `close` closes; plain text if not given.
-            metadata: Sent with every question.
+            tls: None is plain text.
+            metadata: Asked for before every question, and sent with it.
             answer_bytes_max: A larger answer is refused while it comes in.
         """
         self._target = target
         self._seconds_max = call_seconds_max
-        self._metadata = tuple(metadata)
+        self._metadata = metadata
         self._answer_bytes_max = answer_bytes_max
-        self._channel = channel or grpc.insecure_channel(target, options=_OPTIONS)
-        self._calls: dict[str, Any] = {
-            method.attribute: self._stub(method.name) for method in METHODS.values()
-        }
-        self._check = self._stub(CHECK)
+        self._tls = tls
+        self._lock = threading.Lock()
+        self._generation = 0
+        self._channel = self._dial()
 
     def get_services(self) -> list[str]:
         """See `SpanReader.get_services`."""
@@ -129,27 +130,42 @@ class RemoteReader:
 
     def check(self) -> None:
         """Return if the store is likely to answer now; raise `StorageError` if not."""
-        self._read(self._check, b"", _CHECK_SECONDS_MAX)
+        self._read(CHECK, b"", _CHECK_SECONDS_MAX)
 
     def close(self) -> None:
         """Close the connection; idempotent."""
         self._channel.close()
 
-    def _stub(self, name: str) -> Any:
-        return self._channel.unary_stream(
-            f"/{SERVICE}/{name}", request_serializer=None, response_deserializer=None
-        )
-
     def _ask(self, attribute: str, *arguments: object, **keywords: object) -> Any:
         body = encode_arguments(arguments, keywords)
-        answer = self._read(self._calls[attribute], body, self._seconds_max)
-        return METHODS[attribute].decode(answer)
+        method = METHODS[attribute]
+        return method.decode(self._read(method.name, body, self._seconds_max))
 
-    def _read(self, call: Any, body: bytes, seconds_max: float) -> bytes:
+    def _read(self, name: str, body: bytes, seconds_max: float) -> bytes:
+        call = self._current_channel().unary_stream(
+            f"/{SERVICE}/{name}", request_serializer=None, response_deserializer=None
+        )
         try:
-            return self._joined(call(body, timeout=seconds_max, metadata=self._metadata))
+            return self._joined(call(body, timeout=seconds_max, metadata=tuple(self._metadata())))
         except grpc.RpcError as error:
             raise self._raised(error) from error
+
+    def _dial(self) -> grpc.Channel:
+        if self._tls is None:
+            return grpc.insecure_channel(self._target, options=_OPTIONS)
+        self._generation = self._tls.generation
+        options = [*_OPTIONS, *self._tls.grpc_options()]
+        return grpc.secure_channel(self._target, self._tls.grpc_credentials(), options=options)
+
+    def _current_channel(self) -> grpc.Channel:
+        """Return the channel; a new one if files of TLS have changed."""
+        with self._lock:
+            if self._tls is not None and self._tls.generation != self._generation:
+                old, self._channel = self._channel, self._dial()
+                timer = threading.Timer(self._seconds_max, old.close)  # its calls may end
+                timer.daemon = True
+                timer.start()
+            return self._channel
 
     def _joined(self, chunks: Iterable[bytes]) -> bytes:
         parts: list[bytes] = []

@@ -1,0 +1,143 @@
+"""The collectors that a list of names stands for: looked up now and then, used in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
+
+from lymer.pipeline.collector_link import CollectorLink
+from lymer.telemetry.logs import EventLog
+
+__all__ = ["Collectors", "look_up"]
+
+_log = EventLog(__name__)
+_CLOSE_SECONDS: Final = 30.0
+"""A collector that a name does not stand for any more may answer so long."""
+
+LookUp = Callable[[str, int], Awaitable[list[str]]]
+
+
+async def look_up(host: str, port: int) -> list[str]:
+    """Return the IP addresses of `host`, sorted.
+
+    Raises:
+        OSError: There are none, or nobody knows.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return sorted({str(entry[4][0]) for entry in found})
+
+
+class Collectors:
+    """Links to all addresses. Lives on one event loop."""
+
+    def __init__(
+        self,
+        targets: Sequence[tuple[str, str, int]],
+        make_link: Callable[[str, str, int], CollectorLink],
+        *,
+        resolve_seconds: float,
+        look_up: LookUp = look_up,
+    ) -> None:
+        """Prepare; `refresh` looks names up.
+
+        Args:
+            targets: (as written, host, port) of each.
+            make_link: Called with target, IP address and port of a collector that is new.
+            resolve_seconds: Pause between two look-ups.
+            look_up: Returns the IP addresses of a host.
+        """
+        self._targets = list(targets)
+        self._make_link = make_link
+        self._resolve_seconds = resolve_seconds
+        self._look_up = look_up
+        self._links: dict[str, CollectorLink] = {}
+        self._turn = 0
+        self._failed: set[str] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def links(self) -> list[CollectorLink]:
+        """All of them."""
+        return list(self._links.values())
+
+    async def refresh(self) -> None:
+        """Look all names up; a name that cannot be looked up now keeps its addresses."""
+        found: dict[str, tuple[str, str, int]] = {}
+        for target, host, port in self._targets:
+            try:
+                addresses = await self._look_up(host, port)
+                self._failed.discard(target)
+            except OSError as error:
+                if target not in self._failed:
+                    _log.warning("collector's name not found", target=target, error=error)
+                self._failed.add(target)
+                found |= {
+                    name: (target, "", 0)
+                    for name, link in self._links.items()
+                    if link.target == target
+                }
+                continue
+            found |= {f"{target}|{ip}:{port}": (target, ip, port) for ip in addresses}
+        for name in found.keys() - self._links.keys():
+            self._links[name] = self._make_link(*found[name])
+            _log.info("collector found", collector=name)
+        for name in self._links.keys() - found.keys():
+            self._close_soon(self._links.pop(name))
+            _log.info("collector gone", collector=name)
+
+    async def refresh_always(self) -> None:
+        """Look names up again and again until cancelled."""
+        while True:
+            await asyncio.sleep(self._resolve_seconds)
+            await self.refresh()
+
+    def get(self, reference: str) -> CollectorLink | None:
+        """Return the collector that was called `reference`, under the address it has now.
+
+        A name that stands for one address is one collector, whatever its address is.
+        """
+        link = self._links.get(reference)
+        if link is not None:
+            return link
+        target = reference.partition("|")[0]
+        of_name = [one for one in self._links.values() if one.target == target]
+        return of_name[0] if len(of_name) == 1 else None
+
+    def choose(self, now: float, but: Iterable[CollectorLink] = ()) -> CollectorLink | None:
+        """Return the next collector in turn that works, else the one to be tried soonest.
+
+        Args:
+            now: Loop time.
+            but: Not these.
+        """
+        excluded = set(but)
+        links = [link for link in self._links.values() if link not in excluded]
+        if not links:
+            return None
+        self._turn += 1
+        in_turn = [links[(self._turn + step) % len(links)] for step in range(len(links))]
+        for link in in_turn:
+            if link.retry_at <= now:
+                return link
+        return min(in_turn, key=lambda link: link.retry_at)
+
+    async def close(self) -> None:
+        """End all calls."""
+        for task in self._closing:
+            task.cancel()
+        for link in self._links.values():
+            await link.close()
+
+    def _close_soon(self, link: CollectorLink) -> None:
+        async def close() -> None:
+            try:
+                await asyncio.sleep(_CLOSE_SECONDS)
+            finally:
+                await link.close()
+
+        task = asyncio.create_task(close(), name=f"close {link.reference}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
