@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from certwright.adapters.files import FileStore
 from certwright.adapters.kube import KubeStore
 from certwright.adapters.memory import MemoryStore
 from certwright.engine.store import Selection, Store
@@ -58,6 +59,9 @@ async def _sweep(store: Store, selection: Selection) -> None:
 
 STORES: Final[dict[str, StoreUnderTest]] = {
     "memory": StoreUnderTest(lambda _request: nullcontext(MemoryStore())),
+    "files": StoreUnderTest(
+        lambda request: nullcontext(FileStore(request.getfixturevalue("tmp_path")))
+    ),
     "cluster": StoreUnderTest(
         _cluster,
         # The garbage collector is part of kube-controller-manager.

@@ -1,0 +1,1 @@
+"""`certwright standalone DIR`: YAML in, certificates out, no cluster."""
