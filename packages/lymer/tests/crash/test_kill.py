@@ -127,7 +127,8 @@ def _whole(count: int) -> tuple[int, int, int]:
     return count, count, count * (count + 1) // 2
 
 
-def _assert_exactly_once(stored: StoredSpans, ledger: Ledger) -> None:
+def assert_exactly_once(stored: StoredSpans, ledger: Ledger) -> None:
+    """Fail if an acknowledged request is not there, or any is there twice or in part."""
     found = stored.requests()
     lost = [one for one in ledger.acknowledged if one not in found]
     assert lost == [], f"acknowledged and not stored: {[ledger.sent[one] for one in lost[:5]]}"
@@ -160,13 +161,13 @@ def test_fifty_kills_lose_nothing_and_double_nothing() -> None:
             if number % _LOOK_INSIDE_EVERY_ROUNDS == 0 and number < _ROUNDS:
                 run.recover_and_stop()
                 with open_stored_spans(run.data_dir) as stored:
-                    _assert_exactly_once(stored, run.ledger)
+                    assert_exactly_once(stored, run.ledger)
         run.recover_and_stop()
 
         assert list((run.data_dir / "journal").iterdir()) == []
         assert not (run.data_dir / "quarantine").exists()
         with open_stored_spans(run.data_dir) as stored:
-            _assert_exactly_once(stored, run.ledger)
+            assert_exactly_once(stored, run.ledger)
             _assert_rollups_match(stored)
         # The run was worth its time only if there was load and some of it was cut off.
         assert run.kills_under_load > run.kills_at_start
