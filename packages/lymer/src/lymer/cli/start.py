@@ -6,60 +6,77 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
+from typing import Final, NoReturn, cast
 
 import click
 
 from lymer.cli.options import configuration_options, to_overrides
 from lymer.errors import StartupError
 
+_OPEN: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
+"""Jaeger's flags are looked up in a table of their own; the rest is refused there."""
+
 __all__ = ["agent", "all_in_one", "collector", "query"]
 
 
-@click.command("all-in-one")
+@click.command("all-in-one", context_settings=_OPEN)
 @configuration_options
-def all_in_one(assignments: tuple[str, ...], file: Path | None, **named: str | None) -> int:
+@click.pass_context
+def all_in_one(
+    ctx: click.Context, /, assignments: tuple[str, ...], file: Path | None, **named: str | None
+) -> int:
     """Receive, store and show traces in one process.
 
     Needs no configuration: data goes to a folder of yours and survives restarts, nothing is
     reachable from other machines. Ctrl-C stops it cleanly.
     """
-    return _start("all-in-one", file, assignments, named, has_engine=True)
+    return _start(ctx, "all-in-one", file, assignments, named, has_engine=True)
 
 
-@click.command("collector")
+@click.command("collector", context_settings=_OPEN)
 @configuration_options
-def collector(assignments: tuple[str, ...], file: Path | None, **named: str | None) -> int:
+@click.pass_context
+def collector(
+    ctx: click.Context, /, assignments: tuple[str, ...], file: Path | None, **named: str | None
+) -> int:
     """Receive and store traces; `lymer query` shows them.
 
     Listens for OTLP, Jaeger's and Zipkin's protocols, and on the storage API for `lymer query`.
     """
-    return _start("collector", file, assignments, named, has_engine=True)
+    return _start(ctx, "collector", file, assignments, named, has_engine=True)
 
 
-@click.command("query")
+@click.command("query", context_settings=_OPEN)
 @configuration_options
-def query(assignments: tuple[str, ...], file: Path | None, **named: str | None) -> int:
+@click.pass_context
+def query(
+    ctx: click.Context, /, assignments: tuple[str, ...], file: Path | None, **named: str | None
+) -> int:
     """Show the traces that a collector stores.
 
     Has no store of its own: --set remote_storage.target=COLLECTOR:17271 says whose it reads.
     """
-    return _start("query", file, assignments, named, has_engine=False)
+    return _start(ctx, "query", file, assignments, named, has_engine=False)
 
 
-@click.command("agent")
+@click.command("agent", context_settings=_OPEN)
 @configuration_options
-def agent(assignments: tuple[str, ...], file: Path | None, **named: str | None) -> int:
+@click.pass_context
+def agent(
+    ctx: click.Context, /, assignments: tuple[str, ...], file: Path | None, **named: str | None
+) -> int:
     """Take spans beside the applications and send them to collectors.
 
     What a collector cannot take now is kept on disk, within a limit, and sent later, once:
     --set agent.targets=COLLECTOR:4317 says where to. Jaeger's own flags for its agent work too.
     """
-    return _start("agent", file, assignments, named, has_engine=False)
+    return _start(ctx, "agent", file, assignments, named, has_engine=False)
 
 
 def _start(
+    ctx: click.Context,
     role: str,
     file: Path | None,
     assignments: tuple[str, ...],
@@ -68,9 +85,18 @@ def _start(
     has_engine: bool,
 ) -> int:
     """Read the configuration as `role` reads it, and run."""
-    from lymer.config import load_config
+    from lymer.config.jaeger_flags import split_flags
+    from lymer.config.sources import load_effective
 
-    config = load_config(file, os.environ, to_overrides(assignments, **named), role=role)
+    flags, rest = split_flags(role, ctx.args)
+    if rest:
+        _refuse(ctx, role, rest[0])
+    effective = load_effective(
+        file, os.environ, to_overrides(assignments, **named), role=role, jaeger_flags=flags
+    )
+    for remark in effective.remarks:
+        click.echo(f"lymer: {remark}", err=True)
+    config = effective.config
     if has_engine:
         _check_engine(config.storage.clickhouse_url)
 
@@ -79,6 +105,18 @@ def _start(
     run = importlib.import_module(f"lymer.roles.{role.replace('-', '_')}").run
     configure_logs(config.logs.level, config.logs.encoding)
     return cast("int", run(config))
+
+
+def _refuse(ctx: click.Context, role: str, argument: str) -> NoReturn:
+    """Say that nobody knows an argument, and which is near."""
+    from lymer.config.jaeger_flags import known_flags
+
+    if not argument.startswith("-"):
+        raise click.UsageError(f"Got unexpected extra argument ({argument})", ctx)
+    name = argument.partition("=")[0]
+    options = [opt for one in ctx.command.params for opt in one.opts if opt.startswith("--")]
+    near = get_close_matches(name, [*options, *known_flags(role)])
+    raise click.NoSuchOption(name, possibilities=near, ctx=ctx)
 
 
 def _check_engine(clickhouse_url: str) -> None:

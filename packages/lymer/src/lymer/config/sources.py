@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
 from lymer.config.catalog import SETTINGS, build_config
 from lymer.config.document import FILE_BYTES_MAX, Document, Entry, read_document
+from lymer.config.jaeger_flags import read_environment, read_flags
 from lymer.config.problem import ConfigError, suggest
 from lymer.config.roles import role_defaults
 from lymer.config.security_conflicts import security_conflicts
@@ -42,6 +43,8 @@ class Effective:
     """The same by setting path, in the order of the settings."""
     origins: Mapping[str, str]
     """Setting path → `default`, `lymer.yaml:12:9`, an environment variable, or a flag."""
+    remarks: tuple[str, ...] = ()
+    """What people should know: flags of Jaeger that have no meaning here."""
 
     def to_json(self) -> dict[str, dict[str, str | int | float]]:
         """Return setting path → its value as a file would hold it, and its origin."""
@@ -104,13 +107,20 @@ def load_effective(
     overrides: Mapping[str, str] | None = None,
     *,
     role: str = "all-in-one",
+    jaeger_flags: Sequence[tuple[str, str]] = (),
 ) -> Effective:
-    """Read the configuration and remember where each value came from; see `load_config`."""
+    """Read the configuration and remember where each value came from; see `load_config`.
+
+    `jaeger_flags` are Jaeger's names and values, which win over all but our own flags.
+    """
+    spoken = [read_environment(role, environ), read_flags(role, jaeger_flags)]
     sources = [
         _read_role(role),
         _read_file(file, environ),
         _read_aliases(environ),
+        spoken[0].document,
         _read_environment(environ),
+        spoken[1].document,
         _read_overrides(overrides or {}),
     ]
     values: dict[str, object] = {path: setting.default for path, setting in SETTINGS.items()}
@@ -144,7 +154,8 @@ def load_effective(
     ]
     if conflicts:
         raise ConfigError(tuple(conflicts))
-    return Effective(config, values, origins)
+    remarks = tuple(remark for one in spoken for remark in one.remarks)
+    return Effective(config, values, origins, remarks)
 
 
 def _read_role(role: str) -> Document:
