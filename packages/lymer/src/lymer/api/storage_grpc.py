@@ -25,6 +25,8 @@ from lymer.storage.remote.codec import (
 )
 from lymer.storage.remote.reader import CHECK, ERROR_KEY
 from lymer.telemetry.logs import EventLog
+from lymer.transport.gate import Gate
+from lymer.transport.grpc_gate import gate_interceptors
 from lymer.transport.grpc_port import add_port
 
 __all__ = ["CALLS_IN_FLIGHT_MAX", "CheckedReader", "StorageApi"]
@@ -54,6 +56,7 @@ class StorageApi:
         executor: Executor,
         *,
         calls_in_flight_max: int = CALLS_IN_FLIGHT_MAX,
+        gate: Gate | None = None,
     ) -> None:
         """Prepare.
 
@@ -61,19 +64,21 @@ class StorageApi:
             reader: The store.
             executor: Threads, one for each question answered at once.
             calls_in_flight_max: Further questions are told to come back.
+            gate: Who may ask; None is everybody.
         """
         self._reader = reader
         self._executor = executor
         self._calls_in_flight_max = calls_in_flight_max
         self._calls_in_flight = 0
         self._server = grpc.aio.server(
+            interceptors=gate_interceptors(gate),
             options=[
                 ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
                 ("grpc.so_reuseport", 0),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
                 ("grpc.http2.max_ping_strikes", 0),
-            ]
+            ],
         )
         handlers = {
             method.name: grpc.unary_stream_rpc_method_handler(self._answering(method))

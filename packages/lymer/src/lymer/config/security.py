@@ -132,8 +132,13 @@ class AuthSettings:
 
     htpasswd_file: Annotated[Path | None, File()] = None
     """File of `user:password` lines, as Apache's `htpasswd` writes them: bcrypt (`htpasswd -B`),
-    SHA-1 (`-s`), MD5 (`-m`), SHA-256 and SHA-512 (`-2`, `-5`), or plain. Read again when it
-    changes. A request must carry `Authorization: Basic`; browsers ask for it. Default none."""
+    MD5 (`-m`), SHA-1 (`-s`) or plain (`-p`). Read again when it changes. A request must carry
+    `Authorization: Basic`; browsers ask for it. Default none."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody may pass."""
+        return not (self.bearer_tokens_file or self.bearer_tokens or self.htpasswd_file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Any, Final
 import grpc
 
 from lymer.journal.delivery import DELIVERY_KEY, SETTLED_KEY, Delivery
+from lymer.transport.gate import Gate
+from lymer.transport.grpc_gate import gate_interceptors
 from lymer.transport.grpc_port import add_port
 
 __all__ = ["STATUS_CODES", "Answer", "BytesGrpcServer", "delivery_of"]
@@ -38,7 +40,13 @@ class BytesGrpcServer:
     """Serves one method, and what `add` adds; `bind` and `start` make it reachable."""
 
     def __init__(
-        self, service: str, method: str, answer: Answer, *, message_bytes_max: int
+        self,
+        service: str,
+        method: str,
+        answer: Answer,
+        *,
+        message_bytes_max: int,
+        gate: Gate | None = None,
     ) -> None:
         """Prepare.
 
@@ -48,8 +56,10 @@ class BytesGrpcServer:
             answer: Called for each message.
             message_bytes_max: A larger message, also once decompressed, is refused by the
                 transport with RESOURCE_EXHAUSTED.
+            gate: Who may call; None is everybody.
         """
         self._server = grpc.aio.server(
+            interceptors=gate_interceptors(gate),
             options=[
                 ("grpc.max_receive_message_length", message_bytes_max),
                 ("grpc.max_send_message_length", -1),
@@ -59,7 +69,7 @@ class BytesGrpcServer:
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
                 ("grpc.http2.max_ping_strikes", 0),
-            ]
+            ],
         )
         self.add(service, method, answer)
 

@@ -14,6 +14,7 @@ from lymer.errors import LymerError
 from lymer.receivers.admission import Admission
 from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer, delivery_of
 from lymer.receivers.intake import Intake
+from lymer.transport.gate import Gate
 from lymer.wire.jaeger_proto import request_from_post_spans
 from lymer.wire.otlp_proto import CheckedRequest
 
@@ -31,7 +32,14 @@ _INLINE_BYTES_MAX: Final = 64 * 1024
 class JaegerGrpcReceiver(BytesGrpcServer):
     """Serves `CollectorService/PostSpans`."""
 
-    def __init__(self, intake: Intake, admission: Admission, *, message_bytes_max: int) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        admission: Admission,
+        *,
+        message_bytes_max: int,
+        gate: Gate | None = None,
+    ) -> None:
         """Prepare the server; `bind` and `start` make it reachable.
 
         Args:
@@ -39,11 +47,16 @@ class JaegerGrpcReceiver(BytesGrpcServer):
             admission: The process-wide limit.
             message_bytes_max: A larger message, also once decompressed, is refused by the
                 transport with RESOURCE_EXHAUSTED.
+            gate: Who may send; None is everybody.
         """
         self._intake = intake
         self._admission = admission
         super().__init__(
-            _SERVICE, "PostSpans", self._post_spans, message_bytes_max=message_bytes_max
+            _SERVICE,
+            "PostSpans",
+            self._post_spans,
+            message_bytes_max=message_bytes_max,
+            gate=gate,
         )
 
     async def _post_spans(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:

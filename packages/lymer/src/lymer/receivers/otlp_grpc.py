@@ -17,6 +17,7 @@ from lymer.errors import LymerError, OverloadedError
 from lymer.receivers.admission import Admission
 from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer, delivery_of
 from lymer.receivers.intake import Intake
+from lymer.transport.gate import Gate
 from lymer.wire.otlp_proto import check_request
 
 __all__ = ["OtlpGrpcReceiver"]
@@ -30,7 +31,14 @@ _FULL_SUCCESS: Final = b""
 class OtlpGrpcReceiver(BytesGrpcServer):
     """Serves `TraceService/Export`."""
 
-    def __init__(self, intake: Intake, admission: Admission, *, message_bytes_max: int) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        admission: Admission,
+        *,
+        message_bytes_max: int,
+        gate: Gate | None = None,
+    ) -> None:
         """Prepare the server; `bind` and `start` make it reachable.
 
         Args:
@@ -38,10 +46,13 @@ class OtlpGrpcReceiver(BytesGrpcServer):
             admission: The process-wide limit.
             message_bytes_max: A larger message, also once decompressed, is refused by the
                 transport with RESOURCE_EXHAUSTED.
+            gate: Who may send; None is everybody.
         """
         self._intake = intake
         self._admission = admission
-        super().__init__(_SERVICE, "Export", self._export, message_bytes_max=message_bytes_max)
+        super().__init__(
+            _SERVICE, "Export", self._export, message_bytes_max=message_bytes_max, gate=gate
+        )
 
     async def _export(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         admission, size = self._admission, len(body)

@@ -22,9 +22,10 @@ def listen_for_queries(ports: Ports, config: Config) -> None:
     """Take the port.
 
     Raises:
-        StartupError: It cannot be had.
+        StartupError: It cannot be had, or what says who may ask cannot be read.
     """
-    ports.take(UI, config.query, "query.port")
+    gate = ports.security.gate(config.query.auth, "query.auth")
+    ports.take(UI, config.query, "query.port", gate=gate)
 
 
 def serve_queries(

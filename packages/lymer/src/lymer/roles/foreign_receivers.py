@@ -16,6 +16,7 @@ from lymer.receivers.jaeger_http import JaegerHttpReceiver
 from lymer.receivers.jaeger_udp import JaegerUdpReceiver
 from lymer.receivers.zipkin_http import ZipkinHttpReceiver
 from lymer.roles.listening import Ports, listen
+from lymer.transport.gate import Gate
 from lymer.wire import thrift
 from lymer.wire.zipkin_thrift import otlp_from_zipkin_message
 
@@ -45,9 +46,10 @@ class _Door(Protocol):
 class ForeignReceivers:
     """Opens the doors that are enabled, in two steps: ports first, then what serves them."""
 
-    def __init__(self, settings: ReceiverSettings, ports: Ports) -> None:
-        """Remember what is wanted; nothing is open yet."""
+    def __init__(self, settings: ReceiverSettings, ports: Ports, gate: Gate | None) -> None:
+        """Remember what is wanted and who may send; nothing is open yet."""
         self._settings = settings
+        self._gate = gate
         self._ports = ports
         self._sockets: dict[str, list[socket.socket]] = {}
         self._grpc_port = 0
@@ -60,9 +62,11 @@ class ForeignReceivers:
         """
         settings = self._settings
         if settings.jaeger_http.enabled:
-            self._ports.take(_JAEGER_HTTP, settings.jaeger_http, "receivers.jaeger_http.port")
+            name = "receivers.jaeger_http.port"
+            self._ports.take(_JAEGER_HTTP, settings.jaeger_http, name, gate=self._gate)
         if settings.zipkin.enabled:
-            self._ports.take(_ZIPKIN, settings.zipkin, "receivers.zipkin.port")
+            name = "receivers.zipkin.port"
+            self._ports.take(_ZIPKIN, settings.zipkin, name, gate=self._gate)
         doors: dict[str, tuple[_Door, str]] = {
             "Jaeger UDP compact": (settings.jaeger_udp_compact, "jaeger_udp_compact"),
             "Jaeger UDP binary": (settings.jaeger_udp_binary, "jaeger_udp_binary"),
@@ -94,10 +98,12 @@ class ForeignReceivers:
         if ports.has(_ZIPKIN):
             limit = settings.zipkin.body_bytes_max
             zipkin = ZipkinHttpReceiver(intake, admission, executor, body_bytes_max=limit)
-            ports.serve(zipkin, _ZIPKIN)
+            ports.serve(zipkin, _ZIPKIN, cors=settings.zipkin.cors)
         door = settings.jaeger_grpc
         if door.enabled:
-            grpc = JaegerGrpcReceiver(intake, admission, message_bytes_max=door.message_bytes_max)
+            grpc = JaegerGrpcReceiver(
+                intake, admission, message_bytes_max=door.message_bytes_max, gate=self._gate
+            )
             name = "receivers.jaeger_grpc.port"
             self._grpc_port = await ports.serve_grpc(grpc, door, _JAEGER_GRPC, name)
         for what, protocol in _UDP.items():

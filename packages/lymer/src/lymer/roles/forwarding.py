@@ -22,6 +22,7 @@ from lymer.receivers.intake import Intake, Ticket
 from lymer.telemetry.forward_metrics import ForwardMetrics
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
+from lymer.transport.client_auth import ClientAuth
 from lymer.transport.grpc_link import GrpcLink
 from lymer.transport.tls_client import ClientTls
 
@@ -86,9 +87,10 @@ class Forwarding:
         stack: AsyncExitStack,
         deliveries: Deliveries,
         tls: ClientTls | None,
+        auth: ClientAuth | None,
         metrics: Metrics,
     ) -> None:
-        """Begin to send, encrypted with `tls`; the stack stops it, after the receivers.
+        """Begin to send, encrypted with `tls`, in the name of `auth`; stopped after receivers.
 
         Raises:
             StartupError: gRPC cannot do what `tls` asks.
@@ -96,6 +98,7 @@ class Forwarding:
         if tls is not None:
             tls.grpc_credentials()
         self._tls = tls
+        self._auth = auth
         deliveries.recover(self.journal.recovered())
         agent = self._config.agent
         targets = [(target, *split_target(target)) for target in agent.targets.split(",")]
@@ -141,7 +144,9 @@ class Forwarding:
             options.append(("grpc.ssl_target_name_override", host))
         options.append(("grpc.default_authority", f"{host}:{port}" if ":" not in host else place))
         link = GrpcLink(grpc_target(address, port), tls=self._tls, options=options)
-        return CollectorLink(target, place, link, protocol=self._config.agent.protocol)
+        protocol = self._config.agent.protocol
+        metadata = self._auth.metadata if self._auth else tuple
+        return CollectorLink(target, place, link, protocol=protocol, metadata=metadata)
 
     async def _drain(self) -> None:
         """Make durable what waits, send what is durable."""

@@ -16,9 +16,12 @@ import grpc
 import uvicorn
 from starlette.types import ASGIApp
 
-from lymer.config.security import ListenerTlsSettings
+from lymer.config.security import CorsSettings, ListenerTlsSettings
 from lymer.errors import StartupError
 from lymer.roles.securing import Security
+from lymer.transport.cors import CorsOptions, with_cors
+from lymer.transport.gate import Gate
+from lymer.transport.http_gate import behind_gate
 from lymer.transport.tls_front import TlsFront
 from lymer.transport.tls_server import ServerTls
 
@@ -241,23 +244,28 @@ class Ports:
     def __init__(self, stack: contextlib.AsyncExitStack, security: Security) -> None:
         """Close all that will be taken when `stack` unwinds."""
         self._stack = stack
-        self._security = security
+        self.security: Final = security
         self._sockets: dict[str, list[socket.socket]] = {}
         self._tls: dict[str, ServerTls] = {}
+        self._gates: dict[str, Gate | None] = {}
 
-    def take(self, what: str, settings: Listener, setting: str) -> None:
+    def take(
+        self, what: str, settings: Listener, setting: str, *, gate: Gate | None = None
+    ) -> None:
         """Listen; nobody is answered yet.
 
         Args:
             what: Whose the port is, for people.
             settings: Where.
             setting: Path of the setting that moves it.
+            gate: Who may ask over HTTP; None is everybody.
 
         Raises:
             StartupError: It cannot be had, or its certificate cannot be used; the message says
                 whose it is and what to do.
         """
         self._secure(what, settings, setting)
+        self._gates[what] = gate
         self._sockets[what] = listen(settings.host, settings.port, what, setting)
         for listener in self._sockets[what]:
             self._stack.callback(listener.close)
@@ -272,10 +280,28 @@ class Ports:
             return 0
         return int(self._sockets[what][0].getsockname()[1])
 
-    def serve(self, app: ASGIApp, what: str) -> None:
-        """Serve `app` on the port until the stack unwinds."""
+    def serve(
+        self,
+        app: ASGIApp,
+        what: str,
+        *,
+        cors: CorsSettings | None = None,
+    ) -> None:
+        """Serve `app` on the port until the stack unwinds.
+
+        Args:
+            app: Who answers.
+            what: Whose the port is.
+            cors: Which web pages may ask; None is none.
+        """
+        app = behind_gate(app, self._gates.get(what))
+        if cors is not None:
+            app = with_cors(
+                app,
+                CorsOptions(cors.allowed_origins, cors.allowed_headers, cors.max_age_seconds),
+            )
         tls = self._tls.get(what)
-        context = self._security.context(tls, "http/1.1", what) if tls else None
+        context = self.security.context(tls, "http/1.1", what) if tls else None
         _serve(self._stack, app, self._sockets[what], what, context)
 
     async def serve_grpc(
@@ -309,11 +335,11 @@ class Ports:
         await server.start()
         self._stack.push_async_callback(server.stop, REQUEST_GRACE_SECONDS)
         if front is not None and tls is not None:
-            await front.start(self._sockets[what], self._security.context(tls, "h2", what))
+            await front.start(self._sockets[what], self.security.context(tls, "h2", what))
             self._stack.callback(front.stop_accepting)
         return port
 
     def _secure(self, what: str, settings: Listener, setting: str) -> None:
-        tls = self._security.listener_tls(settings.tls, setting.removesuffix("port") + "tls")
+        tls = self.security.listener_tls(settings.tls, setting.removesuffix("port") + "tls")
         if tls is not None:
             self._tls[what] = tls

@@ -51,10 +51,12 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         listen_for_queries(ports, config)
         listen_for_admin(ports, config)
         settings = config.remote_storage
+        auth = security.client_auth(settings.auth, "remote_storage.auth")
         reader = RemoteReader(
             settings.target,
             call_seconds_max=settings.call_seconds_max,
             tls=security.client_tls(settings.tls, "remote_storage.tls"),
+            metadata=auth.metadata if auth else tuple,
         )
         stack.callback(reader.close)
         watch = _StoreWatch(reader)

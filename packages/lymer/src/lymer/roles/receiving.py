@@ -32,8 +32,9 @@ class Receivers:
         """
         self._settings = settings
         self._ports = ports
-        self._foreign = ForeignReceivers(settings, ports)
-        ports.take(OTLP_HTTP, settings.otlp_http, "receivers.otlp_http.port")
+        self._gate = ports.security.gate(settings.auth, "receivers.auth")
+        self._foreign = ForeignReceivers(settings, ports, self._gate)
+        ports.take(OTLP_HTTP, settings.otlp_http, "receivers.otlp_http.port", gate=self._gate)
         self._foreign.listen(stack)
         self.otlp_grpc_port = settings.otlp_grpc.port
 
@@ -54,9 +55,12 @@ class Receivers:
         http = OtlpHttpReceiver(
             intake, admission, executor, body_bytes_max=settings.otlp_http.body_bytes_max
         )
-        self._ports.serve(http, OTLP_HTTP)
+        self._ports.serve(http, OTLP_HTTP, cors=settings.otlp_http.cors)
         grpc = OtlpGrpcReceiver(
-            intake, admission, message_bytes_max=settings.otlp_grpc.message_bytes_max
+            intake,
+            admission,
+            message_bytes_max=settings.otlp_grpc.message_bytes_max,
+            gate=self._gate,
         )
         otlp = settings.otlp_grpc
         self.otlp_grpc_port = await self._ports.serve_grpc(

@@ -1,8 +1,7 @@
 """Encryption and access of a role: settings become what listeners and links are given.
 
 A listener is encrypted by having a group `tls` in its settings: `Ports` asks here. An outgoing
-link asks `client_tls`. Files are shared by all that name the same, and looked after until the
-stack unwinds.
+link asks `client_tls` and `client_auth`. Files are looked after until the stack unwinds.
 """
 
 from __future__ import annotations
@@ -11,9 +10,17 @@ import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from lymer.config.security import ClientTlsSettings, ListenerTlsSettings, TlsSettings
+from lymer.config.security import (
+    AuthSettings,
+    ClientAuthSettings,
+    ClientTlsSettings,
+    ListenerTlsSettings,
+    TlsSettings,
+)
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
+from lymer.transport.client_auth import ClientAuth, ClientAuthOptions
+from lymer.transport.gate import Gate, GateOptions
 from lymer.transport.reloading import Reloader
 from lymer.transport.tls_client import ClientTls, ClientTlsOptions
 from lymer.transport.tls_server import ServerTls, ServerTlsOptions
@@ -36,6 +43,8 @@ class Security:
         """
         self._shared = shared
         self._metrics = metrics.security
+        self._stack = stack
+        self._gates: dict[GateOptions, Gate] = {}
         self._servers: dict[ServerTlsOptions, ServerTls] = {}
         self._reloader = Reloader(
             shared.reload_interval_seconds,
@@ -90,6 +99,61 @@ class Security:
         )
         self._reloader.watch(tls, tls.marks_at_load)
         return tls
+
+    def gate(self, settings: AuthSettings, group: str) -> Gate | None:
+        """Return who may use a listener, or None for everybody.
+
+        Args:
+            settings: Who.
+            group: Path of them, such as `query.auth`.
+
+        Raises:
+            StartupError: A file is missing or not what it should be.
+        """
+        if settings.is_open:
+            return None
+        options = GateOptions(
+            bearer_tokens_file=settings.bearer_tokens_file,
+            bearer_tokens=settings.bearer_tokens,
+            htpasswd_file=settings.htpasswd_file,
+            setting=group,
+        )
+        gate = self._gates.get(options)
+        if gate is None:
+            gate = self._gates[options] = self._open_gate(options)
+        return gate
+
+    def client_auth(self, settings: ClientAuthSettings, group: str) -> ClientAuth | None:
+        """Return what an outgoing link must say of us, or None for nothing.
+
+        Args:
+            settings: The link's.
+            group: Path of them, such as `agent.auth`.
+
+        Raises:
+            StartupError: A file is missing or not what it should be.
+        """
+        if settings.bearer_token_file is None and not settings.username:
+            return None
+        auth = ClientAuth(
+            ClientAuthOptions(
+                bearer_token_file=settings.bearer_token_file,
+                username=settings.username,
+                password_file=settings.password_file,
+                setting=group,
+            )
+        )
+        self._reloader.watch(auth, auth.marks_at_load)
+        return auth
+
+    def _open_gate(self, options: GateOptions) -> Gate:
+        refusals, group = self._metrics.auth_refusals, options.setting
+        gate = Gate(options, on_refusal=lambda reason: refusals.labels(group, reason).inc())
+        self._stack.callback(gate.close)
+        if gate.remark():
+            _log.warning(gate.remark(), setting=gate.name)
+        self._reloader.watch(gate, gate.marks_at_load)
+        return gate
 
     def _read_server_tls(self, options: ServerTlsOptions) -> ServerTls:
         tls = ServerTls(options)

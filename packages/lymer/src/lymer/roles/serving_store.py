@@ -28,5 +28,6 @@ async def serve_store(
         return 0
     executor = ThreadPoolExecutor(config.storage.query_threads, thread_name_prefix="storage-api")
     stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-    api = StorageApi(reader, executor)
+    gate = ports.security.gate(settings.auth, "storage_api.auth")
+    api = StorageApi(reader, executor, gate=gate)
     return await ports.serve_grpc(api, settings, "storage API", "storage_api.port")

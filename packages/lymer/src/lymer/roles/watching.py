@@ -20,9 +20,11 @@ def listen_for_admin(ports: Ports, config: Config) -> None:
     Raises:
         StartupError: One cannot be had.
     """
-    ports.take(ADMIN, config.admin, "admin.port")
+    gate = ports.security.gate(config.admin.auth, "admin.auth")
+    ports.take(ADMIN, config.admin, "admin.port", gate=gate)
     if config.health.enabled:
-        ports.take(HEALTH, config.health, "health.port")
+        gate = ports.security.gate(config.health.auth, "health.auth")
+        ports.take(HEALTH, config.health, "health.port", gate=gate)
 
 
 def serve_admin(ports: Ports, life: Lifetime, metrics: Metrics) -> None:

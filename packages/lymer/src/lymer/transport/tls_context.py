@@ -42,6 +42,8 @@ class ReplacedContext(ssl.SSLContext):
     def around(cls, context: ssl.SSLContext) -> ReplacedContext:
         """Return one that hands connections to `context` until another takes its place."""
         outer = cls(context.protocol)
+        outer.check_hostname = context.check_hostname  # libraries look at these two
+        outer.verify_mode = context.verify_mode
         outer.newest = context
         return outer
 
