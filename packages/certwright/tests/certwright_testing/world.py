@@ -62,7 +62,7 @@ class Fault(Enum):
     """What may happen to one write."""
 
     DIES_BEFORE = "dies before it"
-    DIES_AFTER = "dies after it, before the answer"
+    DIES_AFTER = "dies after it, before the answer, if it changed anything"
     ANSWER_LOST = "carried out, answer lost"
     UNAVAILABLE = "not carried out, no answer"
     CONFLICT = "somebody else was faster"
@@ -304,6 +304,7 @@ class World:
         if fault in errors:
             self._tell_refusal(action, errors[fault], manager)
             raise errors[fault]
+        before = self.store.table.revision
         try:
             await self._do(action, manager)
         except RefusedError as error:
@@ -312,7 +313,7 @@ class World:
         finally:
             if self.check is not None:
                 self.check(self)
-        if fault is Fault.DIES_AFTER:
+        if fault is Fault.DIES_AFTER and self.store.table.revision != before:
             raise Died
         if fault is Fault.ANSWER_LOST:
             raise UnavailableError("the answer was lost")

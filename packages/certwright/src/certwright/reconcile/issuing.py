@@ -75,12 +75,16 @@ def plan_issuing(state: CertificateState, sources: Sources, *, options: Options)
     key, request = _next_key(state), _next_request(state)
     if key is None or request is None:
         return Plan()
+    requested = decode_csr(request.request).public_key
+    if requested is None or not public_keys_equal(requested, key.public_key()):
+        # The request manager deletes it. What became of it says nothing about this attempt: it may
+        # have been denied in the one before.
+        return Plan()
     failure = _failure(request)
     if failure is not None:
         return _plan_failure(state, sources, options, failure.reason, failure.message)
     ready = get_condition(request.object, "Ready")
-    requested = decode_csr(request.request).public_key
-    if ready is None or requested is None or not public_keys_equal(requested, key.public_key()):
+    if ready is None:
         return Plan()
     if ready.reason == "Issued":
         return _plan_success(state, request, key, sources, options)
