@@ -8,7 +8,8 @@ two writes a test may let the process die, lose an answer, or have another write
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -47,7 +48,7 @@ from certwright.reconcile.options import Options
 from certwright.resources import meta
 from certwright.resources.kinds import KINDS, Key, Kind, Manifest
 
-__all__ = ["START", "Died", "Fault", "World", "run"]
+__all__ = ["START", "Died", "Fault", "World", "everything", "run"]
 
 START = datetime(2023, 6, 2, 10, 0, 0, tzinfo=UTC)
 T = TypeVar("T")
@@ -119,6 +120,8 @@ class World:
     now: datetime = START
     check: Callable[[World], None] | None = None
     fault: Callable[[int, Action], Fault | None] | None = None
+    before_write: Callable[[World], Awaitable[None]] | None = None
+    """What another process does before each write of ours."""
     private_key: Callable[[str, int], Any] = generate_private_key
     is_trusted: Callable[[Manifest], bool] = field(default=lambda _: True)
     controllers: tuple[AnyController, ...] = ()
@@ -225,6 +228,23 @@ class World:
         """Return the messages of all events with this reason."""
         return [message for _, _, _, found, message in self.events if found == reason]
 
+    async def act_on(self, seen: dict[Key, Manifest]) -> None:
+        """Let another process, which sees an old state, run every loop once over every object.
+
+        What the store refuses it is refused; it does not try again.
+        """
+        reader = Reading(self.store, seen)
+        fault, self.fault = self.fault, None
+        for controller in self.controllers:
+            for key in [key for key in seen if key.kind == controller.kind]:
+                state = await controller.gather(key, reader)
+                if state is None:
+                    continue
+                plan = controller.plan(state, self.sources())
+                with suppress(StoreError):
+                    await self.carry_out(plan, f"cert-manager-{controller.name}")
+        self.fault = fault
+
     # ------------------------------------------------------------------ the engine
 
     async def _drain(self) -> None:
@@ -292,6 +312,10 @@ class World:
                 await self._write(action, manager)
 
     async def _write(self, action: Action, manager: str) -> None:
+        if self.before_write is not None:
+            before_write, self.before_write = self.before_write, None
+            await before_write(self)
+            self.before_write = before_write
         fault = self.fault(self.writes, action) if self.fault is not None else None
         self.writes += 1
         errors = {

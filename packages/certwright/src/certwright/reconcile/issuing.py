@@ -28,7 +28,7 @@ from certwright.policy import reasons
 from certwright.policy.chains import POST_ISSUANCE, TEMPORARY
 from certwright.policy.checks_secret import secret_is_of_another_issuer
 from certwright.policy.verdict import first_violation
-from certwright.reconcile.contract import Apply, Controller, Emit, Plan, Sources
+from certwright.reconcile.contract import Controller, Emit, Plan, Sources
 from certwright.reconcile.gather import (
     WAKE_NAMED_BY_KEY_SECRET,
     WAKE_NAMED_BY_SECRET,
@@ -46,7 +46,7 @@ from certwright.reconcile.indexes import (
 from certwright.reconcile.options import Options
 from certwright.reconcile.request_manager import is_left_over
 from certwright.reconcile.status import set_fields, write_status
-from certwright.reconcile.target_secret import SecretContent, apply_target_secret
+from certwright.reconcile.target_secret import SecretContent, write_target_secret
 from certwright.resources import known
 from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
@@ -172,7 +172,7 @@ def _plan_success(
         why = f"the issuer answered with a certificate that does not fit the request: {problem}"
         return _plan_failure(state, sources, options, reasons.INVALID_CERTIFICATE, why)
     try:
-        secret = apply_target_secret(state, content, options)
+        secret = write_target_secret(state, content, options)
     except InvalidError as error:
         return _plan_unwritten(certificate, error)
     done = without_condition(certificate.object, "Issuing")
@@ -193,7 +193,7 @@ def _plan_success(
     )
     return Plan(
         (
-            secret,
+            *secret,
             *write_status(
                 certificate.object, done, options.gates, conditions=_CONDITIONS, fields=_FIELDS
             ),
@@ -221,11 +221,11 @@ def _plan_temporary(
         )
         encoding = certificate.private_key_or_default.encoding
         content = SecretContent(encode_private_key(key, encoding), pem, b"")
-        secret = apply_target_secret(state, content, options)
+        secret = write_target_secret(state, content, options)
     except InvalidError as error:
         return _plan_unwritten(certificate, error)
     message = "Issued temporary certificate"
-    return Plan((secret, Emit(certificate.object, "Normal", "Issuing", message)))
+    return Plan((*secret, Emit(certificate.object, "Normal", "Issuing", message)))
 
 
 # ------------------------------------------------------------------------------ upkeep
@@ -245,10 +245,9 @@ def _plan_upkeep(state: CertificateState, sources: Sources, options: Options) ->
         return Plan()
     content = SecretContent(secret.private_key_pem, secret.certificate_pem, secret.ca_pem)
     try:
-        written: Apply = apply_target_secret(state, content, options)
+        return Plan(write_target_secret(state, content, options))
     except InvalidError as error:
         return _plan_unwritten(state.certificate, error)
-    return Plan((written,))
 
 
 def _plan_unwritten(certificate: Certificate, error: InvalidError) -> Plan:

@@ -23,9 +23,10 @@ from certwright.pki.keystores import (
     pkcs12_truststore,
 )
 from certwright.policy.secret_annotations import secret_annotations
-from certwright.reconcile.contract import Apply
+from certwright.reconcile.contract import Action, Apply
 from certwright.reconcile.gather import CertificateState
 from certwright.reconcile.options import Options
+from certwright.reconcile.status import still_so
 from certwright.resources import known, meta
 from certwright.resources.certificate import Certificate, Keystore
 from certwright.resources.features import ADDITIONAL_CERTIFICATE_OUTPUT_FORMATS
@@ -33,7 +34,7 @@ from certwright.resources.gotext import quote
 from certwright.resources.kinds import SECRET
 from certwright.resources.secret import TYPE_OPAQUE, TYPE_TLS, Secret, encode_data
 
-__all__ = ["SecretContent", "apply_target_secret"]
+__all__ = ["SecretContent", "write_target_secret"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,13 @@ class SecretContent:
     """Empty if the issuer names no CA."""
 
 
-def apply_target_secret(state: CertificateState, content: SecretContent, options: Options) -> Apply:
-    """Return the apply of the whole Secret; it fails if the Secret is not as it was seen.
+def write_target_secret(
+    state: CertificateState, content: SecretContent, options: Options
+) -> tuple[Action, ...]:
+    """Return what writes the whole Secret, and fails if the Secret is not as it was seen.
+
+    Where none was seen there may be one all the same; then at least the Certificate must be as it
+    was, or an old copy of the world would put an old certificate over a new one.
 
     Raises:
         InvalidError: The certificate cannot be read, or a keystore's password is missing.
@@ -68,7 +74,7 @@ def apply_target_secret(state: CertificateState, content: SecretContent, options
         metadata["resourceVersion"] = meta.resource_version(secret.object)
     if options.enable_certificate_owner_ref:
         metadata["ownerReferences"] = [meta.controller_reference(certificate.object)]
-    return Apply(
+    written = Apply(
         {
             "apiVersion": SECRET.api_version,
             "kind": SECRET.name,
@@ -78,6 +84,7 @@ def apply_target_secret(state: CertificateState, content: SecretContent, options
             "data": encode_data(_data(state, content, options)),
         }
     )
+    return (still_so(certificate.object), written) if secret is None else (written,)
 
 
 def _data(state: CertificateState, content: SecretContent, options: Options) -> dict[str, bytes]:
