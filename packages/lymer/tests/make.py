@@ -19,6 +19,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from lymer.storage.contract import SealedSegment
+from lymer.tenancy import DEFAULT_TENANT
 
 __all__ = [
     "START",
@@ -182,7 +183,10 @@ def make_request(
 
 
 def write_segment_file(
-    folder: Path, *requests: ExportTraceServiceRequest, segment_id: int = 1_795_365_821_000_000
+    folder: Path,
+    *requests: ExportTraceServiceRequest,
+    segment_id: int = 1_795_365_821_000_000,
+    tenant: str = DEFAULT_TENANT,
 ) -> SealedSegment:
     """Write requests as the journal does: length, request, trailer in field 500."""
     path = folder / f"{segment_id}.segment"
@@ -193,6 +197,7 @@ def write_segment_file(
         path=path,
         span_count=sum(map(_span_count, requests)),
         byte_count=len(content),
+        tenant=tenant,
     )
 
 

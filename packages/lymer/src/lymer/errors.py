@@ -7,7 +7,8 @@
     │   ├── UndecodableError     bytes that are not what they claim to be
     │   ├── TooLargeError        over a limit; the message holds the number, the unit, the limit
     │   ├── QuestionError        a query that cannot be answered as asked
-    │   └── TraceNotFoundError   a valid question about a trace nobody sent
+    │   ├── TraceNotFoundError   a valid question about a trace nobody sent
+    │   └── TenantError          a request that does not say whose it is, or says it wrongly
     ├── OverloadedError          ours, now: the sender should repeat it after `retry_after_seconds`
     ├── StorageError             the engine failed; repeating may help
     │   └── StorageAwayError     the process that owns the store cannot be reached
@@ -29,6 +30,7 @@ __all__ = [
     "StartupError",
     "StorageAwayError",
     "StorageError",
+    "TenantError",
     "TooLargeError",
     "TraceNotFoundError",
     "UndecodableError",
@@ -72,6 +74,18 @@ class TraceNotFoundError(RejectedError):
     def __init__(self, message: str = "trace not found") -> None:
         """Keep Jaeger's message, which clients match on."""
         super().__init__(message)
+
+
+class TenantError(RejectedError):
+    """The request names no tenant, too many, or one that may not be."""
+
+    http_status = 401
+    grpc_code = 7
+
+    def __init__(self, message: str, *, grpc_code: int = 7) -> None:
+        """Remember which of gRPC's codes it is: PERMISSION_DENIED or UNAUTHENTICATED."""
+        super().__init__(message)
+        self.grpc_code = grpc_code
 
 
 class OverloadedError(LymerError):

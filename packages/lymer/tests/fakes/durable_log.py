@@ -21,6 +21,8 @@ class FakeDurableLog:
         self._holds = False
         self.requests: list[tuple[bytes, int]] = []
         """Bodies and span counts, in order."""
+        self.tenants: list[str] = []
+        """Whose they are."""
         self.arrived = asyncio.Event()
         """Set by every request."""
         self.refusal: LymerError | None = None
@@ -28,11 +30,12 @@ class FakeDurableLog:
         self.failure: LymerError | None = None
         """What requests are told instead of "durable"."""
 
-    def append(self, body: bytes, span_count: int, ticket: Ticket, /) -> None:
+    def append(self, body: bytes, span_count: int, ticket: Ticket, tenant: str, /) -> None:
         """Take a request."""
         if self.refusal is not None:
             raise self.refusal
         self.requests.append((body, span_count))
+        self.tenants.append(tenant)
         self._held.append(ticket)
         self.arrived.set()
         if not self._holds:

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from lymer.api.storage_grpc import StorageApi
 from lymer.errors import StorageError
-from lymer.storage.contract import SealedSegment, SpanReader, SpanWriter
-from lymer.storage.remote.reader import RemoteReader
+from lymer.storage.contract import SealedSegment, SpanStore, TenantReaders
+from lymer.storage.remote.reader import RemoteStore
 
 __all__ = ["ApiThread", "ServedStore"]
 
@@ -19,14 +19,14 @@ _CALL_SECONDS_MAX = 60.0
 _QUERY_THREADS = 4
 
 
-class _Store(SpanReader, SpanWriter, Protocol):
+class _Store(SpanStore, Protocol):
     def close(self) -> None: ...
 
 
 class _Checked:
     """A store with a word about how it is; says it is ill if `illness` is set."""
 
-    def __init__(self, store: SpanReader) -> None:
+    def __init__(self, store: TenantReaders) -> None:
         self._store = store
         self.illness = ""
 
@@ -41,7 +41,9 @@ class _Checked:
 class ApiThread:
     """A storage API on a free port of loopback, with an event loop of its own."""
 
-    def __init__(self, store: SpanReader, *, port: int = 0, calls_in_flight_max: int = 64) -> None:
+    def __init__(
+        self, store: TenantReaders, *, port: int = 0, calls_in_flight_max: int = 64
+    ) -> None:
         """Serve `store` at once."""
         self.checked = _Checked(store)
         self._executor = ThreadPoolExecutor(_QUERY_THREADS)
@@ -75,7 +77,7 @@ class ApiThread:
         self._executor.shutdown()
 
 
-class ServedStore(RemoteReader):
+class ServedStore(RemoteStore):
     """What the collector and the query role are together."""
 
     def __init__(self, store: _Store) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from lymer import clock
 from lymer.errors import StartupError
+from lymer.storage.clickhouse.database import Database
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.schema_migration import migrate
 from lymer.storage.clickhouse.store import ClickHouseStore
+from lymer.tenancy import DEFAULT_TENANT
 from make import make_request, make_span, trace_hex, write_segment_file
 
 MEMORY_BYTES = 900 * 2**20
@@ -61,7 +63,9 @@ def test_spans_go_when_their_time_is_over_and_later_ones_stay(tmp_path: Path) ->
     engine.command("OPTIMIZE TABLE lymer.spans FINAL", {})
 
     def only_new() -> bool:
-        found = store.get_traces([trace_hex(1), trace_hex(2)], raw=True, skeleton=True)
+        found = store.for_tenant(DEFAULT_TENANT).get_traces(
+            [trace_hex(1), trace_hex(2)], raw=True, skeleton=True
+        )
         return found.trace_id == [trace_hex(2)]
 
     assert _is_true_within(20, only_new)
@@ -78,7 +82,10 @@ def test_another_retention_is_set_on_tables_that_exist(tmp_path: Path) -> None:
     engine, store = _open(tmp_path, 3 * DAY_SECONDS)
 
     assert {str(3 * DAY_SECONDS) in _ttl(engine, table) for table in TABLES} == {True}
-    assert len(store.get_traces([trace_hex(1)], raw=True, skeleton=True)) == 1
+    assert (
+        len(store.for_tenant(DEFAULT_TENANT).get_traces([trace_hex(1)], raw=True, skeleton=True))
+        == 1
+    )
     store.close()
 
 
@@ -88,7 +95,7 @@ def test_a_store_of_a_newer_program_is_not_touched(tmp_path: Path) -> None:
     engine.command("INSERT INTO lymer.schema_versions (version, name) VALUES (999, 'future')", {})
 
     with pytest.raises(StartupError, match="its schema has version 999, this program knows"):
-        migrate(engine, DAY_SECONDS)
+        migrate(Database(engine, DEFAULT_TENANT), DAY_SECONDS)
     store.close()
 
 
@@ -101,7 +108,7 @@ def test_nothing_is_written_into_the_working_directory(
     monkeypatch.chdir(here)
     _, store = _open(tmp_path, DAY_SECONDS)
     store.write_segment(write_segment_file(tmp_path, make_request(make_span(1, 1))))
-    store.get_otlp([trace_hex(1)])
+    store.for_tenant(DEFAULT_TENANT).get_otlp([trace_hex(1)])
     store.close()
 
     assert list(here.iterdir()) == []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp
 
@@ -17,20 +17,23 @@ from lymer.api.envelope import error_response, not_found_response, v3_error_resp
 from lymer.api.skeleton import Skeletons
 from lymer.api.trace_summaries import QueryV3
 from lymer.api.traces_v1 import TracesV1
-from lymer.errors import LymerError, OverloadedError
-from lymer.query.service import QueryService
+from lymer.errors import LymerError, OverloadedError, TenantError
+from lymer.query.service import Queries, QueryService
+from lymer.tenancy import DEFAULT_TENANT, Tenancy
 
 __all__ = ["create_app"]
 
+_Handler = Callable[[Request, QueryService], Awaitable[Response]]
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def create_app(
-    query: QueryService,
+    queries: Queries,
     *,
     executor: Executor,
     extra_routes: Sequence[BaseRoute] = (),
     base_path: str = "",
+    tenancy: Tenancy | None = None,
     now_unix_nano: Callable[[], int] = clock.unix_nano,
     answers_in_flight_max: int = ANSWERS_IN_FLIGHT_MAX,
     answer_seconds_max: float = ANSWER_SECONDS_MAX,
@@ -38,16 +41,18 @@ def create_app(
     """Return the query API as an ASGI application.
 
     Args:
-        query: Answers the questions.
+        queries: Answers the questions.
         executor: Where it does so: threads, one per question answered at once.
         extra_routes: Served after the API, below `base_path` too: the UI.
         base_path: Prefix of every path, like `/tracing`; empty or `/` for none.
+        tenancy: How requests to the API name their tenant; None if they need not. What
+            `extra_routes` serve belongs to nobody.
         now_unix_nano: The clock, nanoseconds since the epoch.
         answers_in_flight_max: Most questions answered at once; more are refused with 503.
         answer_seconds_max: Longest wait for an answer, seconds; then the answer is 503.
     """
     answers = Answers(executor, in_flight_max=answers_in_flight_max, seconds_max=answer_seconds_max)
-    routes = [*_api_routes(query, answers, now_unix_nano), *extra_routes]
+    routes = [*_api_routes(_Tenants(queries, tenancy), answers, now_unix_nano), *extra_routes]
     prefix = base_path.rstrip("/")
     return Starlette(
         routes=[Mount(prefix, routes=routes)] if prefix else routes,
@@ -56,29 +61,29 @@ def create_app(
 
 
 def _api_routes(
-    query: QueryService, answers: Answers, now_unix_nano: Callable[[], int]
+    tenants: _Tenants, answers: Answers, now_unix_nano: Callable[[], int]
 ) -> list[BaseRoute]:
-    v1 = TracesV1(query, answers, now_unix_nano)
-    v3 = QueryV3(query, answers)
-    skeletons = Skeletons(query, answers)
+    v1 = TracesV1(answers, now_unix_nano)
+    v3 = QueryV3(answers)
+    skeletons = Skeletons(answers)
     trace = "/api/lymer/v1/traces/{trace_id}"
     served: list[BaseRoute] = [
-        Route("/api/services", v1.get_services),
-        Route("/api/operations", v1.get_operations),
-        Route("/api/services/{service:path}/operations", v1.get_operation_names),
-        Route("/api/traces", v1.find_traces),
-        Route("/api/traces/{trace_id:path}", v1.get_trace),
-        Route("/api/dependencies", v1.get_dependencies),
-        Route("/api/transform", v1.transform, methods=["POST"]),
-        Route("/api/archive/{trace_id:path}", v1.archive_trace, methods=["POST"]),
-        Route("/api/metrics/{name}", v1.get_metrics),
-        Route("/api/v3/services", v3.get_services),
-        Route("/api/v3/operations", v3.get_operations),
-        Route("/api/v3/trace-summaries", v3.find_summaries),
-        Route("/api/v3/traces", v3.find_traces),
-        Route("/api/v3/traces/{trace_id:path}", v3.get_trace),
-        Route(trace + "/skeleton", skeletons.get_skeleton),
-        Route(trace + "/spans/{span_id}", skeletons.get_span),
+        Route("/api/services", tenants.asking(v1.get_services)),
+        Route("/api/operations", tenants.asking(v1.get_operations)),
+        Route("/api/services/{service:path}/operations", tenants.asking(v1.get_operation_names)),
+        Route("/api/traces", tenants.asking(v1.find_traces)),
+        Route("/api/traces/{trace_id:path}", tenants.asking(v1.get_trace)),
+        Route("/api/dependencies", tenants.asking(v1.get_dependencies)),
+        Route("/api/transform", tenants.asking(v1.transform), methods=["POST"]),
+        Route("/api/archive/{trace_id:path}", tenants.asking(v1.archive_trace), methods=["POST"]),
+        Route("/api/metrics/{name}", tenants.asking(v1.get_metrics)),
+        Route("/api/v3/services", tenants.asking(v3.get_services)),
+        Route("/api/v3/operations", tenants.asking(v3.get_operations)),
+        Route("/api/v3/trace-summaries", tenants.asking(v3.find_summaries)),
+        Route("/api/v3/traces", tenants.asking(v3.find_traces)),
+        Route("/api/v3/traces/{trace_id:path}", tenants.asking(v3.get_trace)),
+        Route(trace + "/skeleton", tenants.asking(skeletons.get_skeleton)),
+        Route(trace + "/spans/{span_id}", tenants.asking(skeletons.get_span)),
     ]
 
     async def answer_the_rest(request: Request) -> Response:
@@ -90,10 +95,31 @@ def _api_routes(
     return [*served, Route("/api/{rest:path}", answer_the_rest, methods=_ALL_METHODS)]
 
 
+class _Tenants:
+    """Stands before every handler, so that none is asked without a tenant."""
+
+    def __init__(self, queries: Queries, tenancy: Tenancy | None) -> None:
+        self._queries = queries
+        self._tenancy = tenancy
+
+    def asking(self, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint that gives `handler` what the request's tenant may see."""
+
+        async def answer(request: Request) -> Response:
+            tenant = DEFAULT_TENANT
+            if self._tenancy is not None:
+                tenant = self._tenancy.tenant_of_headers(request.scope["headers"])
+            return await handler(request, self._queries.for_tenant(tenant))
+
+        return answer
+
+
 async def _answer_error(request: Request, error: Exception) -> Response:
     """Answer an error raised on purpose: its class knows its status."""
     if not isinstance(error, LymerError):
         raise error
+    if isinstance(error, TenantError):
+        return PlainTextResponse(str(error), error.http_status)
     retry_after = error.retry_after_seconds if isinstance(error, OverloadedError) else 0
     respond = v3_error_response if _is_v3(request) else error_response
     return respond(error.http_status, str(error), retry_after_seconds=retry_after)

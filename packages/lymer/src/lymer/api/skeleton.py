@@ -26,19 +26,18 @@ _SPAN_ID: Final = re.compile(r"[0-9a-fA-F]{1,16}")
 class Skeletons:
     """Handlers of `/api/lymer/v1/traces/{trace_id}/*`."""
 
-    def __init__(self, query: QueryService, answers: Answers) -> None:
-        self._query = query
+    def __init__(self, answers: Answers) -> None:
         self._answers = answers
 
-    async def get_skeleton(self, request: Request) -> Response:
+    async def get_skeleton(self, request: Request, query: QueryService) -> Response:
         """GET …/skeleton: every span of the trace, without tags and event fields."""
         check_query_string(request)
         trace_id = to_trace_id(request.path_params["trace_id"])
         return await self._answers.json(
-            request, lambda: encode_skeleton(self._query.get_skeleton(trace_id))
+            request, lambda: encode_skeleton(query.get_skeleton(trace_id))
         )
 
-    async def get_span(self, request: Request) -> Response:
+    async def get_span(self, request: Request, query: QueryService) -> Response:
         """GET …/spans/{span_id}: one span with everything, in the envelope of a trace."""
         check_query_string(request)
         trace_id = to_trace_id(request.path_params["trace_id"])
@@ -47,7 +46,7 @@ class Skeletons:
             raise QuestionError(f"cannot read span: {text[:64]!r} is not 1 to 16 hex digits")
         span_id = text.lower().rjust(16, "0")
         return await self._answers.json(
-            request, lambda: envelope(encode_traces([self._query.get_span(trace_id, span_id)]))
+            request, lambda: envelope(encode_traces([query.get_span(trace_id, span_id)]))
         )
 
 

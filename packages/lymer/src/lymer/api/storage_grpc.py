@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import grpc
 
 from lymer.errors import LymerError, OverloadedError, UndecodableError
-from lymer.storage.contract import SpanReader
+from lymer.storage.contract import SpanReader, TenantReaders
 from lymer.storage.remote.codec import (
     METHODS,
     REQUEST_BYTES_MAX,
@@ -23,13 +23,14 @@ from lymer.storage.remote.codec import (
     cut,
     decode_arguments,
 )
-from lymer.storage.remote.reader import CHECK, ERROR_KEY
+from lymer.storage.remote.reader import CHECK, ERROR_KEY, TENANT_KEY
 from lymer.telemetry.logs import EventLog
+from lymer.tenancy import tenant_of_code
 from lymer.transport.gate import Gate
 from lymer.transport.grpc_gate import gate_interceptors
 from lymer.transport.grpc_port import add_port
 
-__all__ = ["CALLS_IN_FLIGHT_MAX", "CheckedReader", "StorageApi"]
+__all__ = ["CALLS_IN_FLIGHT_MAX", "CheckedStore", "StorageApi"]
 
 _log = EventLog(__name__)
 CALLS_IN_FLIGHT_MAX: Final = 64
@@ -40,7 +41,7 @@ _MESSAGE_CHARACTERS_MAX: Final = 2_000
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
-class CheckedReader(SpanReader, Protocol):
+class CheckedStore(TenantReaders, Protocol):
     """A store that can say whether it works."""
 
     def check(self) -> None:
@@ -48,11 +49,11 @@ class CheckedReader(SpanReader, Protocol):
 
 
 class StorageApi:
-    """Serves a store's reader; `bind` and `start` make it reachable."""
+    """Serves a store's readers; `bind` and `start` make it reachable."""
 
     def __init__(
         self,
-        reader: CheckedReader,
+        store: CheckedStore,
         executor: Executor,
         *,
         calls_in_flight_max: int = CALLS_IN_FLIGHT_MAX,
@@ -61,12 +62,12 @@ class StorageApi:
         """Prepare.
 
         Args:
-            reader: The store.
+            store: Whose readers answer.
             executor: Threads, one for each question answered at once.
             calls_in_flight_max: Further questions are told to come back.
             gate: Who may ask; None is everybody.
         """
-        self._reader = reader
+        self._store = store
         self._executor = executor
         self._calls_in_flight_max = calls_in_flight_max
         self._calls_in_flight = 0
@@ -106,29 +107,30 @@ class StorageApi:
         await self._server.stop(grace_seconds)
 
     def _answering(self, method: Method) -> Callable[[bytes, Any], AsyncIterator[bytes]]:
-        ask = getattr(self._reader, method.attribute)
-        asked = inspect.signature(ask)
+        asked = inspect.signature(getattr(SpanReader, method.attribute))
 
-        def answer(body: bytes) -> bytes:
+        def answer(body: bytes, code: str) -> bytes:
             arguments, keywords = decode_arguments(body)
+            reader = self._store.for_tenant(_tenant_of(code))
+            ask = getattr(reader, method.attribute)
             try:
-                asked.bind(*arguments, **keywords)
+                asked.bind(reader, *arguments, **keywords)
             except TypeError as error:
                 raise UndecodableError(f"cannot ask {method.attribute}: {error}") from error
             return method.encode(ask(*arguments, **keywords))
 
         async def serve(body: bytes, context: Any) -> AsyncIterator[bytes]:
-            for chunk in cut(await self._run(context, answer, body)):
+            for chunk in cut(await self._run(context, answer, body, _code_in(context))):
                 yield chunk
 
         return serve
 
     async def _check(self, _body: bytes, context: Any) -> AsyncIterator[bytes]:
-        await self._run(context, self._reader.check)
+        await self._run(context, self._store.check)
         for chunk in cut(b""):
             yield chunk
 
-    async def _run(self, context: Any, call: Callable[..., Any], *arguments: bytes) -> Any:
+    async def _run(self, context: Any, call: Callable[..., Any], *arguments: bytes | str) -> Any:
         """Return what `call` does in a thread, or end the call with its error."""
         try:
             return await asyncio.shield(self._started(call, *arguments))
@@ -139,7 +141,7 @@ class StorageApi:
             _log.exception("BUG in the storage API", error)
             await context.abort(grpc.StatusCode.INTERNAL, "internal error: the log has the details")
 
-    def _started(self, call: Callable[..., Any], *arguments: bytes) -> asyncio.Future[Any]:
+    def _started(self, call: Callable[..., Any], *arguments: bytes | str) -> asyncio.Future[Any]:
         if self._calls_in_flight >= self._calls_in_flight_max:
             raise OverloadedError(
                 f"cannot answer now: {self._calls_in_flight} questions are being answered, "
@@ -155,3 +157,15 @@ class StorageApi:
         self._calls_in_flight -= 1
         if not future.cancelled():
             future.exception()  # seen
+
+
+def _code_in(context: Any) -> str:
+    """Return the code of the tenant a call names; empty is the default tenant's."""
+    return str(dict(context.invocation_metadata() or ()).get(TENANT_KEY, ""))
+
+
+def _tenant_of(code: str) -> str:
+    try:
+        return tenant_of_code(code)
+    except ValueError as error:
+        raise UndecodableError(f"cannot read a tenant: {error}") from error

@@ -23,24 +23,23 @@ __all__ = ["QueryV3"]
 class QueryV3:
     """Handlers of `/api/v3/*`."""
 
-    def __init__(self, query: QueryService, answers: Answers) -> None:
-        self._query = query
+    def __init__(self, answers: Answers) -> None:
         self._answers = answers
 
-    async def get_services(self, request: Request) -> Response:
+    async def get_services(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/services."""
         return await self._answers.json(
-            request, lambda: orjson.dumps({"services": self._query.get_services()})
+            request, lambda: orjson.dumps({"services": query.get_services()})
         )
 
-    async def get_operations(self, request: Request) -> Response:
+    async def get_operations(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/operations?service=&spanKind=; an unspecified kind shows as internal."""
         check_query_string(request)
         service = first_of(request.query_params, "service")
         span_kind = first_of(request.query_params, "spanKind", "span_kind")
 
         def make_body() -> bytes:
-            found = self._query.get_operations(service, span_kind)
+            found = query.get_operations(service, span_kind)
             shown = dict.fromkeys((one.name, _kind_text(one)) for one in found)
             return orjson.dumps(
                 {"operations": [{"name": name, "spanKind": kind} for name, kind in shown]}
@@ -48,31 +47,31 @@ class QueryV3:
 
         return await self._answers.json(request, make_body)
 
-    async def find_summaries(self, request: Request) -> Response:
+    async def find_summaries(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/trace-summaries: one line per trace, newest matching span first."""
         check_query_string(request)
         question, _ = to_v3_question(request.query_params)
 
         def make_body() -> bytes:
-            summaries = self._query.find_summaries(question)
+            summaries = query.find_summaries(question)
             return orjson.dumps({"summaries": [_to_json_object(one) for one in summaries]})
 
         return await self._answers.json(request, make_body)
 
-    async def find_traces(self, request: Request) -> Response:
+    async def find_traces(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/traces: all spans of the traces found, as one OTLP document."""
         check_query_string(request)
         question, _ = to_v3_question(request.query_params)
 
         def make_body() -> bytes:
-            traces = self._query.find_otlp(question)
+            traces = query.find_otlp(question)
             if not traces.resource_spans:
                 raise TraceNotFoundError("No traces found")
             return _result(traces)
 
         return await self._answers.json(request, make_body)
 
-    async def get_trace(self, request: Request) -> Response:
+    async def get_trace(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/traces/{trace_id}: one trace as an OTLP document, as it was stored."""
         check_query_string(request)
         try:
@@ -80,7 +79,7 @@ class QueryV3:
         except QuestionError as error:
             raise QuestionError(f"malformed parameter trace_id: {error}") from error
         check_v3_trace_hints(request.query_params)
-        return await self._answers.json(request, lambda: _result(self._query.get_otlp(trace_id)))
+        return await self._answers.json(request, lambda: _result(query.get_otlp(trace_id)))
 
 
 def _result(traces: TracesData) -> bytes:

@@ -35,23 +35,20 @@ __all__ = ["TracesV1"]
 class TracesV1:
     """Handlers of `/api/services`, `/api/operations`, `/api/traces`, `/api/dependencies`."""
 
-    def __init__(
-        self, query: QueryService, answers: Answers, now_unix_nano: Callable[[], int]
-    ) -> None:
-        self._query = query
+    def __init__(self, answers: Answers, now_unix_nano: Callable[[], int]) -> None:
         self._answers = answers
         self._now_unix_nano = now_unix_nano
 
-    async def get_services(self, request: Request) -> Response:
+    async def get_services(self, request: Request, query: QueryService) -> Response:
         """GET /api/services: names, sorted."""
 
         def make_body() -> bytes:
-            services = self._query.get_services()
+            services = query.get_services()
             return envelope(orjson.dumps(services), total=len(services))
 
         return await self._answers.json(request, make_body)
 
-    async def get_operations(self, request: Request) -> Response:
+    async def get_operations(self, request: Request, query: QueryService) -> Response:
         """GET /api/operations?service=&spanKind=: names and kinds."""
         check_query_string(request)
         service = first_of(request.query_params, "service")
@@ -60,33 +57,33 @@ class TracesV1:
             raise QuestionError("parameter 'service' is required")
 
         def make_body() -> bytes:
-            operations = self._query.get_operations(service, span_kind)
+            operations = query.get_operations(service, span_kind)
             shown = [{"name": one.name, "spanKind": _kind_text(one)} for one in operations]
             return envelope(orjson.dumps(shown), total=len(shown))
 
         return await self._answers.json(request, make_body)
 
-    async def get_operation_names(self, request: Request) -> Response:
+    async def get_operation_names(self, request: Request, query: QueryService) -> Response:
         """GET /api/services/{service}/operations: names alone, each once."""
         service = _service_in_path(request)
 
         def make_body() -> bytes:
-            operations = self._query.get_operations(service)
+            operations = query.get_operations(service)
             names = list(dict.fromkeys(one.name for one in operations))
             return envelope(orjson.dumps(names), total=len(names))
 
         return await self._answers.json(request, make_body)
 
-    async def find_traces(self, request: Request) -> Response:
+    async def find_traces(self, request: Request, query: QueryService) -> Response:
         """GET /api/traces: traces by question, or by `traceID` parameters."""
         check_query_string(request)
         search = to_search(request.query_params, self._now_unix_nano())
 
         def make_body() -> bytes:
             if not search.trace_ids:
-                traces = self._query.find_traces(search.question, raw=search.raw)
+                traces = query.find_traces(search.question, raw=search.raw)
                 return envelope(encode_traces(traces))
-            traces = self._query.get_traces(search.trace_ids, raw=search.raw)
+            traces = query.get_traces(search.trace_ids, raw=search.raw)
             found = {trace.trace_id[0] for trace in traces}
             missing = [
                 trace_not_found(short_trace_id(trace_id))
@@ -97,7 +94,7 @@ class TracesV1:
 
         return await self._answers.json(request, make_body)
 
-    async def get_trace(self, request: Request) -> Response:
+    async def get_trace(self, request: Request, query: QueryService) -> Response:
         """GET /api/traces/{trace_id}: one trace, adjusted unless `raw`."""
         check_query_string(request)
         trace_id = to_trace_id(request.path_params["trace_id"])
@@ -105,18 +102,18 @@ class TracesV1:
         raw = to_raw(request.query_params)
 
         def make_body() -> bytes:
-            return envelope(encode_traces([self._query.get_trace(trace_id, raw=raw)]))
+            return envelope(encode_traces([query.get_trace(trace_id, raw=raw)]))
 
         return await self._answers.json(request, make_body)
 
-    async def get_dependencies(self, request: Request) -> Response:
+    async def get_dependencies(self, request: Request, query: QueryService) -> Response:
         """GET /api/dependencies: calls between services in a range of time."""
         check_query_string(request)
         start, end = to_range(request.query_params, self._now_unix_nano())
         service = first_of(request.query_params, "service")
 
         def make_body() -> bytes:
-            links = self._query.get_dependencies(start, end)
+            links = query.get_dependencies(start, end)
             shown = [
                 {"parent": link.parent, "child": link.child, "callCount": link.call_count}
                 for link in links
@@ -126,22 +123,22 @@ class TracesV1:
 
         return await self._answers.json(request, make_body)
 
-    async def transform(self, request: Request) -> Response:
+    async def transform(self, request: Request, query: QueryService) -> Response:
         """POST /api/transform: OTLP JSON in, traces for the UI out; nothing is stored."""
         body = await read_body(request)
 
         def make_body() -> bytes:
-            traces = self._query.transform(request_from_json(body).body)
+            traces = query.transform(request_from_json(body).body)
             return envelope(encode_traces(traces))
 
         return await self._answers.json(request, make_body)
 
-    async def archive_trace(self, request: Request) -> Response:
+    async def archive_trace(self, request: Request, _query: QueryService) -> Response:
         """POST /api/archive/{trace_id}: there is no archive; nothing is ever moved to one."""
         to_trace_id(request.path_params["trace_id"])
         return error_response(500, "archive span storage was not configured")
 
-    async def get_metrics(self, request: Request) -> Response:
+    async def get_metrics(self, request: Request, _query: QueryService) -> Response:
         """GET /api/metrics/*: there is no metrics backend."""
         return error_response(
             501, "trace metrics are currently disabled - no metrics backend configured"

@@ -15,6 +15,7 @@ from lymer.config.security import (
     ListenerTlsSettings,
 )
 from lymer.config.tags import Tags
+from lymer.config.tenancy import TenantName
 
 __all__ = [
     "AgentSettings",
@@ -93,6 +94,11 @@ class AgentSettings:
     """Attributes for the resource of every span, `key=value` with commas between them, where the
     key is not there yet. A value `${NAME:default}` is taken from the environment. Default none.
     Jaeger's `--agent.tags`."""
+
+    tenant: Annotated[str, TenantName()] = ""
+    """Tenant of all spans this agent sends, in the header that `tenancy.header` names. Default
+    none: the header is not sent. An agent stands beside one tenant's applications; what they say
+    in headers of their own is not looked at."""
 
     requests_in_flight_max: Annotated[int, Count(1, 1024, "requests")] = 32
     """Requests sent and not yet answered. Default 32: what keeps a collector 20 ms away busy with

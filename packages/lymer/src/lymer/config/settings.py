@@ -35,6 +35,7 @@ from lymer.config.security import (
     ListenerTlsSettings,
     TlsSettings,
 )
+from lymer.config.tenancy import TenancySettings
 
 __all__ = [
     "AdminSettings",
@@ -441,6 +442,9 @@ class Config:
 
     collector: CollectorSettings = field(default_factory=CollectorSettings)
     """Whoever stores."""
+
+    tenancy: TenancySettings = field(default_factory=TenancySettings)
+    """Whose spans are whose."""
 
     logs: LogSettings = field(default_factory=LogSettings)
     """Logs."""

@@ -16,6 +16,7 @@ from lymer.config.roles import role_defaults
 from lymer.config.security_conflicts import security_conflicts
 from lymer.config.settings import Config
 from lymer.config.tags import expand_tags
+from lymer.config.tenancy import tenancy_conflicts
 
 __all__ = ["FLAGS", "Effective", "load_config", "load_effective"]
 
@@ -151,6 +152,7 @@ def load_effective(
         *_port_conflicts(values),
         *_limit_conflicts(config),
         *security_conflicts(values),
+        *tenancy_conflicts(config.tenancy),
     ]
     if conflicts:
         raise ConfigError(tuple(conflicts))

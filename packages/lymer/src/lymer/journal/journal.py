@@ -3,12 +3,14 @@
 Theory of operation. `append` puts a request in a queue and returns. One writer thread takes
 whatever waits, writes it to the open segment in one gathered write, calls fdatasync once, and tells
 `on_durable` which requests are safe: group commit, so the cost of the disk is shared by all who
-wait. A segment is sealed by size or, when the loader asks for work, by age; the loader stores it
-and removes it. Why a crash loses nothing acknowledged is argued in README.md beside this file.
+wait. Each tenant in a group has a segment of its own, written and synced for itself. A segment is
+sealed by size or, when the loader asks for work, by age; the loader stores it and removes it. Why a
+crash loses nothing acknowledged is argued in README.md beside this file.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import deque
@@ -18,11 +20,13 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from lymer.errors import LymerError, OverloadedError, TooLargeError
+from lymer.journal.backlog import Backlog
 from lymer.journal.disk import Disk, LocalDisk, make_folder
 from lymer.journal.record import RECORD_BYTES_MAX, TRAILER_BYTES, encode_record
 from lymer.journal.recovery import recover_segments, segment_path
 from lymer.model.segment import SealedSegment
 from lymer.telemetry.logs import EventLog
+from lymer.tenancy import DEFAULT_TENANT
 
 __all__ = ["Journal", "JournalLimits", "JournalState", "WrittenSegment"]
 
@@ -35,7 +39,12 @@ _LINGER_SECONDS: Final = 0.002
 never waits; for many, one fdatasync and one wake-up of everybody serve more requests: 256 small
 senders got 2,800 instead of 1,660 requests/s through a busy machine."""
 _GROUP_BYTES_MAX: Final = 8 * 2**20
-"""Bytes in one gathered write, so that one group does not keep small requests waiting."""
+"""Bytes in one group, so that it does not keep small requests waiting."""
+_OPEN_SEGMENTS_MAX: Final = 256
+"""Files open for writing, one for each tenant that sends; the oldest is sealed for one more."""
+_SECONDS_PER_TENANT: Final = 0.1
+"""How much older a segment may get for each tenant that sends: loading a small one costs up to so
+much processor time, and with many tenants that would be all there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,8 @@ class JournalLimits:
     """The loader may take an open segment that is this old."""
     backlog_bytes_max: int
     """Bytes acknowledged and not yet stored; over it senders are told to retry."""
+    is_shared: bool = False
+    """Whether tenants share that fairly, see `Backlog`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +69,22 @@ class JournalState:
     sealed_segments: int
     waiting_requests: int
     commits: int
-    """Groups made durable since the start; each cost one fdatasync."""
+    """Writes made durable since the start, each by one fdatasync: one for each tenant in a
+    group."""
     write_failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[_Ticket]):
+    body: bytes
+    span_count: int
+    ticket: _Ticket
+    tenant: str
 
 
 @dataclass(slots=True)
 class _OpenSegment:
+    tenant: str
     segment_id: int
     path: Path
     descriptor: int
@@ -77,7 +98,9 @@ class _OpenSegment:
 
     def as_it_is(self) -> SealedSegment:
         """Return what of it is durable."""
-        return SealedSegment(self.segment_id, self.path, self.span_count, self.byte_count)
+        return SealedSegment(
+            self.segment_id, self.path, self.span_count, self.byte_count, self.tenant
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +131,8 @@ class Journal(Generic[_Ticket]):
         Args:
             folder: Holds the segment files; made if missing.
             limits: See `JournalLimits`.
-            on_durable: Called by the writer thread with the tickets of one group, and the error
-                if the group could not be made durable. It must not block.
+            on_durable: Called by the writer thread with tickets of one group that share a fate,
+                and the error if they could not be made durable. It must not block.
             unix_nano: The wall clock; names segments.
             monotonic_seconds: Tells a segment's age.
             first_segment_id: No segment gets a smaller id; give the store's highest plus one, so
@@ -130,12 +153,15 @@ class Journal(Generic[_Ticket]):
         self._work = threading.Condition(self._lock)
         self._sealed_one = threading.Condition(self._lock)
         self._file_lock = threading.Lock()
-        self._waiting: deque[tuple[bytes, int, _Ticket]] = deque()
-        self._waiting_bytes = 0
-        self._open: _OpenSegment | None = None
+        self._waiting: deque[_Waiting[_Ticket]] = deque()
+        self._open: dict[str, _OpenSegment] = {}
+        """Tenant to segment, the oldest first."""
         self._recovered = deque(recover_segments(folder))
-        self._sealed: deque[SealedSegment] = deque()
-        self._backlog_bytes = sum(segment.byte_count for segment in self._recovered)
+        self._backlog = Backlog(limits.backlog_bytes_max, is_shared=limits.is_shared)
+        self._backlog_bytes = 0
+        for segment in self._recovered:
+            self._backlog.hold(segment.tenant, segment.byte_count)
+            self._backlog_bytes += segment.byte_count
         self._last_segment_id = max(
             [first_segment_id - 1, *(segment.segment_id for segment in self._recovered)]
         )
@@ -145,7 +171,9 @@ class Journal(Generic[_Ticket]):
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
-    def append(self, body: bytes, span_count: int, ticket: _Ticket, /) -> None:
+    def append(
+        self, body: bytes, span_count: int, ticket: _Ticket, tenant: str = DEFAULT_TENANT, /
+    ) -> None:
         """Queue a request; `on_durable` gets `ticket` once it is safe, or with the error.
 
         Raises:
@@ -159,14 +187,9 @@ class Journal(Generic[_Ticket]):
         with self._lock:
             if self._closing:
                 raise OverloadedError("cannot accept the request: shutting down")
-            if self._backlog_bytes + self._waiting_bytes + size > self._limits.backlog_bytes_max:
-                message = (
-                    f"cannot accept the request: {self._backlog_bytes} bytes wait to be stored, "
-                    f"the limit is {self._limits.backlog_bytes_max}"
-                )
-                raise OverloadedError(message, retry_after_seconds=2)
-            self._waiting.append((body, span_count, ticket))
-            self._waiting_bytes += size
+            self._backlog.check_room(tenant, size)
+            self._waiting.append(_Waiting(body, span_count, ticket, tenant))
+            self._backlog.hold(tenant, size)
             self._work.notify()
 
     def take_recovered(self) -> list[SealedSegment]:
@@ -185,15 +208,16 @@ class Journal(Generic[_Ticket]):
             return list(self._recovered)
 
     def take_sealed(self, timeout_seconds: float) -> SealedSegment | None:
-        """Return the oldest sealed segment, waiting at most `timeout_seconds` for one.
+        """Return the next sealed segment, waiting at most `timeout_seconds` for one.
 
-        An open segment over its age is sealed first. One thread at a time may call this.
+        Each tenant's come in the order of their ids, tenants take turns. An open segment over its
+        age is sealed if there is no sealed one. One thread at a time may call this.
         """
         written = self._take(timeout_seconds, None)
         return written.segment if written is not None else None
 
     def take_written(self, seen: SealedSegment, timeout_seconds: float) -> WrittenSegment | None:
-        """Return the oldest segment that is sealed, else the open one, if there is news of it.
+        """Return the next segment that is sealed, else the oldest open one, if that is news.
 
         News is that it is not `seen`, or has more bytes, or is sealed. What is returned is durable
         up to its `byte_count`. A segment returned as sealed is not returned again. An open segment
@@ -205,39 +229,52 @@ class Journal(Generic[_Ticket]):
         deadline = self._monotonic_seconds() + timeout_seconds
         while True:
             with self._lock:
-                if self._sealed:
-                    return WrittenSegment(self._sealed.popleft(), is_sealed=True)
-                segment = self._open
-                if seen is not None and segment is not None and segment.is_news(seen):
-                    return WrittenSegment(segment.as_it_is(), is_sealed=False)
+                segment = self._backlog.take()
+                if segment is not None:
+                    return WrittenSegment(segment, is_sealed=True)
+                followed = next(iter(self._open.values()), None)
+                if seen is not None and followed is not None and followed.is_news(seen):
+                    return WrittenSegment(followed.as_it_is(), is_sealed=False)
                 now = self._monotonic_seconds()
                 wait = deadline - now
-                if segment is not None and segment.byte_count > 0:
-                    age_left = segment.opened_seconds + self._limits.segment_age_seconds_max - now
-                    due = age_left <= 0 or self._closing
-                    wait = min(wait, max(age_left, 0.001))
-                else:
-                    due = False
-                if not due:
-                    if deadline - now <= 0:
+                due, age_left = self._oldest_open(now)
+                if due is None:
+                    if wait <= 0:
                         return None
                     self._is_followed = seen is not None
-                    self._sealed_one.wait(wait)
+                    self._sealed_one.wait(min(wait, max(age_left, 0.001)))
                     continue
-            self._seal_open()
+            self._seal(due)
+
+    def _oldest_open(self, now: float) -> tuple[str | None, float]:
+        """Return whose segment is due to be sealed, if any is, and when the next one is."""
+        for tenant, segment in self._open.items():
+            if segment.byte_count > 0:
+                age_max = max(
+                    self._limits.segment_age_seconds_max, len(self._open) * _SECONDS_PER_TENANT
+                )
+                left = segment.opened_seconds + age_max - now
+                return (tenant if left <= 0 or self._closing else None), left
+        return None, math.inf
+
+    def tenants(self) -> set[str]:
+        """Return who has requests here."""
+        with self._lock:
+            return self._backlog.tenants()
 
     def remove(self, segment: SealedSegment) -> None:
         """Forget a stored segment. Its spans must be durable in the store."""
         segment.path.unlink(missing_ok=True)
         with self._lock:
             self._backlog_bytes -= segment.byte_count
+            self._backlog.hold(segment.tenant, -segment.byte_count)
 
     def state(self) -> JournalState:
         """Return how full the journal is."""
         with self._lock:
             return JournalState(
                 self._backlog_bytes,
-                len(self._sealed) + len(self._recovered),
+                self._backlog.sealed_count() + len(self._recovered),
                 len(self._waiting),
                 self._commits,
                 self._write_failures,
@@ -250,14 +287,15 @@ class Journal(Generic[_Ticket]):
             self._work.notify_all()
         self._stop_lingering.set()
         self._thread.join()
-        self._seal_open()
+        for tenant in list(self._open):
+            self._seal(tenant)
         with self._lock:
             self._sealed_one.notify_all()
 
     # The writer thread.
 
     def _run(self) -> None:
-        group: list[tuple[bytes, int, _Ticket]] = []
+        group: list[_Waiting[_Ticket]] = []
         while True:
             with self._lock:
                 while not self._waiting and not self._closing:
@@ -268,86 +306,104 @@ class Journal(Generic[_Ticket]):
                 if not self._waiting:
                     return
                 group = self._take_group()
-            try:
-                error = self._commit(group)
-            except Exception as bug:  # noqa: BLE001 - a bug must not end the journal silently
-                _log.exception("BUG in the journal's writer", bug)
-                error = OverloadedError(f"cannot write to the journal: {bug!r}")
-            self._on_durable([ticket for _, _, ticket in group], error)
+            failed = self._commit(group)
+            durable = [one.ticket for one in group if one.tenant not in failed]
+            if durable:
+                self._on_durable(durable, None)
+            for tenant, error in failed.items():
+                self._on_durable([one.ticket for one in group if one.tenant == tenant], error)
 
-    def _take_group(self) -> list[tuple[bytes, int, _Ticket]]:
-        group: list[tuple[bytes, int, _Ticket]] = []
+    def _take_group(self) -> list[_Waiting[_Ticket]]:
+        group: list[_Waiting[_Ticket]] = []
         size = 0
         while self._waiting and len(group) < _GROUP_RECORDS_MAX and size < _GROUP_BYTES_MAX:
             entry = self._waiting.popleft()
-            size += len(entry[0]) + TRAILER_BYTES
+            size += len(entry.body) + TRAILER_BYTES
+            self._backlog.hold(entry.tenant, -len(entry.body) - TRAILER_BYTES)
             group.append(entry)
-        self._waiting_bytes -= size
         return group
 
-    def _commit(self, group: list[tuple[bytes, int, _Ticket]]) -> LymerError | None:
-        """Write and sync one group; after a failure the segment ends before the group."""
-        buffers = [part for body, spans, _ in group for part in encode_record(body, spans)]
-        spans = sum(span_count for _, span_count, _ in group)
+    def _commit(self, group: list[_Waiting[_Ticket]]) -> dict[str, LymerError]:
+        """Write and sync one group, each tenant's part for itself; return who failed, and why."""
+        parts: dict[str, list[_Waiting[_Ticket]]] = {}
+        for entry in group:
+            parts.setdefault(entry.tenant, []).append(entry)
+        failed: dict[str, LymerError] = {}
         with self._file_lock:
-            try:
-                segment = self._open or self._open_segment()
-                written = self._disk.append(segment.descriptor, buffers)
-                self._disk.sync(segment.descriptor)
-            except Exception as error:
-                self._abandon_tail()
-                if not isinstance(error, OSError):
-                    raise
-                self._write_failures += 1
-                _log.error("journal write failed", folder=self._folder, error=error)
-                message = f"cannot write to the journal in {self._folder}: {error}"
-                return OverloadedError(message, retry_after_seconds=5)
-            with self._lock:
-                segment.byte_count += written
-                segment.span_count += spans
-                self._backlog_bytes += written
-                self._commits += 1
-                full = segment.byte_count >= self._limits.segment_bytes_max
-                if segment.byte_count == written or self._is_followed:
-                    self._sealed_one.notify()  # its age counts from now on
-        if full:
-            self._seal_open()
-        return None
+            for tenant, entries in parts.items():
+                try:
+                    self._write(tenant, entries)
+                except Exception as error:  # noqa: BLE001 - a bug must not end the journal silently
+                    self._abandon_tail(tenant)
+                    failed[tenant] = self._failure(error)
+        return failed
 
-    def _open_segment(self) -> _OpenSegment:
+    def _write(self, tenant: str, entries: list[_Waiting[_Ticket]]) -> None:
+        """Make one tenant's part of a group durable; after an error its tail is not to be trusted.
+
+        Each part is synced before the next is written: what failed then is known to be this one.
+        """
+        buffers = [part for one in entries for part in encode_record(one.body, one.span_count)]
+        segment = self._open.get(tenant) or self._open_segment(tenant)
+        written = self._disk.append(segment.descriptor, buffers)
+        self._disk.sync(segment.descriptor)
+        with self._lock:
+            segment.byte_count += written
+            segment.span_count += sum(one.span_count for one in entries)
+            self._backlog_bytes += written
+            self._backlog.hold(tenant, written)
+            self._commits += 1
+            if segment.byte_count == written or self._is_followed:
+                self._sealed_one.notify()  # its age counts from now on
+        if segment.byte_count >= self._limits.segment_bytes_max:
+            self._seal_locked(tenant)
+
+    def _failure(self, error: Exception) -> LymerError:
+        """Return what the senders are told."""
+        if not isinstance(error, OSError):
+            _log.exception("BUG in the journal's writer", error)
+            return OverloadedError(f"cannot write to the journal: {error!r}")
+        self._write_failures += 1
+        _log.error("journal write failed", folder=self._folder, error=error)
+        message = f"cannot write to the journal in {self._folder}: {error}"
+        return OverloadedError(message, retry_after_seconds=5)
+
+    def _open_segment(self, tenant: str) -> _OpenSegment:
+        if len(self._open) >= _OPEN_SEGMENTS_MAX:
+            self._seal_locked(next(iter(self._open)))
         segment_id = max(self._last_segment_id + 1, self._unix_nano() // 1000)
         # Taken even if the file cannot be made, lest a clock that stands still names it again.
         self._last_segment_id = segment_id
-        path = segment_path(self._folder, segment_id)
+        path = segment_path(self._folder, segment_id, tenant)
         descriptor = self._disk.create(path)
-        segment = _OpenSegment(segment_id, path, descriptor, self._monotonic_seconds())
+        segment = _OpenSegment(tenant, segment_id, path, descriptor, self._monotonic_seconds())
         with self._lock:
-            self._open = segment
+            self._open[tenant] = segment
         return segment
 
-    def _abandon_tail(self) -> None:
+    def _abandon_tail(self, tenant: str) -> None:
         """Cut what a failed group left, and never write to that file again.
 
         After a failed fdatasync the kernel may have dropped the dirty pages, so the file's tail
         cannot be trusted (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
         """
-        segment = self._open
+        segment = self._open.get(tenant)
         if segment is None:
             return
         try:
             self._disk.cut(segment.descriptor, segment.byte_count)
         except OSError as error:
             _log.error("journal tail not cut", file=segment.path, error=error)
-        self._seal_locked()
+        self._seal_locked(tenant)
 
-    def _seal_open(self) -> None:
+    def _seal(self, tenant: str) -> None:
         with self._file_lock:
-            self._seal_locked()
+            self._seal_locked(tenant)
 
-    def _seal_locked(self) -> None:
-        """Hand the open segment to the loader; `_file_lock` is held."""
+    def _seal_locked(self, tenant: str) -> None:
+        """Hand a tenant's open segment to the loader; `_file_lock` is held."""
         with self._lock:
-            segment, self._open = self._open, None
+            segment = self._open.pop(tenant, None)
         if segment is None:
             return
         os.close(segment.descriptor)
@@ -355,5 +411,5 @@ class Journal(Generic[_Ticket]):
             segment.path.unlink(missing_ok=True)
             return
         with self._lock:
-            self._sealed.append(segment.as_it_is())
+            self._backlog.put(segment.as_it_is())
             self._sealed_one.notify()

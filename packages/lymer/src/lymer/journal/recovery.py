@@ -14,6 +14,7 @@ from lymer.journal.disk import sync_folder
 from lymer.journal.record import TRAILER_BYTES, TRAILER_TAG, Record, iter_records
 from lymer.model.segment import SealedSegment
 from lymer.telemetry.logs import EventLog
+from lymer.tenancy import DEFAULT_TENANT, tenant_code, tenant_of_code
 
 __all__ = [
     "REWRITE_SUFFIX",
@@ -32,9 +33,22 @@ TRIAL_SUFFIX: Final = ".trial"
 _log = EventLog(__name__)
 
 
-def segment_path(folder: Path, segment_id: int) -> Path:
-    """Return where a segment lives; names sort as ids do."""
-    return folder / f"{segment_id:020d}{SEGMENT_SUFFIX}"
+def segment_path(folder: Path, segment_id: int, tenant: str = DEFAULT_TENANT) -> Path:
+    """Return where a segment lives; names sort as ids do, and say whose it is."""
+    code = f".{tenant_code(tenant)}" if tenant else ""
+    return folder / f"{segment_id:020d}{code}{SEGMENT_SUFFIX}"
+
+
+def _named(path: Path) -> tuple[int, str] | None:
+    """Return id and tenant of the segment at `path`; None if it is none."""
+    digits, dot, code = path.stem.partition(".")
+    if path.suffix != SEGMENT_SUFFIX or not digits.isdecimal():
+        return None
+    try:
+        tenant = tenant_of_code(code)
+    except ValueError:
+        return None
+    return None if bool(dot) != bool(tenant) else (int(digits), tenant)
 
 
 def recover_segments(folder: Path) -> list[SealedSegment]:
@@ -52,9 +66,12 @@ def recover_segments(folder: Path) -> list[SealedSegment]:
         try:
             if path.suffix in (TRIAL_SUFFIX, REWRITE_SUFFIX):
                 path.unlink()  # a rewrite that a crash cut short; the segment is still there
-            if path.suffix != SEGMENT_SUFFIX or not path.stem.isdecimal():
+            named = _named(path)
+            if named is None:
+                if path.suffix == SEGMENT_SUFFIX:
+                    _log.warning("file in the journal is none of its segments", file=path.name)
                 continue
-            segment = _recover_segment(path)
+            segment = _recover_segment(path, *named)
         except OSError as error:
             message = f"cannot recover journal segment {path}: {error}"
             raise CorruptJournalError(message) from error
@@ -63,7 +80,7 @@ def recover_segments(folder: Path) -> list[SealedSegment]:
     return segments
 
 
-def _recover_segment(path: Path) -> SealedSegment | None:
+def _recover_segment(path: Path, segment_id: int, tenant: str) -> SealedSegment | None:
     size = path.stat().st_size
     whole, spans = _whole_records(path)
     if not whole:
@@ -80,7 +97,7 @@ def _recover_segment(path: Path) -> SealedSegment | None:
         with path.open("r+b") as file:
             file.truncate(kept)
             os.fsync(file.fileno())
-    return SealedSegment(int(path.stem), path, spans, kept)
+    return SealedSegment(segment_id, path, spans, kept, tenant)
 
 
 def _whole_records(path: Path) -> tuple[list[tuple[int, int]], int]:

@@ -48,7 +48,7 @@ def repair_segment(
         trial.unlink(missing_ok=True)
     bad += worse
     if bad:
-        names = (f"{segment.segment_id:020d}-{place:05d}" for place in range(len(bad)))
+        names = (f"{segment.path.stem}-{place:05d}" for place in range(len(bad)))
         set_aside(quarantine, zip(names, (body for body, _ in bad), strict=True))
     _replace(segment.path, good)
     spans = sum(span_count for _, span_count in good)

@@ -21,10 +21,10 @@ from lymer.model.question import (
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
-from lymer.storage.contract import SpanReader
+from lymer.storage.contract import SpanReader, TenantReaders
 from lymer.storage.memory import transform_request
 
-__all__ = ["QueryService"]
+__all__ = ["Queries", "QueryService"]
 
 FOUND_TRACES_MAX: Final = 10_000
 """Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole
@@ -48,7 +48,7 @@ _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 
 class QueryService:
-    """Asks the store, and adjusts what it answers.
+    """Asks the store of one tenant, and adjusts what it answers.
 
     Blocking and thread-safe: callers bring their own threads. Raises `QuestionError` for what must
     be refused; `StorageError` passes through.
@@ -208,6 +208,33 @@ class QueryService:
             if not raw:
                 adjust(trace, self._adjusters)
         return traces
+
+
+class Queries:
+    """The store of all tenants, asked for one at a time."""
+
+    def __init__(
+        self,
+        readers: TenantReaders,
+        *,
+        max_clock_skew_adjust_seconds: float = 0.0,
+        max_trace_size_spans: int = 0,
+        answer_spans_max: int = ANSWER_SPANS_MAX,
+    ) -> None:
+        """Answer from `readers`; see `QueryService` for the rest."""
+        self._readers = readers
+        self._trace_size_spans_max = max_trace_size_spans
+        self._answer_spans_max = answer_spans_max
+        self._max_clock_skew_adjust_seconds = max_clock_skew_adjust_seconds
+
+    def for_tenant(self, tenant: str) -> QueryService:
+        """Return the service of what `tenant` has."""
+        return QueryService(
+            self._readers.for_tenant(tenant),
+            max_clock_skew_adjust_seconds=self._max_clock_skew_adjust_seconds,
+            max_trace_size_spans=self._trace_size_spans_max,
+            answer_spans_max=self._answer_spans_max,
+        )
 
 
 def check_question(question: TraceQuestion) -> None:

@@ -8,10 +8,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, NoReturn
 
-from lymer.errors import LymerError, OverloadedError, TooLargeError
+from lymer.errors import LymerError, OverloadedError, TenantError, TooLargeError
 from lymer.receivers.admission import Admission
 
-__all__ = ["BodyReader", "Message", "Receive", "Send", "SenderGoneError", "respond", "retry_after"]
+__all__ = [
+    "BodyReader",
+    "Message",
+    "Receive",
+    "Send",
+    "SenderGoneError",
+    "respond",
+    "respond_tenant_error",
+    "retry_after",
+]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -95,6 +104,11 @@ async def respond(
         headers.insert(0, (b"content-type", content_type.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def respond_tenant_error(send: Send, error: TenantError) -> None:
+    """Answer a request without a tenant of its own, as Jaeger does, whatever it speaks."""
+    await respond(send, error.http_status, "text/plain; charset=utf-8", str(error).encode())
 
 
 def retry_after(error: LymerError) -> tuple[tuple[bytes, bytes], ...]:

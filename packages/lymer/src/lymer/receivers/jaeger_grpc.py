@@ -66,11 +66,13 @@ class JaegerGrpcReceiver(BytesGrpcServer):
             try:
                 admission.take(len(body))
                 taken = len(body)
+                tenant = self._intake.tenant_of_call(context)
                 request = await _translate(body)
                 grown = max(len(request.body) - taken, 0)
                 admission.take(grown)
                 taken += grown
-                await self._intake.accept(request, _TRANSPORT, _RECEIVER, delivery_of(context))
+                delivery = delivery_of(context)
+                await self._intake.accept(request, _TRANSPORT, _RECEIVER, delivery, tenant=tenant)
             finally:
                 admission.give_back(taken)
                 admission.leave()

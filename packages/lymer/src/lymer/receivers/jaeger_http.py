@@ -12,7 +12,7 @@ from collections.abc import MutableMapping
 from concurrent.futures import Executor
 from typing import Any, Final
 
-from lymer.errors import LymerError, OverloadedError, RejectedError, TooLargeError
+from lymer.errors import LymerError, OverloadedError, RejectedError, TenantError, TooLargeError
 from lymer.receivers.admission import Admission
 from lymer.receivers.http_exchange import (
     BodyReader,
@@ -20,6 +20,7 @@ from lymer.receivers.http_exchange import (
     Send,
     SenderGoneError,
     respond,
+    respond_tenant_error,
     retry_after,
 )
 from lymer.receivers.intake import Intake
@@ -91,13 +92,17 @@ class JaegerHttpReceiver:
             return
         try:
             _check_target(scope)
-            await self._take(dict(scope["headers"]), receive)
+            tenant = self._intake.tenant_of_headers(scope["headers"])
+            await self._take(dict(scope["headers"]), receive, tenant)
         except _AnswerError as answer:
             await _send_text(send, answer.status, answer.text)
         except _SubmitError as error:
             self._intake.refuse(error.cause, _TRANSPORT, _RECEIVER)
             text = f"Cannot submit Jaeger batch: {error.cause}"
             await _send_text(send, 500, text, *retry_after(error.cause))
+        except TenantError as error:
+            self._intake.refuse(error, _TRANSPORT, _RECEIVER)
+            await respond_tenant_error(send, error)
         except LymerError as error:
             self._intake.refuse(error, _TRANSPORT, _RECEIVER)
             text = f"Unable to process request body: {error}".translate(_HTML)
@@ -109,7 +114,7 @@ class JaegerHttpReceiver:
         else:
             await respond(send, 202, "", b"")
 
-    async def _take(self, headers: dict[bytes, bytes], receive: Receive) -> None:
+    async def _take(self, headers: dict[bytes, bytes], receive: Receive, tenant: str) -> None:
         admission = self._admission
         admission.enter()
         taken = 0
@@ -129,7 +134,7 @@ class JaegerHttpReceiver:
                 grown = max(len(request.body) - taken, 0)
                 admission.take(grown)
                 taken += grown
-                await self._intake.accept(request, _TRANSPORT, _RECEIVER)
+                await self._intake.accept(request, _TRANSPORT, _RECEIVER, tenant=tenant)
             except OverloadedError as error:
                 raise _SubmitError(error) from error
         finally:

@@ -18,9 +18,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Literal
 
-from lymer.errors import LymerError, OverloadedError, TooLargeError, UndecodableError
+from lymer.errors import (
+    LymerError,
+    OverloadedError,
+    TenantError,
+    TooLargeError,
+    UndecodableError,
+)
 from lymer.receivers.intake import Intake
 from lymer.telemetry.logs import EventLog
+from lymer.tenancy import DEFAULT_TENANT
 from lymer.wire.jaeger_thrift import otlp_from_message
 from lymer.wire.otlp_proto import check_request
 from lymer.wire.thrift import Protocol
@@ -62,6 +69,7 @@ class JaegerUdpReceiver:
         protocol: Literal["compact", "binary"],
         decode: Callable[[bytes, Protocol], bytes] = otlp_from_message,
         receiver: str = "jaeger",
+        tenant: str | None = DEFAULT_TENANT,
     ) -> None:
         """Prepare.
 
@@ -71,11 +79,13 @@ class JaegerUdpReceiver:
             decode: What makes an OTLP request, unchecked, of a datagram, or raises
                 `UndecodableError`.
             receiver: Whose the spans are in the metrics.
+            tenant: Whose spans they bring, as they cannot say; if nobody's, all are refused.
         """
         self._intake = intake
         self._decode = decode
         self._receiver = receiver
         self._protocol = Protocol(protocol)
+        self._tenant = tenant
         self._transport = f"udp_{protocol}"
         self._sockets: dict[socket.socket, int] = {}
         """Socket to the number of datagrams the system has dropped on it."""
@@ -139,6 +149,9 @@ class JaegerUdpReceiver:
         return _DRAIN_MAX
 
     def _put(self, datagram: bytes) -> None:
+        if self._tenant is None:
+            self._refuse(TenantError("missing tenant header"))
+            return
         cost = len(datagram) + _DATAGRAM_OVERHEAD_BYTES
         if self._waiting_bytes + cost > _WAITING_BYTES_MAX:
             message = (
@@ -197,7 +210,9 @@ class JaegerUdpReceiver:
     async def _write(self, otlp: bytes, cost: int) -> None:
         """Make a request durable, or count it as lost."""
         try:
-            await self._intake.accept(check_request(otlp), self._transport, self._receiver)
+            await self._intake.accept(
+                check_request(otlp), self._transport, self._receiver, tenant=self._tenant or ""
+            )
         except LymerError as error:
             self._refuse(error)
         finally:

@@ -61,8 +61,9 @@ class OtlpGrpcReceiver(BytesGrpcServer):
             try:
                 admission.take(size)
                 try:
-                    request = check_request(body)
-                    await self._intake.accept(request, _TRANSPORT, delivery=delivery_of(context))
+                    tenant, request = self._intake.tenant_of_call(context), check_request(body)
+                    delivery = delivery_of(context)
+                    await self._intake.accept(request, _TRANSPORT, delivery=delivery, tenant=tenant)
                 finally:
                     admission.give_back(size)
             finally:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 from google.rpc import status_pb2
 
-from lymer.errors import LymerError
+from lymer.errors import LymerError, TenantError
 from lymer.receivers.admission import Admission
 from lymer.receivers.http_exchange import (
     BodyReader,
@@ -22,6 +22,7 @@ from lymer.receivers.http_exchange import (
     Send,
     SenderGoneError,
     respond,
+    respond_tenant_error,
     retry_after,
 )
 from lymer.receivers.intake import Intake
@@ -78,9 +79,13 @@ class OtlpHttpReceiver:
             _check_target(scope)
             headers: dict[bytes, bytes] = dict(scope["headers"])
             encoding = _encoding(headers)
-            await self._export(headers, encoding, receive)
+            tenant = self._intake.tenant_of_headers(scope["headers"])
+            await self._export(headers, encoding, receive, tenant)
         except _AnswerError as answer:
             await respond(send, answer.status, _TEXT, answer.text.encode())
+        except TenantError as error:
+            self._intake.refuse(error, _TRANSPORT)
+            await respond_tenant_error(send, error)
         except LymerError as error:
             self._intake.refuse(error, _TRANSPORT)
             await _send_error(send, encoding, error)
@@ -89,7 +94,9 @@ class OtlpHttpReceiver:
         else:
             await respond(send, 200, encoding, _SUCCESS[encoding])
 
-    async def _export(self, headers: dict[bytes, bytes], encoding: str, receive: Receive) -> None:
+    async def _export(
+        self, headers: dict[bytes, bytes], encoding: str, receive: Receive, tenant: str
+    ) -> None:
         admission = self._admission
         admission.enter()
         taken = 0
@@ -107,7 +114,7 @@ class OtlpHttpReceiver:
             grown = max(len(request.body) - taken, 0)
             admission.take(grown)
             taken += grown
-            await self._intake.accept(request, _TRANSPORT)
+            await self._intake.accept(request, _TRANSPORT, tenant=tenant)
         finally:
             admission.give_back(taken)
             admission.leave()

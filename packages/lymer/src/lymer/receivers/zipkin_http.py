@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from typing import Any, Final
 
 from lymer import clock
-from lymer.errors import LymerError
+from lymer.errors import LymerError, TenantError
 from lymer.receivers.admission import Admission
 from lymer.receivers.http_exchange import (
     BodyReader,
@@ -20,6 +20,7 @@ from lymer.receivers.http_exchange import (
     Send,
     SenderGoneError,
     respond,
+    respond_tenant_error,
     retry_after,
 )
 from lymer.receivers.intake import Intake
@@ -69,7 +70,11 @@ class ZipkinHttpReceiver:
         if scope["type"] != "http":
             return
         try:
-            await self._take(scope["path"], dict(scope["headers"]), receive)
+            tenant = self._intake.tenant_of_headers(scope["headers"])
+            await self._take(scope["path"], dict(scope["headers"]), receive, tenant)
+        except TenantError as error:
+            self._intake.refuse(error, _TRANSPORT, _RECEIVER)
+            await respond_tenant_error(send, error)
         except LymerError as error:
             self._intake.refuse(error, _TRANSPORT, _RECEIVER)
             text = f"{error}\n".encode()
@@ -79,7 +84,9 @@ class ZipkinHttpReceiver:
         else:
             await respond(send, 202, "", b"")
 
-    async def _take(self, path: str, headers: dict[bytes, bytes], receive: Receive) -> None:
+    async def _take(
+        self, path: str, headers: dict[bytes, bytes], receive: Receive, tenant: str
+    ) -> None:
         admission = self._admission
         admission.enter()
         taken = 0
@@ -98,7 +105,7 @@ class ZipkinHttpReceiver:
             grown = max(len(request.body) - taken, 0)
             admission.take(grown)
             taken += grown
-            await self._intake.accept(request, _TRANSPORT, _RECEIVER)
+            await self._intake.accept(request, _TRANSPORT, _RECEIVER, tenant=tenant)
         finally:
             admission.give_back(taken)
             admission.leave()

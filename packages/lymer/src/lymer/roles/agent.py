@@ -48,7 +48,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         security = Security(stack, config.tls, metrics)
         ports = Ports(stack, security)
         listen_for_admin(ports, config)
-        receivers = Receivers(stack, ports, config.receivers)
+        receivers = Receivers(stack, ports, config)
         deliveries = open_deliveries(config, data_dir)
         intake = Intake(
             asyncio.get_running_loop(), metrics, tags=config.agent.tags, deliveries=deliveries

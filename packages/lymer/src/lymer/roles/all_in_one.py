@@ -5,19 +5,17 @@ A timeline: `run` starts the parts in order, serves until a signal, and stops th
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 import uvloop
 
 from lymer import __version__
 from lymer.config import Config
-from lymer.receivers.intake import Intake
 from lymer.roles.answering import UI, listen_for_queries, serve_queries
 from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
 from lymer.roles.ready_block import Endpoints, ready_block
-from lymer.roles.receiving import OTLP_HTTP, Receivers
+from lymer.roles.receiving import OTLP_HTTP, Receivers, make_intake
 from lymer.roles.securing import Security
 from lymer.roles.serving_store import serve_store
 from lymer.roles.storing import Loading, lock_data_folder, open_deliveries, open_store
@@ -49,7 +47,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         ports = Ports(stack, Security(stack, config.tls, metrics))
         listen_for_queries(ports, config)
         listen_for_admin(ports, config)
-        receivers = Receivers(stack, ports, config.receivers)
+        receivers = Receivers(stack, ports, config)
         endpoints = Endpoints(
             ui_port=ports.number(UI),
             otlp_http_port=ports.number(OTLP_HTTP),
@@ -58,12 +56,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         )
         store = open_store(stack, config, data_dir)
         deliveries = open_deliveries(config, data_dir)
-        intake = Intake(
-            asyncio.get_running_loop(),
-            metrics,
-            tags=config.collector.tags,
-            deliveries=deliveries,
-        )
+        intake = make_intake(config, metrics, deliveries)
         loading = Loading(stack, config, data_dir, store, intake, deliveries, metrics)
         life.watch(loading.problem)
         serve_queries(
@@ -79,7 +72,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         await receivers.open(stack, intake, metrics)
         endpoints.otlp_grpc_port = receivers.otlp_grpc_port
         endpoints.foreign = receivers.foreign_described()
-        intake.open(loading.journal)
+        intake.open(loading.journal, loading.tenants())
         await loading.wait_for_recovery(life)
         await life.serve(lambda seconds: ready_block(config, data_dir, endpoints, seconds))
     _log.info("stopped")

@@ -8,9 +8,10 @@ from contextlib import AsyncExitStack
 from lymer import __version__
 from lymer.api.app import create_app
 from lymer.config import Config
-from lymer.query.service import QueryService
+from lymer.query.service import Queries
 from lymer.roles.listening import Ports
-from lymer.storage.contract import SpanReader
+from lymer.roles.tenancy import tenancy_of
+from lymer.storage.contract import TenantReaders
 from lymer.ui.assets import UiConfig, ui_routes
 
 __all__ = ["UI", "listen_for_queries", "serve_queries"]
@@ -32,25 +33,25 @@ def serve_queries(
     stack: AsyncExitStack,
     config: Config,
     ports: Ports,
-    reader: SpanReader,
+    readers: TenantReaders,
     *,
     otlp_grpc: str,
     otlp_http: str,
 ) -> None:
-    """Answer from `reader` until the stack unwinds.
+    """Answer from `readers` until the stack unwinds.
 
     Args:
         stack: Unwound in reverse.
         config: The whole; only roles see it so.
         ports: Where `listen_for_queries` took the port.
-        reader: The store.
+        readers: The store.
         otlp_grpc: Where spans can be sent, `host:port`, for the UI's first steps.
         otlp_http: The same, a URL.
     """
     executor = ThreadPoolExecutor(config.storage.query_threads, thread_name_prefix="query")
     stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-    query = QueryService(
-        reader,
+    queries = Queries(
+        readers,
         max_clock_skew_adjust_seconds=config.query.max_clock_skew_adjust_seconds,
         max_trace_size_spans=config.query.max_trace_size_spans,
     )
@@ -63,5 +64,11 @@ def serve_queries(
             otlp_http=otlp_http,
         )
     )
-    app = create_app(query, executor=executor, extra_routes=ui, base_path=base_path)
+    app = create_app(
+        queries,
+        executor=executor,
+        extra_routes=ui,
+        base_path=base_path,
+        tenancy=tenancy_of(config),
+    )
     ports.serve(app, UI)

@@ -5,18 +5,16 @@ A timeline: `run` starts the parts in order, serves until a signal, and stops th
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 import uvloop
 
 from lymer import __version__
 from lymer.config import Config
-from lymer.receivers.intake import Intake
 from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
 from lymer.roles.ready_block import place, role_block, span_of_time, url
-from lymer.roles.receiving import OTLP_HTTP, Receivers
+from lymer.roles.receiving import OTLP_HTTP, Receivers, make_intake
 from lymer.roles.securing import Security
 from lymer.roles.serving_store import serve_store
 from lymer.roles.storing import Loading, lock_data_folder, open_deliveries, open_store
@@ -47,21 +45,16 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         # Ports are tried before the engine is opened, for that is where a start usually fails.
         ports = Ports(stack, Security(stack, config.tls, metrics))
         listen_for_admin(ports, config)
-        receivers = Receivers(stack, ports, config.receivers)
+        receivers = Receivers(stack, ports, config)
         store = open_store(stack, config, data_dir)
         deliveries = open_deliveries(config, data_dir)
-        intake = Intake(
-            asyncio.get_running_loop(),
-            metrics,
-            tags=config.collector.tags,
-            deliveries=deliveries,
-        )
+        intake = make_intake(config, metrics, deliveries)
         loading = Loading(stack, config, data_dir, store, intake, deliveries, metrics)
         life.watch(loading.problem)
         serve_admin(ports, life, metrics)
         storage_port = await serve_store(stack, config, ports, store)
         await receivers.open(stack, intake, metrics)
-        intake.open(loading.journal)
+        intake.open(loading.journal, loading.tenants())
         await loading.wait_for_recovery(life)
         otlp = config.receivers
         rows = [

@@ -46,11 +46,26 @@ class _Door(Protocol):
 class ForeignReceivers:
     """Opens the doors that are enabled, in two steps: ports first, then what serves them."""
 
-    def __init__(self, settings: ReceiverSettings, ports: Ports, gate: Gate | None) -> None:
-        """Remember what is wanted and who may send; nothing is open yet."""
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        ports: Ports,
+        gate: Gate | None,
+        *,
+        udp_tenant: str | None,
+    ) -> None:
+        """Remember what is wanted; nothing is open yet.
+
+        Args:
+            settings: What is wanted.
+            ports: Who listens and serves.
+            gate: Who may send.
+            udp_tenant: See `udp_tenant_of`.
+        """
         self._settings = settings
         self._gate = gate
         self._ports = ports
+        self._udp_tenant = udp_tenant
         self._sockets: dict[str, list[socket.socket]] = {}
         self._grpc_port = 0
 
@@ -108,7 +123,7 @@ class ForeignReceivers:
             self._grpc_port = await ports.serve_grpc(grpc, door, _JAEGER_GRPC, name)
         for what, protocol in _UDP.items():
             if what in self._sockets:
-                udp = JaegerUdpReceiver(intake, protocol=protocol)
+                udp = JaegerUdpReceiver(intake, protocol=protocol, tenant=self._udp_tenant)
                 await udp.start(self._sockets[what])
                 stack.push_async_callback(udp.stop)
         if _ZIPKIN_UDP in self._sockets:

@@ -21,7 +21,7 @@ from lymer.roles.listening import Ports
 from lymer.roles.ready_block import place, role_block, url
 from lymer.roles.securing import Security
 from lymer.roles.watching import ADMIN, listen_for_admin, serve_admin
-from lymer.storage.remote.reader import RemoteReader
+from lymer.storage.remote.reader import RemoteStore
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
 
@@ -52,14 +52,14 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         listen_for_admin(ports, config)
         settings = config.remote_storage
         auth = security.client_auth(settings.auth, "remote_storage.auth")
-        reader = RemoteReader(
+        store = RemoteStore(
             settings.target,
             call_seconds_max=settings.call_seconds_max,
             tls=security.client_tls(settings.tls, "remote_storage.tls"),
             metadata=auth.metadata if auth else tuple,
         )
-        stack.callback(reader.close)
-        watch = _StoreWatch(reader)
+        stack.callback(store.close)
+        watch = _StoreWatch(store)
         await watch.look()
         stack.push_async_callback(_cancel, asyncio.create_task(watch.run(), name="store watch"))
         life.watch(watch.problem)
@@ -68,7 +68,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
             stack,
             config,
             ports,
-            reader,
+            store,
             # Where the collector listens is its own business; these are the usual places.
             otlp_grpc=place("localhost", receivers.otlp_grpc.port),
             otlp_http=f"http://{place('localhost', receivers.otlp_http.port)}",
@@ -86,8 +86,8 @@ async def _serve(config: Config, metrics: Metrics) -> None:
 class _StoreWatch:
     """Asks the store now and then how it is."""
 
-    def __init__(self, reader: RemoteReader) -> None:
-        self._reader = reader
+    def __init__(self, store: RemoteStore) -> None:
+        self._store = store
         self._problem = ""
 
     def problem(self) -> str:
@@ -97,7 +97,7 @@ class _StoreWatch:
     async def look(self) -> None:
         """Ask once; a change is logged."""
         try:
-            await asyncio.to_thread(self._reader.check)
+            await asyncio.to_thread(self._store.check)
             problem = ""
         except LymerError as error:
             problem = str(error)

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Final
 
-from lymer.config.settings import ReceiverSettings
+from lymer.config import Config
+from lymer.journal.deliveries import Deliveries
 from lymer.receivers.admission import Admission
 from lymer.receivers.intake import Intake
 from lymer.receivers.otlp_grpc import OtlpGrpcReceiver
 from lymer.receivers.otlp_http import OtlpHttpReceiver
 from lymer.roles.foreign_receivers import ForeignReceivers
 from lymer.roles.listening import Ports
+from lymer.roles.tenancy import tenancy_of, udp_tenant_of
 from lymer.telemetry.metrics import Metrics
 
-__all__ = ["OTLP_HTTP", "Receivers"]
+__all__ = ["OTLP_HTTP", "Receivers", "make_intake"]
 
 OTLP_HTTP: Final = "OTLP HTTP"
 _DECODE_THREADS: Final = 2
 
 
+def make_intake(config: Config, metrics: Metrics, deliveries: Deliveries) -> Intake:
+    """Return the intake of a role that stores, on this event loop; the journal opens it."""
+    return Intake(
+        asyncio.get_running_loop(),
+        metrics,
+        tenancy_of(config),
+        tenants_max=config.tenancy.tenants_max,
+        tags=config.collector.tags,
+        deliveries=deliveries,
+    )
+
+
 class Receivers:
     """All doors, opened in two steps: ports first, then what serves them."""
 
-    def __init__(self, stack: AsyncExitStack, ports: Ports, settings: ReceiverSettings) -> None:
+    def __init__(self, stack: AsyncExitStack, ports: Ports, config: Config) -> None:
         """Take the ports; gRPC binds for itself, later.
 
         Raises:
             StartupError: One cannot be had.
         """
-        self._settings = settings
+        self._settings = settings = config.receivers
         self._ports = ports
         self._gate = ports.security.gate(settings.auth, "receivers.auth")
-        self._foreign = ForeignReceivers(settings, ports, self._gate)
+        udp_tenant = udp_tenant_of(config)
+        self._foreign = ForeignReceivers(settings, ports, self._gate, udp_tenant=udp_tenant)
         ports.take(OTLP_HTTP, settings.otlp_http, "receivers.otlp_http.port", gate=self._gate)
         self._foreign.listen(stack)
         self.otlp_grpc_port = settings.otlp_grpc.port

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
-from lymer.api.storage_grpc import CheckedReader, StorageApi
+from lymer.api.storage_grpc import CheckedStore, StorageApi
 from lymer.config import Config
 from lymer.roles.listening import Ports
 
@@ -13,9 +13,9 @@ __all__ = ["serve_store"]
 
 
 async def serve_store(
-    stack: AsyncExitStack, config: Config, ports: Ports, reader: CheckedReader
+    stack: AsyncExitStack, config: Config, ports: Ports, store: CheckedStore
 ) -> int:
-    """Answer from `reader` until the stack unwinds, if the storage API is enabled.
+    """Answer from `store` until the stack unwinds, if the storage API is enabled.
 
     Returns:
         The port; 0 if it is not enabled.
@@ -29,5 +29,5 @@ async def serve_store(
     executor = ThreadPoolExecutor(config.storage.query_threads, thread_name_prefix="storage-api")
     stack.callback(executor.shutdown, wait=False, cancel_futures=True)
     gate = ports.security.gate(settings.auth, "storage_api.auth")
-    api = StorageApi(reader, executor, gate=gate)
+    api = StorageApi(store, executor, gate=gate)
     return await ports.serve_grpc(api, settings, "storage API", "storage_api.port")

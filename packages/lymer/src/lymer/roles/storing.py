@@ -104,6 +104,7 @@ class Loading:
                 settings.segment_bytes_max,
                 settings.segment_age_seconds_max,
                 settings.backlog_bytes_max,
+                is_shared=config.tenancy.enabled,
             ),
             on_durable=intake.on_durable,
             unix_nano=clock.unix_nano,
@@ -115,6 +116,7 @@ class Loading:
         metrics.journal_failures.set_function(lambda: journal.state().write_failures)
         self.journal = journal
         deliveries.recover(journal.recovered())
+        self._store = store
         self._loader = Loader(
             journal, store, data_dir / "quarantine", metrics, before_store=deliveries.settle
         )
@@ -126,6 +128,10 @@ class Loading:
     def problem(self) -> str:
         """Say why spans cannot be stored now; nothing if they can."""
         return self._loader.problem
+
+    def tenants(self) -> set[str]:
+        """Return who has spans, stored or on their way."""
+        return {*self._store.tenants(), *self.journal.tenants()}
 
     async def wait_for_recovery(self, life: Lifetime) -> None:
         """Wait until the last run's segments are searchable, or the store says why not."""

@@ -3,6 +3,9 @@
 Spans enter as *segments*: files of length-delimited OTLP requests, as the journal makes them. They
 leave as columns and JSON fragments. No call takes or returns one object per span.
 
+Tenants never meet: a segment holds spans of one, and a reader reads what one has. Whoever reads
+says first for whom.
+
 Every method blocks and may be called from any thread; callers bring their own threads. A failure
 of the engine is a `StorageError`; nothing else escapes.
 """
@@ -24,7 +27,7 @@ from lymer.model.question import (
 )
 from lymer.model.segment import SealedSegment
 
-__all__ = ["SealedSegment", "SpanReader", "SpanWriter"]
+__all__ = ["SealedSegment", "SpanReader", "SpanStore", "SpanWriter", "TenantReaders"]
 
 
 class SpanWriter(Protocol):
@@ -34,7 +37,8 @@ class SpanWriter(Protocol):
         """Store every span of `segment` and what is derived from them.
 
         Durable when it returns. Atomic: after a crash either all spans of the segment are stored or
-        none. Segments must be written in rising order of `segment_id`, by one thread at a time.
+        none. Segments of a tenant must be written in rising order of `segment_id`, all by one
+        thread at a time.
 
         Raises:
             UndecodableError: A request in the segment cannot be read; nothing was stored.
@@ -48,8 +52,25 @@ class SpanWriter(Protocol):
         """Store `segment` if an interrupted `write_segment` did not; idempotent, same promises."""
 
 
+class TenantReaders(Protocol):
+    """Lets each tenant's spans be read."""
+
+    def for_tenant(self, tenant: str, /) -> SpanReader:
+        """Return the reader of what `tenant` has; of one nobody heard of, it finds nothing.
+
+        Readers cost nothing: take a new one for each question.
+        """
+
+
+class SpanStore(SpanWriter, TenantReaders, Protocol):
+    """Takes the segments of all tenants, and lets each tenant's spans be read."""
+
+
 class SpanReader(Protocol):
-    """Answers questions. Answers include every span whose segment was written before the call."""
+    """Answers questions about the spans of one tenant.
+
+    Answers include every span whose segment was written before the call.
+    """
 
     def get_services(self) -> list[str]:
         """Return the names of all services, sorted."""

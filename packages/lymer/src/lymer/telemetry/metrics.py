@@ -49,7 +49,8 @@ class Metrics:
         self.refused_requests: Final = self._counter(
             "lymer_receiver_refused_requests",
             "Requests turned away, by reason: overloaded (grow the machine or the backlog), "
-            "undecodable or too_large (look at the sender).",
+            "undecodable or too_large (look at the sender), tenant (it names none or a wrong "
+            "one).",
             ["receiver", "transport", "reason"],
         )
         self.received_bytes: Final = self._counter(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -14,35 +14,56 @@ from contract.storage.corpus import corpus_requests
 from fakes.served_store import ServedStore
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
-from lymer.storage.contract import SpanReader, SpanWriter
+from lymer.storage.contract import SpanReader, SpanStore
 from lymer.storage.memory import MemoryStore
+from lymer.tenancy import DEFAULT_TENANT
 from make import write_segment_file
 
 
-class Store(SpanReader, SpanWriter, Protocol):
-    """A store under test."""
+class AnyStore(SpanStore, Protocol):
+    """A store as a factory makes it."""
 
     def close(self) -> None:
         """Release what the store holds."""
 
 
+class Store:
+    """A store under test: written to, and read as the default tenant."""
+
+    def __init__(self, opened: AnyStore) -> None:
+        self.tenants = opened
+        """The store itself."""
+        self.write_segment = opened.write_segment
+        self.recover_segment = opened.recover_segment
+        self.can_decode = opened.can_decode
+        self.close = opened.close
+
+    @property
+    def reader(self) -> SpanReader:
+        """Return the default tenant's reader."""
+        return self.tenants.for_tenant(DEFAULT_TENANT)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.reader, name)
+
+
 Write = Callable[..., None]
 
 
-def _memory(folder: Path) -> Store:
+def _memory(folder: Path) -> AnyStore:
     return MemoryStore()
 
 
-def _clickhouse(folder: Path) -> Store:
+def _clickhouse(folder: Path) -> AnyStore:
     engine = ChdbEngine(folder / "engine", memory_bytes_max=900 * 2**20)
     return ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
 
 
-def _remote(folder: Path) -> Store:
+def _remote(folder: Path) -> AnyStore:
     return ServedStore(_clickhouse(folder))
 
 
-STORES: Final[dict[str, Callable[[Path], Store]]] = {
+STORES: Final[dict[str, Callable[[Path], AnyStore]]] = {
     "memory": _memory,
     "clickhouse": _clickhouse,
     "remote": _remote,
@@ -54,7 +75,7 @@ STORES: Final[dict[str, Callable[[Path], Store]]] = {
 @pytest.fixture(params=list(STORES))
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Yield an empty store."""
-    opened = STORES[request.param](tmp_path)
+    opened = Store(STORES[request.param](tmp_path))
     yield opened
     opened.close()
 
@@ -76,7 +97,7 @@ def corpus(
 ) -> Iterator[Store]:
     """Yield a store with the traces of `corpus.py`, for modules that only read."""
     folder = tmp_path_factory.mktemp("corpus")
-    opened = STORES[request.param](folder)
+    opened = Store(STORES[request.param](folder))
     opened.write_segment(write_segment_file(folder, *corpus_requests()))
     yield opened
     opened.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from contract.storage.conftest import STORES
+from contract.storage.conftest import STORES, Store
 from lymer.model.columns import SpanColumns
 from lymer.model.question import TraceQuestion
 from lymer.storage.memory import MemoryStore
@@ -128,7 +128,7 @@ def _comparable(columns: SpanColumns) -> list[tuple[object, ...]]:
 def test_a_store_answers_as_the_store_in_memory(name: str, seed: int, tmp_path: Path) -> None:
     """The same random segments, the same random questions, the same answers."""
     rng = random.Random(seed)
-    oracle, other = MemoryStore(), STORES[name](tmp_path)
+    oracle, other = Store(MemoryStore()), Store(STORES[name](tmp_path))
     for number in range(3):
         requests = [_request(rng) for _ in range(8)]
         segment = write_segment_file(tmp_path, *requests, segment_id=1_795_365_821_000_000 + number)

@@ -23,8 +23,9 @@ from lymer.api.app import create_app
 from lymer.errors import StorageError, TooLargeError
 from lymer.model.columns import SpanColumns
 from lymer.model.question import TraceQuestion
-from lymer.query.service import QueryService
+from lymer.query.service import Queries, QueryService
 from lymer.storage.memory import MemoryStore
+from lymer.tenancy import DEFAULT_TENANT
 from make import START, make_event, make_link, make_request, make_span, write_segment_file
 
 NOW = START + 2 * HOUR
@@ -72,10 +73,15 @@ def client(executor: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactor
     return client_of(store, executor)
 
 
+def service_of(store: MemoryStore, **options: Any) -> QueryService:
+    """Return the service of the default tenant."""
+    return Queries(store, **options).for_tenant(DEFAULT_TENANT)
+
+
 def client_of(store: MemoryStore, executor: ThreadPoolExecutor, **options: Any) -> Client:
     """Return a client of an API over `store`."""
     return Client(
-        create_app(QueryService(store), executor=executor, now_unix_nano=lambda: NOW, **options)
+        create_app(Queries(store), executor=executor, now_unix_nano=lambda: NOW, **options)
     )
 
 
@@ -561,7 +567,7 @@ class TestEdges:
     def test_too_many_questions_at_once_are_503(self, executor: ThreadPoolExecutor) -> None:
         """Those over the limit are refused at once, the others are answered."""
         store = SlowStore()
-        app = create_app(QueryService(store), executor=executor, answers_in_flight_max=2)
+        app = create_app(Queries(store), executor=executor, answers_in_flight_max=2)
 
         async def run() -> list[int]:
             transport = httpx.ASGITransport(app)
@@ -589,6 +595,10 @@ class FailingStore(MemoryStore):
         super().__init__()
         self._error = error
 
+    def for_tenant(self, tenant: str, /) -> Any:
+        """Return ourselves."""
+        return self
+
     def get_services(self) -> list[str]:
         """Fail."""
         raise self._error
@@ -601,6 +611,10 @@ class SlowStore(MemoryStore):
         super().__init__()
         self.go = threading.Event()
         self.waiting = threading.Semaphore(0)
+
+    def for_tenant(self, tenant: str, /) -> Any:
+        """Return ourselves."""
+        return self
 
     def get_services(self) -> list[str]:
         """Wait."""
@@ -617,7 +631,7 @@ class TestService:
         store = MemoryStore()
         spans = [make_span(1, number, offset_nano=number) for number in range(1, 6)]
         store.write_segment(write_segment_file(tmp_path, make_request(*spans)))
-        query = QueryService(store, max_trace_size_spans=3)
+        query = service_of(store, max_trace_size_spans=3)
 
         for trace in (query.get_trace(T1), query.get_trace(T1, raw=True)):
             assert len(trace) == 3
@@ -629,12 +643,12 @@ class TestService:
         store = MemoryStore()
         spans = [make_span(trace, number) for trace in (1, 2) for number in range(1, 4)]
         store.write_segment(write_segment_file(tmp_path, make_request(*spans)))
-        query = QueryService(store, answer_spans_max=5)
+        query = service_of(store, answer_spans_max=5)
 
         with pytest.raises(TooLargeError, match="the traces have more than 5 spans"):
             query.get_traces([T1, T2])
-        assert len(QueryService(store, answer_spans_max=6).get_traces([T1, T2])) == 2
-        assert len(QueryService(store, answer_spans_max=1).get_trace(T1)) == 3
+        assert len(service_of(store, answer_spans_max=6).get_traces([T1, T2])) == 2
+        assert len(service_of(store, answer_spans_max=1).get_trace(T1)) == 3
 
     def test_more_traces_than_one_read_takes_come_in_order(self, tmp_path: Path) -> None:
         """450 traces, newest first."""
@@ -642,7 +656,7 @@ class TestService:
         spans = [make_span(number, number, offset_nano=number) for number in range(1, 451)]
         store.write_segment(write_segment_file(tmp_path, make_request(*spans)))
 
-        found = QueryService(store).find_traces(TraceQuestion(START, NOW, limit=1_000))
+        found = service_of(store).find_traces(TraceQuestion(START, NOW, limit=1_000))
 
         assert [trace.start_unix_nano[0] - START for trace in found] == list(range(450, 0, -1))
 
@@ -652,14 +666,14 @@ class TestService:
         span = make_span(1, 1)
         store.write_segment(write_segment_file(tmp_path, make_request(span), make_request(span)))
 
-        assert len(QueryService(store).get_span(T1, "0000000000000001")) == 1
+        assert len(service_of(store).get_span(T1, "0000000000000001")) == 1
 
     def test_spans_sent_twice_are_shown_once(self, tmp_path: Path) -> None:
         """Raw shows both."""
         store = MemoryStore()
         span = make_span(1, 1, events=[make_event()], links=[make_link()])
         store.write_segment(write_segment_file(tmp_path, make_request(span), make_request(span)))
-        query = QueryService(store)
+        query = service_of(store)
 
         assert len(query.get_trace(T1)) == 1
         assert len(query.get_trace(T1, raw=True)) == 2
@@ -680,8 +694,8 @@ class TestService:
         def starts(trace: SpanColumns) -> Sequence[int]:
             return sorted(trace.start_unix_nano)
 
-        assert starts(QueryService(store, max_clock_skew_adjust_seconds=1).get_trace(T1)) == [
+        assert starts(service_of(store, max_clock_skew_adjust_seconds=1).get_trace(T1)) == [
             START,
             START,
         ]
-        assert starts(QueryService(store).get_trace(T1)) == [START - 500 * MS, START]
+        assert starts(service_of(store).get_trace(T1)) == [START - 500 * MS, START]

@@ -10,6 +10,7 @@ from typing import Final
 from fakes.recorded_otlp import mutated, otlp_bodies
 from integration.pipeline.conftest import RealStore
 from lymer.errors import UndecodableError
+from lymer.tenancy import DEFAULT_TENANT
 from lymer.wire.otlp_proto import CheckedRequest, canonical_request, check_request
 from make import make_request, make_span
 
@@ -64,7 +65,7 @@ def test_mutated_requests_are_stored_and_so_are_their_neighbours(real_store: Rea
 
 def _read_everything_back(real_store: RealStore) -> None:
     """Whatever was stored can be shown: every span once, in every form of answer."""
-    store = real_store.store
+    store = real_store.store.for_tenant(DEFAULT_TENANT)
     answer = real_store.engine.query(
         "SELECT lower(hex(trace_id)) AS id, count() FROM lymer.spans GROUP BY id FORMAT TSV", {}, {}
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -17,9 +18,11 @@ from lymer.errors import (
     TooLargeError,
     UndecodableError,
 )
+from lymer.storage.contract import SpanReader
 from lymer.storage.memory import MemoryStore
 from lymer.storage.remote.codec import SERVICE
-from lymer.storage.remote.reader import RemoteReader
+from lymer.storage.remote.reader import RemoteStore
+from lymer.tenancy import DEFAULT_TENANT
 
 
 class _OddStore(MemoryStore):
@@ -31,6 +34,9 @@ class _OddStore(MemoryStore):
         self.answer: list[str] = []
         self.may_answer = threading.Event()
         self.may_answer.set()
+
+    def for_tenant(self, tenant: str, /) -> Any:
+        return self
 
     def get_services(self) -> list[str]:
         assert self.may_answer.wait(20)
@@ -54,10 +60,15 @@ def api(store: _OddStore) -> Iterator[ApiThread]:
     served.close()
 
 
-def _reader(api: ApiThread, *, seconds: float = 10, bytes_max: int = 2**31) -> RemoteReader:
-    return RemoteReader(
+def _store(api: ApiThread, *, seconds: float = 10, bytes_max: int = 2**31) -> RemoteStore:
+    return RemoteStore(
         f"127.0.0.1:{api.port}", call_seconds_max=seconds, answer_bytes_max=bytes_max
     )
+
+
+def _reader(api: ApiThread, *, seconds: float = 10, bytes_max: int = 2**31) -> SpanReader:
+    opened = _store(api, seconds=seconds, bytes_max=bytes_max)
+    return opened.for_tenant(DEFAULT_TENANT)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +108,9 @@ def test_a_bug_in_the_store_costs_one_answer(store: _OddStore, api: ApiThread) -
 def test_a_store_that_is_away_is_said_to_be_and_comes_back(store: _OddStore) -> None:
     """No connection: `StorageAwayError`, which is 503; a new process on the port is found."""
     first = ApiThread(store)
-    reader, port = _reader(first), first.port
-    reader.check()
+    away, port = _store(first), first.port
+    reader = away.for_tenant(DEFAULT_TENANT)
+    away.check()
     first.close()
 
     with pytest.raises(StorageAwayError, match=f"cannot reach the store at 127.0.0.1:{port}"):
@@ -108,7 +120,7 @@ def test_a_store_that_is_away_is_said_to_be_and_comes_back(store: _OddStore) -> 
     try:
         for _ in range(100):
             try:
-                reader.check()
+                away.check()
                 break
             except StorageAwayError:
                 threading.Event().wait(0.05)
@@ -158,12 +170,12 @@ def test_an_answer_over_the_limit_is_refused_while_it_comes(
 
 def test_the_check_says_what_is_wrong(api: ApiThread) -> None:
     """A store that works says nothing."""
-    reader = _reader(api)
-    reader.check()
+    served = _store(api)
+    served.check()
     api.checked.illness = "the disk is full"
 
     with pytest.raises(StorageError, match="the disk is full"):
-        reader.check()
+        served.check()
 
 
 @pytest.mark.parametrize("body", [b"", b"\x92\x90\x81\xa1a\x01", b"junk"])

@@ -17,11 +17,11 @@ SELECT lower(hex(trace_id)),
         {_NO_PARENT}),
     min(start), max(start + toUInt64(duration)), count(), countIf(status = 2),
     countIf(NOT {_NO_PARENT} AND (trace_id, parent_span_id) NOT IN
-        (SELECT trace_id, span_id FROM lymer.spans WHERE {{where}})),
+        (SELECT trace_id, span_id FROM {{db}}.spans WHERE {{where}})),
     arrayMap((s, n) -> (s, n, sumMapIf(map(toValidUTF8(toString(service)), toUInt64(1)),
         status = 2)[s]), mapKeys(sumMap(map(toValidUTF8(toString(service)), toUInt64(1)))
         AS services), mapValues(services))
-FROM lymer.spans WHERE {{where}} GROUP BY trace_id FORMAT JSONCompactEachRow
+FROM {{db}}.spans WHERE {{where}} GROUP BY trace_id FORMAT JSONCompactEachRow
 """
 """Rows: trace id, (root service, root name), start, end, spans, errors, orphans,
 [(service, spans, errors)]."""
@@ -44,7 +44,7 @@ FROM
         if(kind BETWEEN 0 AND 5, kind, 0) AS k, sum(calls) AS n, sum(errors) AS e,
         sum(duration_sum) AS d, sumMap(buckets) AS b,
         mapKeys(b) AS keys, arrayCumSum(mapValues(b)) AS cumulated
-    FROM lymer.red WHERE {{where}} GROUP BY s, o, k
+    FROM {{db}}.red WHERE {{where}} GROUP BY s, o, k
 )
 FORMAT JSONCompactEachRow
 """
@@ -70,7 +70,7 @@ FROM
     FROM
     (
         SELECT resource, {CAST_SCOPE} AS s, groupArray({_SPAN}) AS spans
-        FROM (SELECT * FROM lymer.spans WHERE {{where}} ORDER BY start, span_id)
+        FROM (SELECT * FROM {{db}}.spans WHERE {{where}} ORDER BY start, span_id)
         GROUP BY resource, scope
     )
     GROUP BY resource

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lymer.storage.clickhouse.engine import Engine
+from lymer.storage.clickhouse.database import Database
 from lymer.storage.clickhouse.expressions import NESTED_KEYS
 from lymer.storage.clickhouse.rows import unpacked
 
@@ -20,18 +20,18 @@ _ENTRIES_MAX: Final = 500_000
 _COLUMNS: Final = 6
 _HOLDINGS: Final = (
     "SELECT service, name, kind, resource, scope, "
-    f"arraySort(groupUniqArrayArray({NESTED_KEYS})) FROM lymer.spans "
+    f"arraySort(groupUniqArrayArray({NESTED_KEYS})) FROM {{db}}.spans "
     "WHERE seg = {seg} GROUP BY service, name, kind, resource, scope FORMAT MsgPack"
 )
 _SEEN: Final = "max(toDateTime(intDiv(seg, 1000000), 'UTC'))"
 _TELL_OPERATIONS: Final = (
-    f"INSERT INTO lymer.operations SELECT service, name, kind, {_SEEN} "
-    "FROM lymer.spans WHERE seg = {seg} GROUP BY service, name, kind"
+    f"INSERT INTO {{db}}.operations SELECT service, name, kind, {_SEEN} "
+    "FROM {db}.spans WHERE seg = {seg} GROUP BY service, name, kind"
 )
 _TELL_ORIGINS: Final = (
-    "INSERT INTO lymer.origins SELECT toString(resource), toString(scope), "
+    "INSERT INTO {db}.origins SELECT toString(resource), toString(scope), "
     f"groupUniqArrayArray({NESTED_KEYS}), {_SEEN} "
-    "FROM lymer.spans WHERE seg = {seg} GROUP BY resource, scope"
+    "FROM {db}.spans WHERE seg = {seg} GROUP BY resource, scope"
 )
 _REFRESH_MICROSECONDS_MAX: Final = 3600 * 1_000_000
 
@@ -39,15 +39,15 @@ _REFRESH_MICROSECONDS_MAX: Final = 3600 * 1_000_000
 class Catalog:
     """Tells the catalog's tables what segments hold; one thread at a time."""
 
-    def __init__(self, engine: Engine, *, retention_seconds: int) -> None:
+    def __init__(self, database: Database, *, retention_seconds: int) -> None:
         """Begin with nothing known: the first segments tell all they hold.
 
         Args:
-            engine: Holds the tables.
+            database: Holds the tables.
             retention_seconds: Entries not told for so long go away; what is still seen is told
                 again eight times within.
         """
-        self._engine = engine
+        self._database = database
         self._refresh = min(_REFRESH_MICROSECONDS_MAX, retention_seconds * 1_000_000 // 8)
         self._told: dict[int, int] = {}
 
@@ -57,7 +57,7 @@ class Catalog:
         Raises:
             StorageError: It is not known whether it does; calling again is right.
         """
-        output = self._engine.query(_HOLDINGS.replace("{seg}", str(segment_id)), {}, {})
+        output = self._database.query(_HOLDINGS.replace("{seg}", str(segment_id)), {}, {})
         values = unpacked(output)
         operations: set[int] = set()
         origins: set[int] = set()
@@ -75,7 +75,7 @@ class Catalog:
         if not news:
             return
         settings: dict[str, Any] = {"max_threads": 1}
-        self._engine.command(statement.replace("{seg}", str(segment_id)), settings)
+        self._database.command(statement.replace("{seg}", str(segment_id)), settings)
         if len(self._told) > _ENTRIES_MAX:
             self._told.clear()
         self._told.update(dict.fromkeys(entries, segment_id))

@@ -27,7 +27,8 @@ from lymer.storage.clickhouse.answers import (
     SELECT_SUMMARIES,
 )
 from lymer.storage.clickhouse.any_value import any_value_meanings, can_be_structured
-from lymer.storage.clickhouse.engine import Engine, Parameter, Settings
+from lymer.storage.clickhouse.database import Database
+from lymer.storage.clickhouse.engine import Parameter, Settings
 from lymer.storage.clickhouse.rows import Origins, SpanRows, to_columns, unpacked
 from lymer.storage.clickhouse.select import (
     Places,
@@ -71,13 +72,18 @@ _BY_ID: Final[dict[str, str | int]] = {
 
 
 class SpanQueries:
-    """Reads through an engine; every statement has a time and a memory limit."""
+    """Reads one database; every statement has a time and a memory limit."""
 
     def __init__(
-        self, engine: Engine, *, timeout_seconds: float, memory_bytes_max: int, threads_max: int = 2
+        self,
+        database: Database,
+        *,
+        timeout_seconds: float,
+        memory_bytes_max: int,
+        threads_max: int = 2,
     ) -> None:
-        """Remember the engine and the limits of one statement."""
-        self._engine = engine
+        """Remember the database and the limits of one statement."""
+        self._database = database
         self._settings: Settings = {
             **_READ,
             "max_execution_time": max(1, round(timeout_seconds)),
@@ -90,7 +96,7 @@ class SpanQueries:
     def get_services(self) -> list[str]:
         """See `SpanReader.get_services`."""
         rows = self._rows(
-            "SELECT DISTINCT toValidUTF8(toString(service)) AS s FROM lymer.operations "
+            "SELECT DISTINCT toValidUTF8(toString(service)) AS s FROM {db}.operations "
             "ORDER BY s FORMAT JSONCompactEachRow"
         )
         return [service for (service,) in rows]
@@ -107,7 +113,7 @@ class SpanQueries:
             where += f" AND kind {'NOT BETWEEN 1 AND 5' if kind == 0 else f'= {kind}'}"
         rows = self._rows(
             "SELECT DISTINCT toValidUTF8(toString(name)), if(kind BETWEEN 0 AND 5, kind, 0) "
-            f"FROM lymer.operations WHERE {where} FORMAT JSONCompactEachRow",
+            f"FROM {{db}}.operations WHERE {where} FORMAT JSONCompactEachRow",
             query.parameters,
         )
         return sorted(Operation(name, SPAN_KINDS[kind]) for name, kind in rows)
@@ -169,7 +175,7 @@ class SpanQueries:
         first, last = _minutes(start_unix_nano, end_unix_nano)
         rows = self._rows(
             "SELECT toValidUTF8(toString(parent)) AS p, toValidUTF8(toString(child)) AS c, "
-            "sum(calls) AS n FROM lymer.dependencies "
+            "sum(calls) AS n FROM {db}.dependencies "
             f"WHERE minute BETWEEN {first} AND {last} AND calls > 0 GROUP BY p, c "
             "ORDER BY p, c FORMAT JSONCompactEachRow"
         )
@@ -198,7 +204,7 @@ class SpanQueries:
         query = Query()
         statement = SELECT_OTLP.replace("{where}", _is_any(query, known))
         settings = {**self._settings, **OTLP_SETTINGS}
-        return self._engine.query(statement, query.parameters, settings)
+        return self._database.query(statement, query.parameters, settings)
 
     def _spans(
         self, query: Query, where: str, trace_ids: Sequence[str], *, raw: bool, skeleton: bool
@@ -207,7 +213,7 @@ class SpanQueries:
         settings = {**self._settings, **_BY_ID}
         if len(trace_ids) == 1:
             settings["max_threads"] = 1  # a second thread costs more than it reads
-        output = self._engine.query(statement, query.parameters, settings)
+        output = self._database.query(statement, query.parameters, settings)
         rows = SpanRows(output, skeleton=skeleton)
         origins = self._origins_of(rows["resource"], rows["scope"])
         return to_columns(rows, origins, trace_ids, raw=raw, skeleton=skeleton)
@@ -281,7 +287,7 @@ class SpanQueries:
         return [orjson.loads(line) for line in output.splitlines()]
 
     def _output(self, statement: str, parameters: Mapping[str, Parameter]) -> bytes:
-        return self._engine.query(statement, parameters, self._settings)
+        return self._database.query(statement, parameters, self._settings)
 
 
 def _checked_ids(trace_ids: Sequence[str]) -> list[str]:

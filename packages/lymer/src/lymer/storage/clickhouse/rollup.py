@@ -13,7 +13,8 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from lymer.storage.clickhouse.engine import Engine, Settings
+from lymer.storage.clickhouse.database import Database
+from lymer.storage.clickhouse.engine import Settings
 
 __all__ = ["LOOKBACK_MICROSECONDS", "Rollups"]
 
@@ -28,7 +29,7 @@ _UP_TO_NOW: Final = "seg > {lookback} AND seg <= {upto}"
 _MINUTE: Final = "toUInt32(least(intDiv(start, 60000000000), 4294967295))"
 # Buckets are counted first and gathered into maps after: a map per span would cost ten times that.
 _RED: Final = f"""
-INSERT INTO lymer.red
+INSERT INTO {{db}}.red
 SELECT service, name, kind, minute, sum(calls), sum(errors), sum(durations),
     mapFromArrays(groupArray(bucket), groupArray(calls)), {{upto}}
 FROM
@@ -36,7 +37,7 @@ FROM
     SELECT service, name, kind, {_MINUTE} AS minute,
         toInt16(floor(log2(duration + 1) * 8)) AS bucket,
         count() AS calls, countIf(status = 2) AS errors, sum(toUInt64(duration)) AS durations
-    FROM lymer.spans WHERE {_SEGMENTS} GROUP BY service, name, kind, minute, bucket
+    FROM {{db}}.spans WHERE {_SEGMENTS} GROUP BY service, name, kind, minute, bucket
 )
 GROUP BY service, name, kind, minute
 UNION ALL
@@ -46,11 +47,11 @@ SELECT '', '', 0, 0, 0, 0, 0, CAST(map(), 'Map(Int16, UInt64)'), {{upto}}
 
 _CHILDREN: Final = (
     f"SELECT cityHash64(trace_id, parent_span_id) AS id, service, {_MINUTE} AS minute, "
-    "rowNumberInAllBlocks() AS row FROM lymer.spans "
+    "rowNumberInAllBlocks() AS row FROM {db}.spans "
     "WHERE {condition} AND parent_span_id != toFixedString('', 8)"
 )
 _PARENTS: Final = (
-    "SELECT cityHash64(trace_id, span_id) AS id, service, 1 AS found FROM lymer.spans "
+    "SELECT cityHash64(trace_id, span_id) AS id, service, 1 AS found FROM {db}.spans "
     "WHERE {condition}"
 )
 
@@ -81,7 +82,7 @@ def _new_parents() -> str:
 
 
 _DEPENDENCIES: Final = f"""
-INSERT INTO lymer.dependencies
+INSERT INTO {{db}}.dependencies
 SELECT parent, child, minute, sum(calls), {{upto}} FROM
 (
     {_new_children()}
@@ -107,13 +108,13 @@ _ONE_PART: Final[dict[str, str | int]] = {
 class Rollups:
     """Counts stored segments into the rollup tables; thread-safe."""
 
-    def __init__(self, engine: Engine, *, memory_bytes_max: int) -> None:
+    def __init__(self, database: Database, *, memory_bytes_max: int) -> None:
         """Read how far each rollup has come."""
-        self._engine = engine
+        self._database = database
         self._settings: Settings = {**_ONE_PART, "max_memory_usage": memory_bytes_max}
         self._lock = threading.Lock()
         self._counted = {
-            table: int(engine.query(f"SELECT max(batch) FROM lymer.{table} FORMAT TSV", {}, {}))
+            table: int(database.query(f"SELECT max(batch) FROM {{db}}.{table} FORMAT TSV", {}, {}))
             for table in ("red", "dependencies")
         }
 
@@ -140,14 +141,14 @@ class Rollups:
             .replace("{upto}", str(upto))
             .replace("{lookback}", str(max(0, after - LOOKBACK_MICROSECONDS)))
         )
-        self._engine.command(filled, self._settings)
+        self._database.command(filled, self._settings)
         self._counted[table] = upto
 
     def _step_end(self, after: int, settled_segment_id: int) -> int:
         """Return the last segment of the next step: so many that it holds about enough spans."""
-        rows = self._engine.query(
+        rows = self._database.query(
             "SELECT min(seg) FROM (SELECT seg, sum(count()) OVER (ORDER BY seg) AS spans "
-            f"FROM lymer.spans WHERE seg > {after} AND seg <= {settled_segment_id} GROUP BY seg) "
+            f"FROM {{db}}.spans WHERE seg > {after} AND seg <= {settled_segment_id} GROUP BY seg) "
             f"WHERE spans >= {_STEP_SPANS_MAX} FORMAT TSV",
             {},
             {},

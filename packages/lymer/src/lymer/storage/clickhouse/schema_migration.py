@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from lymer.errors import StartupError
-from lymer.storage.clickhouse.engine import Engine
+from lymer.storage.clickhouse.database import Database
 from lymer.storage.clickhouse.expressions import schema_scripts
 from lymer.telemetry.logs import EventLog
 
@@ -23,7 +23,7 @@ _TABLES_WITH_TTL: Final = (
 _TTL: Final = re.compile(r"\bTTL (.*?INTERVAL|.*?toIntervalSecond\()\s*'?(\d+)'?", re.DOTALL)
 
 
-def migrate(engine: Engine, retention_seconds: int) -> None:
+def migrate(database: Database, retention_seconds: int) -> None:
     """Create or upgrade the tables, and set how long they keep rows.
 
     A script is recorded after its last statement; its statements are `CREATE`s, each skipped if its
@@ -33,14 +33,14 @@ def migrate(engine: Engine, retention_seconds: int) -> None:
         StartupError: The database was made by a newer program.
         StorageError: The engine refused a statement.
     """
-    engine.command("CREATE DATABASE IF NOT EXISTS lymer", {})
-    engine.command(
-        "CREATE TABLE IF NOT EXISTS lymer.schema_versions (version UInt32, name String, "
+    database.command("CREATE DATABASE IF NOT EXISTS {db}", {})
+    database.command(
+        "CREATE TABLE IF NOT EXISTS {db}.schema_versions (version UInt32, name String, "
         "applied DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version "
         "SETTINGS fsync_after_insert = 1",
         {},
     )
-    rows = engine.query("SELECT max(version) FROM lymer.schema_versions FORMAT TSV", {}, {})
+    rows = database.query("SELECT max(version) FROM {db}.schema_versions FORMAT TSV", {}, {})
     current = int(rows)
     scripts = schema_scripts()
     newest = scripts[-1][0]
@@ -54,12 +54,12 @@ def migrate(engine: Engine, retention_seconds: int) -> None:
         if version <= current:
             continue
         for statement in statements:
-            engine.command(_if_not_exists(statement, retention_seconds), {})
-        engine.command(
-            f"INSERT INTO lymer.schema_versions (version, name) VALUES ({version}, '{name}')", {}
+            database.command(_if_not_exists(statement, retention_seconds), {})
+        database.command(
+            f"INSERT INTO {{db}}.schema_versions (version, name) VALUES ({version}, '{name}')", {}
         )
         _log.info("schema applied", version=version, schema=name)
-    _set_retention(engine, retention_seconds)
+    _set_retention(database, retention_seconds)
 
 
 def _if_not_exists(statement: str, retention_seconds: int) -> str:
@@ -69,12 +69,12 @@ def _if_not_exists(statement: str, retention_seconds: int) -> str:
     )
 
 
-def _set_retention(engine: Engine, retention_seconds: int) -> None:
+def _set_retention(database: Database, retention_seconds: int) -> None:
     """Change the TTL of tables that were made with another retention."""
     for table in _TABLES_WITH_TTL:
-        text = engine.query(
+        text = database.query(
             "SELECT create_table_query FROM system.tables "
-            f"WHERE database = 'lymer' AND name = '{table}' FORMAT TSVRaw",
+            f"WHERE database = '{{db}}' AND name = '{table}' FORMAT TSVRaw",
             {},
             {},
         ).decode()
@@ -84,5 +84,5 @@ def _set_retention(engine: Engine, retention_seconds: int) -> None:
         expression = found.group(1) + found.group(2)
         changed = expression[: -len(found.group(2))] + str(retention_seconds)
         changed += ")" if changed.count("(") > changed.count(")") else " SECOND"
-        engine.command(f"ALTER TABLE lymer.{table} MODIFY TTL {changed}", {"mutations_sync": 0})
+        database.command(f"ALTER TABLE {{db}}.{table} MODIFY TTL {changed}", {"mutations_sync": 0})
         _log.info("retention changed", table=table, seconds=retention_seconds)

@@ -102,7 +102,7 @@ def select_catalog(question: TraceQuestion) -> Query:
     )
     parts = [
         (
-            "SELECT 'operation', '', '', toUInt64(0), toUInt64(0) FROM lymer.operations "
+            "SELECT 'operation', '', '', toUInt64(0), toUInt64(0) FROM {db}.operations "
             f"WHERE {seen or '1'} LIMIT 1"
         )
     ]
@@ -111,12 +111,12 @@ def select_catalog(question: TraceQuestion) -> Query:
         names = ", ".join(query.text(key) for key in keys)
         parts.append(
             "SELECT 'nested', key, '', 0, 0 FROM (SELECT DISTINCT arrayJoin(nested_keys) AS key "
-            f"FROM lymer.origins) WHERE key IN ({names})"
+            f"FROM {{db}}.origins) WHERE key IN ({names})"
         )
         texts = ", ".join(query.text(_origin_text(key)) for key in keys)
         parts.append(
             "SELECT DISTINCT 'origin', resource, scope, cityHash64(resource), cityHash64(scope) "
-            "FROM lymer.origins "
+            "FROM {db}.origins "
             f"WHERE multiSearchAny(resource, [{texts}]) OR multiSearchAny(scope, [{texts}])"
         )
     query.statement = " UNION ALL ".join(parts) + " FORMAT MsgPack"
@@ -154,7 +154,7 @@ def select_traces(
     """
     query = Query()
     where = " AND ".join(_conditions(query, question, tags, places))
-    spans = f"SELECT trace_id, start FROM lymer.spans WHERE {where}"
+    spans = f"SELECT trace_id, start FROM {{db}}.spans WHERE {where}"
     if span_limit is not None:
         spans += f" ORDER BY start DESC LIMIT {query.number(span_limit)}"
     query.statement = (
@@ -296,8 +296,8 @@ def select_structured_values(question: TraceQuestion, key: str) -> Query:
         "SELECT DISTINCT hex(tupleElement(pair, 2)) FROM ("
         f"SELECT arrayJoin(arrayConcat({own}, arrayFlatten(arrayMap(x -> {nested}, events)), "
         f"arrayFlatten(arrayMap(x -> {nested}, links)))) AS pair "
-        f"FROM lymer.spans WHERE {time} UNION ALL "
-        f"SELECT arrayJoin(arrayConcat({', '.join(origin)})) AS pair FROM lymer.origins) "
+        f"FROM {{db}}.spans WHERE {time} UNION ALL "
+        f"SELECT arrayJoin(arrayConcat({', '.join(origin)})) AS pair FROM {{db}}.origins) "
         f"WHERE tupleElement(pair, 1) = {query.text(key.removeprefix(_RESOURCE_PREFIX))} "
         "AND substring(tupleElement(pair, 2), 1, 1) IN ('*', '2') FORMAT JSONCompactEachRow"
     )

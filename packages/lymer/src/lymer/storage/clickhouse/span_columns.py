@@ -62,7 +62,7 @@ def select_spans(where: str, *, skeleton: bool) -> str:
     A skeleton has only the reserved attributes, and a hash of all.
     """
     columns = ", ".join(_SKELETON if skeleton else COLUMNS)
-    return f"SELECT {columns} FROM lymer.spans WHERE {where} FORMAT MsgPack"
+    return f"SELECT {columns} FROM {{db}}.spans WHERE {where} FORMAT MsgPack"
 
 
 def select_origins_text(resources: str, scopes: str) -> str:

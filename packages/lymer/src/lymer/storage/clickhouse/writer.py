@@ -9,7 +9,7 @@ from typing import Final
 from lymer.errors import StorageError, UndecodableError
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.catalog import Catalog
-from lymer.storage.clickhouse.engine import Engine
+from lymer.storage.clickhouse.database import Database
 from lymer.storage.clickhouse.expressions import LOAD
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
 
@@ -29,21 +29,21 @@ _ONE_PART: Final[dict[str, str | int]] = {
 
 
 class SegmentWriter:
-    """Writes segments through an engine. Part of `SpanWriter`; one thread at a time writes."""
+    """Writes segments through an database. Part of `SpanWriter`; one thread at a time writes."""
 
     def __init__(
-        self, engine: Engine, *, load_memory_bytes_max: int, retention_seconds: int
+        self, database: Database, *, load_memory_bytes_max: int, retention_seconds: int
     ) -> None:
-        """Remember the engine, what one load may use of memory (bytes), and how long rows stay."""
-        self._engine = engine
+        """Remember what one load may use of memory, bytes, and how long rows stay."""
+        self._database = database
         self._load_settings = {
             **FORMAT_SETTINGS,
             **_ONE_PART,
             "max_memory_usage": load_memory_bytes_max,
         }
-        self._catalog = Catalog(engine, retention_seconds=retention_seconds)
+        self._catalog = Catalog(database, retention_seconds=retention_seconds)
         self._settled_lock = threading.Lock()
-        rows = engine.query("SELECT max(seg) FROM lymer.spans FORMAT TSV", {}, {})
+        rows = database.query("SELECT max(seg) FROM {db}.spans FORMAT TSV", {}, {})
         self._settled_segment_id = int(rows)
 
     @property
@@ -55,7 +55,7 @@ class SegmentWriter:
     def write_segment(self, segment: SealedSegment, /) -> None:
         """Store a segment; see `SpanWriter.write_segment`."""
         statement = LOAD.replace("{seg}", str(segment.segment_id))
-        self._engine.load_file(statement, segment.path, STRUCTURE, self._load_settings)
+        self._database.load_file(statement, segment.path, STRUCTURE, self._load_settings)
         self._catalog.add(segment.segment_id)
         self._settle(segment)
 
@@ -70,8 +70,8 @@ class SegmentWriter:
             self._settle(segment)
             return
         if stored:
-            self._engine.command(
-                f"ALTER TABLE lymer.spans DELETE WHERE seg = {segment.segment_id}",
+            self._database.command(
+                f"ALTER TABLE {{db}}.spans DELETE WHERE seg = {segment.segment_id}",
                 {"mutations_sync": 2},
             )
         self.write_segment(segment)
@@ -79,16 +79,18 @@ class SegmentWriter:
     def can_decode(self, path: Path, /) -> bool:
         """Tell whether the engine reads every request in `path`; see `SpanWriter.can_decode`."""
         # The load itself, into nothing: what this reads can be stored.
-        statement = LOAD.removeprefix("INSERT INTO lymer.spans").replace("{seg}", "0")
+        statement = LOAD.removeprefix("INSERT INTO {db}.spans").replace("{seg}", "0")
         try:
-            self._engine.load_file(f"{statement} FORMAT Null", path, STRUCTURE, self._load_settings)
+            self._database.load_file(
+                f"{statement} FORMAT Null", path, STRUCTURE, self._load_settings
+            )
         except UndecodableError:
             return False
         return True
 
     def _stored_spans(self, segment: SealedSegment) -> int:
-        rows = self._engine.query(
-            f"SELECT count() FROM lymer.spans WHERE seg = {segment.segment_id} FORMAT TSV", {}, {}
+        rows = self._database.query(
+            f"SELECT count() FROM {{db}}.spans WHERE seg = {segment.segment_id} FORMAT TSV", {}, {}
         )
         try:
             return int(rows)

@@ -24,7 +24,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
-from lymer.storage.contract import SealedSegment
+from lymer.storage.contract import SealedSegment, SpanReader
 from lymer.storage.memory.columns import to_columns
 from lymer.storage.memory.match import is_match
 from lymer.storage.memory.segment import decode_request, decode_segment
@@ -36,18 +36,21 @@ _NANO_PER_MINUTE = 60_000_000_000
 
 
 class MemoryStore:
-    """Implements `SpanWriter` and `SpanReader`. Unbounded: for tests and demonstrations."""
+    """Implements `SpanStore`. Unbounded: for tests and demonstrations."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._segment_ids: set[int] = set()
-        self._spans_by_trace: dict[str, list[StoredSpan]] = {}
+        self._tenants: dict[str, _Tenant] = {}
 
     def close(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._segment_ids.clear()
-            self._spans_by_trace.clear()
+            self._tenants.clear()
+
+    def for_tenant(self, tenant: str, /) -> SpanReader:
+        """See `SpanStore.for_tenant`."""
+        with self._lock:
+            return self._tenants.get(tenant) or _Tenant()
 
     def write_segment(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter.write_segment`."""
@@ -57,11 +60,8 @@ class MemoryStore:
             for span in to_stored_spans(request)
         ]
         with self._lock:
-            if segment.segment_id in self._segment_ids:
-                return
-            self._segment_ids.add(segment.segment_id)
-            for span in spans:
-                self._spans_by_trace.setdefault(span.trace_id, []).append(span)
+            tenant = self._tenants.setdefault(segment.tenant, _Tenant())
+        tenant.add(segment.segment_id, spans)
 
     def can_decode(self, path: Path, /) -> bool:
         """See `SpanWriter.can_decode`."""
@@ -74,6 +74,24 @@ class MemoryStore:
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter.recover_segment`."""
         self.write_segment(segment)
+
+
+class _Tenant:
+    """What one tenant has: implements `SpanReader`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._segment_ids: set[int] = set()
+        self._spans_by_trace: dict[str, list[StoredSpan]] = {}
+
+    def add(self, segment_id: int, spans: Sequence[StoredSpan]) -> None:
+        """Keep the spans of a segment that is not known yet."""
+        with self._lock:
+            if segment_id in self._segment_ids:
+                return
+            self._segment_ids.add(segment_id)
+            for span in spans:
+                self._spans_by_trace.setdefault(span.trace_id, []).append(span)
 
     def get_services(self) -> list[str]:
         """See `SpanReader.get_services`."""

@@ -1,4 +1,4 @@
-"""A `SpanReader` that asks another process over gRPC; the process that owns the store answers."""
+"""A store that is asked over gRPC; the process that owns it answers."""
 
 from __future__ import annotations
 
@@ -20,15 +20,19 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
+from lymer.tenancy import DEFAULT_TENANT, tenant_code
 from lymer.transport.tls_client import ClientTls
 
-__all__ = ["ANSWER_BYTES_MAX", "CHECK", "ERROR_KEY", "RemoteReader"]
+__all__ = ["ANSWER_BYTES_MAX", "CHECK", "ERROR_KEY", "TENANT_KEY", "RemoteReader", "RemoteStore"]
 
 ANSWER_BYTES_MAX: Final = 2**31
 """Bytes of one answer that are read, 2 GiB: above what `ANSWER_SPANS_MAX` spans are."""
 
 ERROR_KEY: Final = "lymer-error"
 """Trailing metadata that names the class of `errors.py` an answer failed with."""
+
+TENANT_KEY: Final = "lymer-tenant"
+"""Metadata with the code of the tenant whose spans are meant; without it, the default tenant's."""
 
 CHECK: Final = "Check"
 """A call without question or answer: fails if the store is not likely to answer now."""
@@ -51,8 +55,8 @@ _RAISED: Final = {
 }
 
 
-class RemoteReader:
-    """See `SpanReader`; a failure of the connection is a `StorageAwayError`."""
+class RemoteStore:
+    """See `TenantReaders`; a failure of the connection is a `StorageAwayError`."""
 
     def __init__(
         self,
@@ -81,52 +85,9 @@ class RemoteReader:
         self._generation = 0
         self._channel = self._dial()
 
-    def get_services(self) -> list[str]:
-        """See `SpanReader.get_services`."""
-        answer: list[str] = self._ask("get_services")
-        return answer
-
-    def get_operations(self, service: str, span_kind: str, /) -> list[Operation]:
-        """See `SpanReader.get_operations`."""
-        answer: list[Operation] = self._ask("get_operations", service, span_kind)
-        return answer
-
-    def find_traces(self, question: TraceQuestion, /) -> list[FoundTrace]:
-        """See `SpanReader.find_traces`."""
-        answer: list[FoundTrace] = self._ask("find_traces", question)
-        return answer
-
-    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
-        """See `SpanReader.get_traces`."""
-        answer: SpanColumns = self._ask("get_traces", list(trace_ids), raw=raw, skeleton=skeleton)
-        return answer
-
-    def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
-        """See `SpanReader.get_span`."""
-        answer: SpanColumns = self._ask("get_span", trace_id, span_id)
-        return answer
-
-    def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
-        """See `SpanReader.get_summaries`."""
-        answer: list[TraceSummary] = self._ask("get_summaries", list(trace_ids))
-        return answer
-
-    def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
-        """See `SpanReader.get_dependencies`."""
-        answer: list[DependencyLink] = self._ask("get_dependencies", start_unix_nano, end_unix_nano)
-        return answer
-
-    def get_red(
-        self, start_unix_nano: int, end_unix_nano: int, service: str, /
-    ) -> list[OperationRed]:
-        """See `SpanReader.get_red`."""
-        answer: list[OperationRed] = self._ask("get_red", start_unix_nano, end_unix_nano, service)
-        return answer
-
-    def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
-        """See `SpanReader.get_otlp`."""
-        answer: bytes = self._ask("get_otlp", list(trace_ids))
-        return answer
+    def for_tenant(self, tenant: str, /) -> RemoteReader:
+        """See `TenantReaders.for_tenant`."""
+        return RemoteReader(self, tenant)
 
     def check(self) -> None:
         """Return if the store is likely to answer now; raise `StorageError` if not."""
@@ -136,17 +97,24 @@ class RemoteReader:
         """Close the connection; idempotent."""
         self._channel.close()
 
-    def _ask(self, attribute: str, *arguments: object, **keywords: object) -> Any:
-        body = encode_arguments(arguments, keywords)
-        method = METHODS[attribute]
-        return method.decode(self._read(method.name, body, self._seconds_max))
+    def ask(self, name: str, body: bytes, tenant: str) -> bytes:
+        """Return the answer to one question about `tenant`, encoded as it came."""
+        named = () if tenant == DEFAULT_TENANT else ((TENANT_KEY, tenant_code(tenant)),)
+        return self._read(name, body, self._seconds_max, named)
 
-    def _read(self, name: str, body: bytes, seconds_max: float) -> bytes:
+    def _read(
+        self,
+        name: str,
+        body: bytes,
+        seconds_max: float,
+        named: tuple[tuple[str, str], ...] = (),
+    ) -> bytes:
         call = self._current_channel().unary_stream(
             f"/{SERVICE}/{name}", request_serializer=None, response_deserializer=None
         )
         try:
-            return self._joined(call(body, timeout=seconds_max, metadata=tuple(self._metadata())))
+            metadata = (*self._metadata(), *named)
+            return self._joined(call(body, timeout=seconds_max, metadata=metadata))
         except grpc.RpcError as error:
             raise self._raised(error) from error
 
@@ -195,3 +163,64 @@ class RemoteReader:
             )
         name = code.name if code is not None else "no status"
         return StorageError(f"cannot ask the store at {self._target}: {name}: {said}")
+
+
+class RemoteReader:
+    """See `SpanReader`: what one tenant has in a store elsewhere."""
+
+    def __init__(self, store: RemoteStore, tenant: str) -> None:
+        """Ask through `store`."""
+        self._store = store
+        self._tenant = tenant
+
+    def get_services(self) -> list[str]:
+        """See `SpanReader.get_services`."""
+        answer: list[str] = self._ask("get_services")
+        return answer
+
+    def get_operations(self, service: str, span_kind: str, /) -> list[Operation]:
+        """See `SpanReader.get_operations`."""
+        answer: list[Operation] = self._ask("get_operations", service, span_kind)
+        return answer
+
+    def find_traces(self, question: TraceQuestion, /) -> list[FoundTrace]:
+        """See `SpanReader.find_traces`."""
+        answer: list[FoundTrace] = self._ask("find_traces", question)
+        return answer
+
+    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
+        """See `SpanReader.get_traces`."""
+        answer: SpanColumns = self._ask("get_traces", list(trace_ids), raw=raw, skeleton=skeleton)
+        return answer
+
+    def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
+        """See `SpanReader.get_span`."""
+        answer: SpanColumns = self._ask("get_span", trace_id, span_id)
+        return answer
+
+    def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
+        """See `SpanReader.get_summaries`."""
+        answer: list[TraceSummary] = self._ask("get_summaries", list(trace_ids))
+        return answer
+
+    def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
+        """See `SpanReader.get_dependencies`."""
+        answer: list[DependencyLink] = self._ask("get_dependencies", start_unix_nano, end_unix_nano)
+        return answer
+
+    def get_red(
+        self, start_unix_nano: int, end_unix_nano: int, service: str, /
+    ) -> list[OperationRed]:
+        """See `SpanReader.get_red`."""
+        answer: list[OperationRed] = self._ask("get_red", start_unix_nano, end_unix_nano, service)
+        return answer
+
+    def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
+        """See `SpanReader.get_otlp`."""
+        answer: bytes = self._ask("get_otlp", list(trace_ids))
+        return answer
+
+    def _ask(self, attribute: str, *arguments: object, **keywords: object) -> Any:
+        method = METHODS[attribute]
+        body = encode_arguments(arguments, keywords)
+        return method.decode(self._store.ask(method.name, body, self._tenant))

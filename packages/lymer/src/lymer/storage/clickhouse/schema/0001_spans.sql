@@ -1,6 +1,6 @@
 -- One row per span, in the order of their starts: spans of a trace lie together, and "newest first"
 -- is reading backwards. Why each column and index is as it is: docs/adr/003-indexes.md.
-CREATE TABLE lymer.spans
+CREATE TABLE {db}.spans
 (
     seg UInt64 CODEC(Delta(8), ZSTD(1)),
     trace_id FixedString(16) CODEC(ZSTD(1)),

@@ -2,7 +2,7 @@
 -- spans' events and links have attributes. A tag is looked for here first: most can be neither in a
 -- resource nor in an event. Both tables are filled by views that are idempotent (max, set union), for
 -- a view commits apart from its table.
-CREATE TABLE lymer.operations
+CREATE TABLE {db}.operations
 (
     service LowCardinality(String),
     name LowCardinality(String),
@@ -14,7 +14,7 @@ ORDER BY (service, name, kind)
 TTL seen + INTERVAL {retention_seconds} SECOND
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
-CREATE TABLE lymer.origins
+CREATE TABLE {db}.origins
 (
     resource String CODEC(ZSTD(3)),
     scope String CODEC(ZSTD(3)),

@@ -1,7 +1,7 @@
 -- Sums per minute of span start. `batch` is the highest segment a row holds: max(batch) is how far
 -- the rollup has come, and survives merges, so every segment is counted exactly once
 -- (docs/adr/007-rollups-by-ingest-watermark.md). Minutes are whole minutes since 1970.
-CREATE TABLE lymer.red
+CREATE TABLE {db}.red
 (
     service LowCardinality(String),
     name LowCardinality(String),
@@ -19,7 +19,7 @@ ORDER BY (service, name, kind, minute)
 TTL toDateTime(intDiv(batch, 1000000), 'UTC') + INTERVAL {retention_seconds} SECOND
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1;
 
-CREATE TABLE lymer.dependencies
+CREATE TABLE {db}.dependencies
 (
     parent LowCardinality(String),
     child LowCardinality(String),

@@ -1,6 +1,6 @@
 -- A segment becomes one part: every request of it, or none. Sanitizers are the expressions below
 -- (docs/adr/008-sanitizers-in-the-load-statement.md); `bad` keeps their texts off the usual path.
-INSERT INTO lymer.spans
+INSERT INTO {db}.spans
 WITH sp.end_time_unix_nano <= sp.start_time_unix_nano OR length(sp.trace_id) != 16
     OR length(sp.span_id) != 8 OR length(sp.parent_span_id) NOT IN (0, 8)
     OR trace = toFixedString('', 16) OR span = toFixedString('', 8) AS bad

@@ -1,0 +1,77 @@
+"""What is acknowledged and not yet stored: how much whose, and who is next. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from lymer.errors import OverloadedError
+from lymer.model.segment import SealedSegment
+
+__all__ = ["Backlog"]
+
+
+class Backlog:
+    """Bytes and sealed segments by tenant. Not thread-safe: the journal's lock is held.
+
+    Fairness, if tenants share: a tenant may hold as many bytes as nobody holds. One alone gets at
+    most half of the room, two a third each, and there is always room for one more. The loader
+    serves tenants in turn, each tenant's segments in the order of their ids.
+    """
+
+    def __init__(self, bytes_max: int, *, is_shared: bool) -> None:
+        """Set the limit, and whether it is shared fairly or given to whoever comes."""
+        self._bytes_max = bytes_max
+        self._is_shared = is_shared
+        self._held: Counter[str] = Counter()
+        self._total = 0
+        self._sealed: dict[str, deque[SealedSegment]] = {}
+
+    def check_room(self, tenant: str, byte_count: int) -> None:
+        """Return if `tenant` may hold so many bytes more.
+
+        Raises:
+            OverloadedError: It may not; the sender should retry.
+        """
+        free = self._bytes_max - self._total
+        if byte_count > free:
+            raise OverloadedError(
+                f"cannot accept the request: {self._total} bytes wait to be stored, "
+                f"the limit is {self._bytes_max}",
+                retry_after_seconds=2,
+            )
+        if self._is_shared and self._held[tenant] + byte_count > free:
+            raise OverloadedError(
+                f"cannot accept the request: {self._held[tenant]} bytes of tenant {tenant!r} wait "
+                f"to be stored, of {self._bytes_max} bytes {free} are free",
+                retry_after_seconds=2,
+            )
+
+    def hold(self, tenant: str, byte_count: int) -> None:
+        """Count bytes; negative to forget them."""
+        self._total += byte_count
+        self._held[tenant] += byte_count
+        if not self._held[tenant]:
+            del self._held[tenant]
+
+    def tenants(self) -> set[str]:
+        """Return who holds anything."""
+        return set(self._held)
+
+    def put(self, segment: SealedSegment) -> None:
+        """Queue a sealed segment behind those of its tenant."""
+        self._sealed.setdefault(segment.tenant, deque()).append(segment)
+
+    def take(self) -> SealedSegment | None:
+        """Return the next segment, if there is one; its tenant is last from now on."""
+        if not self._sealed:
+            return None
+        tenant = next(iter(self._sealed))
+        queue = self._sealed.pop(tenant)
+        segment = queue.popleft()
+        if queue:
+            self._sealed[tenant] = queue
+        return segment
+
+    def sealed_count(self) -> int:
+        """Return how many segments are queued."""
+        return sum(map(len, self._sealed.values()))
