@@ -29,6 +29,7 @@ class _Entry:
 
 
 _COMMANDS: Final = {
+    "webhook": _Entry("certwright.cli.webhook", "webhook", "Judge objects before they are stored."),
     "ctl": _Entry("certwright.cli.ctl", "ctl", "Ask and tell about certificates, as cmctl does."),
     "version": _Entry("certwright.cli.about", "version", "Print the version."),
 }
