@@ -29,11 +29,7 @@ class _Entry:
 
 
 _COMMANDS: Final = {
-    "webhook": _Entry("certwright.cli.webhook", "webhook", "Judge objects before they are stored."),
     "ctl": _Entry("certwright.cli.ctl", "ctl", "Ask and tell about certificates, as cmctl does."),
-    "manifests": _Entry(
-        "certwright.cli.manifests", "manifests", "Print what to install in a cluster."
-    ),
     "version": _Entry("certwright.cli.about", "version", "Print the version."),
 }
 

@@ -1,1 +1,0 @@
-"""The webhook's edges: HTTPS, its certificates, and the questions it asks the API server."""
