@@ -18,7 +18,9 @@ from certwright.reconcile.options import Options
 from certwright.reconcile.readiness import readiness_controller
 from certwright.reconcile.request_manager import request_manager_controller
 from certwright.reconcile.revision_manager import revision_manager_controller
+from certwright.reconcile.signing_request import signing_requests_controller
 from certwright.reconcile.trigger import trigger_controller
+from certwright.resources.features import EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS
 from certwright.resources.issuer import IssuerType
 from certwright.resources.kinds import CLUSTER_ISSUER, ISSUER
 
@@ -30,11 +32,17 @@ _ISSUER_TYPES: Final[tuple[IssuerType, ...]] = ("acme", "ca", "selfSigned", "vau
 def all_controllers(options: Options) -> tuple[AnyController, ...]:
     """Return every loop that runs with these options; --controllers chooses among them by name."""
     cluster_wide = () if options.namespace else (issuers_controller(CLUSTER_ISSUER, options),)
+    signing_requests = (
+        tuple(signing_requests_controller(issuer_type, options) for issuer_type in _ISSUER_TYPES)
+        if EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS in options.gates
+        else ()
+    )
     return (
         issuers_controller(ISSUER, options),
         *cluster_wide,
         approver_controller(options),
         *(requests_controller(issuer_type, options) for issuer_type in _ISSUER_TYPES),
+        *signing_requests,
         trigger_controller(options),
         readiness_controller(options),
         key_manager_controller(options),
