@@ -20,6 +20,7 @@ _SERVICES = {
     "opentelemetry.proto.collector.trace.v1.TraceService": "Export",
     "jaeger.api_v2.CollectorService": "PostSpans",
 }
+_SAMPLING = ("jaeger.api_v2.SamplingManager", "GetSamplingStrategy")
 
 
 @dataclass(slots=True)
@@ -36,6 +37,9 @@ class FakeCollector:
     """How often each name came."""
     settled: list[int] = field(default_factory=list)
     metadata: list[dict[str, str]] = field(default_factory=list)
+    strategy: bytes | None = None
+    """What everybody who asks about sampling is told; None is an error."""
+    asked: list[bytes] = field(default_factory=list)
     port: int = 0
     message_bytes_max: int = 2**26
     in_flight: int = 0
@@ -55,6 +59,11 @@ class FakeCollector:
             self._server.add_generic_rpc_handlers(
                 (grpc.method_handlers_generic_handler(service, {method: handler}),)
             )
+        handler = grpc.unary_unary_rpc_method_handler(self._strategy)
+        service, method = _SAMPLING
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(service, {method: handler}),)
+        )
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port or self.port}")
         await self._server.start()
 
@@ -85,6 +94,13 @@ class FakeCollector:
     def take(self, body: bytes, name: str) -> None:
         """Remember a request."""
         self.taken.setdefault(name, body)
+
+    async def _strategy(self, body: bytes, context: Any) -> bytes:
+        self.asked.append(body)
+        if self.strategy is None:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "no strategies by order")
+        assert self.strategy is not None
+        return self.strategy
 
     async def _take(self, body: bytes, context: Any) -> bytes:
         metadata = dict(context.invocation_metadata())

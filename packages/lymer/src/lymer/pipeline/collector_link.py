@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from lymer.errors import OverloadedError
 from lymer.wire.otlp_to_jaeger_proto import post_spans_from_otlp
 
 __all__ = [
@@ -172,6 +173,27 @@ class CollectorLink:
         if self._protocol == "otlp" and answer:
             return Accepted(_rejected_spans(answer))
         return Accepted()
+
+    async def ask(self, method: str, body: bytes, seconds_max: float) -> bytes:
+        """Return the answer to another call.
+
+        Args:
+            method: `/package.Service/Method`.
+            body: The message.
+            seconds_max: Deadline.
+
+        Raises:
+            OverloadedError: There is none; the message says why.
+        """
+        call: Any = self._channels.channel().unary_unary(
+            method, request_serializer=None, response_deserializer=None
+        )
+        try:
+            answer: bytes = await call(body, timeout=seconds_max, metadata=tuple(self._metadata()))
+        except grpc.aio.AioRpcError as error:
+            reason = f"{error.code().name}: {(error.details() or '')[:500]}"
+            raise OverloadedError(f"{self.reference}: {reason}") from error
+        return answer
 
     async def close(self) -> None:
         """End all calls."""
