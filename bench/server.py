@@ -32,7 +32,7 @@ _ROLLUP_PERIOD_SECONDS = 10.0
 _PORTS = {
     "query": r"UI +http://localhost:(\d+)",
     "grpc": r"OTLP gRPC +localhost:(\d+)",
-    "http": r"OTLP HTTP +http://localhost:(\d+)",
+    "http": r"OTLP HTTP +https?://localhost:(\d+)",
     "udp": r"UDP compact (\d+)",
     "admin": r"Metrics +http://localhost:(\d+)",
 }

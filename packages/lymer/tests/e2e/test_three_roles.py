@@ -194,6 +194,42 @@ def test_a_span_is_searchable_within_seconds_through_all_three(deployment: _Depl
     assert time.perf_counter() - started < 5
 
 
+@pytest.mark.parametrize("at_the_agent", [True, False], ids=["senders say", "the agent says"])
+def test_tenants_come_through_all_three(new_role: NewRole, *, at_the_agent: bool) -> None:
+    """Whoever names the tenant, sender or agent: the other tenant does not see the span."""
+    collector = new_role("collector", "--set=tenancy.enabled=true")
+    agent = new_role(
+        "agent",
+        f"--set=agent.targets=127.0.0.1:{collector.ports['otlp_grpc']}",
+        "--set=tenancy.enabled=true" if at_the_agent else "--set=agent.tenant=red",
+    )
+    target = f"127.0.0.1:{collector.ports['storage_api']}"
+    query = new_role("query", f"--set=remote_storage.target={target}", "--set=tenancy.enabled=true")
+    for one in (collector, agent, query):
+        one.start()
+    mine, others = new_trace_id(), new_trace_id()
+    sent = {"red": mine, "blue": others} if at_the_agent else {"": mine}
+    for tenant, trace_id in sent.items():
+        answer = agent.http.post(
+            agent.otlp_http_url,
+            content=request_of(span_of(trace_id)).SerializeToString(),
+            headers={"Content-Type": PROTOBUF} | ({"x-tenant": tenant} if tenant else {}),
+        )
+        assert answer.status_code == 200, answer.text
+
+    query.http.headers["x-tenant"] = "red"
+    assert query.wait_for_trace(mine.hex(), 1)
+    assert query.http.get(f"{query.query_url}/api/traces/{others.hex()}").status_code == 404
+    query.http.headers["x-tenant"] = "blue"
+    assert query.http.get(f"{query.query_url}/api/traces/{mine.hex()}").status_code == 404
+    if at_the_agent:
+        assert query.wait_for_trace(others.hex(), 1)
+        nameless = agent.http.post(
+            agent.otlp_http_url, content=b"", headers={"Content-Type": PROTOBUF}
+        )
+        assert nameless.status_code == 401
+
+
 def test_an_agent_whose_buffer_is_full_says_so(new_role: NewRole) -> None:
     """Senders are told to come back, health is 503 and says why; nothing acknowledged is lost."""
     agent = new_role(

@@ -96,9 +96,9 @@ class AgentSettings:
     Jaeger's `--agent.tags`."""
 
     tenant: Annotated[str, TenantName()] = ""
-    """Tenant of all spans this agent sends, in the header that `tenancy.header` names. Default
-    none: the header is not sent. An agent stands beside one tenant's applications; what they say
-    in headers of their own is not looked at."""
+    """Tenant of spans whose sender did not name one, sent to collectors in `tenancy.header`.
+    Default none. An agent beside one tenant's applications needs only this; with `tenancy.enabled`
+    senders name theirs in that header, and it is kept with the spans and sent on."""
 
     requests_in_flight_max: Annotated[int, Count(1, 1024, "requests")] = 32
     """Requests sent and not yet answered. Default 32: what keeps a collector 20 ms away busy with

@@ -34,7 +34,7 @@ __all__ = ["MARKS_BYTES_MAX", "SEGMENTS_MAX", "Deliveries"]
 _log = EventLog(__name__)
 _VERSION: Final = 1
 SEGMENTS_MAX: Final = 64
-"""Unfinished segments remembered of one agent; it has 4 at a time, more only by a bug."""
+"""Unfinished segments remembered of one agent; it has 16 at a time, more only by a bug."""
 MARKS_BYTES_MAX: Final = 64 * 2**20
 """Memory for all bits; beyond it agents are forgotten as beyond the limit on agents."""
 

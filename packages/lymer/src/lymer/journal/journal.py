@@ -14,7 +14,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -91,10 +91,6 @@ class _OpenSegment:
     opened_seconds: float
     byte_count: int = 0
     span_count: int = 0
-
-    def is_news(self, seen: SealedSegment) -> bool:
-        """Tell whether there is more of it than `seen`."""
-        return self.byte_count > (seen.byte_count if seen.segment_id == self.segment_id else 0)
 
     def as_it_is(self) -> SealedSegment:
         """Return what of it is durable."""
@@ -216,25 +212,34 @@ class Journal(Generic[_Ticket]):
         written = self._take(timeout_seconds, None)
         return written.segment if written is not None else None
 
-    def take_written(self, seen: SealedSegment, timeout_seconds: float) -> WrittenSegment | None:
-        """Return the next segment that is sealed, else the oldest open one, if that is news.
+    def take_written(
+        self, seen: Mapping[int, int], timeout_seconds: float
+    ) -> WrittenSegment | None:
+        """Return the next segment that is sealed, else the oldest open one that is news.
 
-        News is that it is not `seen`, or has more bytes, or is sealed. What is returned is durable
-        up to its `byte_count`. A segment returned as sealed is not returned again. An open segment
-        over its age is sealed first. One thread at a time may call this, and none `take_sealed`.
+        What is returned is durable up to its `byte_count`. A segment returned as sealed is not
+        returned again. An open segment over its age is sealed when there is no news. One thread at
+        a time may call this, and none `take_sealed`.
+
+        Args:
+            seen: Segment id to bytes: an open segment is news if it has more.
+            timeout_seconds: How long to wait for news.
         """
         return self._take(timeout_seconds, seen)
 
-    def _take(self, timeout_seconds: float, seen: SealedSegment | None) -> WrittenSegment | None:
+    def _take(
+        self, timeout_seconds: float, seen: Mapping[int, int] | None
+    ) -> WrittenSegment | None:
         deadline = self._monotonic_seconds() + timeout_seconds
         while True:
             with self._lock:
                 segment = self._backlog.take()
                 if segment is not None:
                     return WrittenSegment(segment, is_sealed=True)
-                followed = next(iter(self._open.values()), None)
-                if seen is not None and followed is not None and followed.is_news(seen):
-                    return WrittenSegment(followed.as_it_is(), is_sealed=False)
+                if seen is not None:
+                    for one in self._open.values():
+                        if one.byte_count > seen.get(one.segment_id, 0):
+                            return WrittenSegment(one.as_it_is(), is_sealed=False)
                 now = self._monotonic_seconds()
                 wait = deadline - now
                 due, age_left = self._oldest_open(now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -27,12 +27,12 @@ __all__ = ["SEGMENTS_AT_ONCE_MAX", "FollowedSource", "Forwarder", "Settles"]
 
 _log = EventLog(__name__)
 _T = TypeVar("_T")
-SEGMENTS_AT_ONCE_MAX: Final = 4
-"""Segments being sent: one may be stuck at a collector that is away while others go elsewhere."""
+SEGMENTS_AT_ONCE_MAX: Final = 16
+"""Segments being sent: each tenant that sends has one, and one may be stuck at a collector that is
+away while others go elsewhere. Must be well below the `SEGMENTS_MAX` a collector remembers."""
 _POLL_SECONDS: Final = 0.5
 _REMOVE_PAUSE_SECONDS: Final = 1.0
 _DISK_THREADS: Final = 3
-_NOTHING: Final = SealedSegment(0, Path(), 0, 0)
 
 
 class FollowedSource(Protocol):
@@ -41,7 +41,9 @@ class FollowedSource(Protocol):
     def take_recovered(self) -> list[SealedSegment]:
         """Return segments of a former run."""
 
-    def take_written(self, seen: SealedSegment, timeout_seconds: float) -> WrittenSegment | None:
+    def take_written(
+        self, seen: Mapping[int, int], timeout_seconds: float
+    ) -> WrittenSegment | None:
         """Return what is new, or None."""
 
     def remove(self, segment: SealedSegment) -> None:
@@ -68,7 +70,7 @@ class Forwarder:
         data_dir: Path,
         metrics: ForwardMetrics,
         before_remove: Settles | None = None,
-        chance: Callable[[], float] = random.random,
+        tenant_metadata: Callable[[str], Sequence[tuple[str, str]]] = lambda _tenant: (),
     ) -> None:
         """Prepare; `start` begins.
 
@@ -80,7 +82,7 @@ class Forwarder:
             data_dir: Holds the journal and, when needed, requests no collector takes.
             metrics: Counted here.
             before_remove: Asked before a segment is removed.
-            chance: From 0 to 1, for pauses.
+            tenant_metadata: How a request says whose spans it brings.
         """
         self._source = source
         self._names = names
@@ -101,9 +103,10 @@ class Forwarder:
             data_dir / "quarantine",
             metrics,
             self._disk,
-            chance,
+            random.random,
             self._settled,
             self._say_problem,
+            tenant_metadata,
         )
         metrics.collectors.set_function(lambda: len(collectors.links))
         metrics.working.set_function(self._working)
@@ -163,19 +166,23 @@ class Forwarder:
             _log.info("buffer recovered", segments=len(recovered), spans=spans)
         for segment in recovered:
             await self._begin(WrittenSegment(segment, is_sealed=True), is_recovered=True)
-        seen = _NOTHING
+        seen: dict[int, int] = {}
         loop = asyncio.get_running_loop()
         while True:
             poll = 0.0 if self._stopping else _POLL_SECONDS
             written = await loop.run_in_executor(
-                self._follower, self._source.take_written, seen, poll
+                self._follower, self._source.take_written, dict(seen), poll
             )
             if written is None:
                 if poll == 0.0:
                     return
                 continue
-            seen = written.segment
-            run = self._runs.get(seen.segment_id)
+            segment = written.segment
+            if written.is_sealed:
+                seen.pop(segment.segment_id, None)
+            else:
+                seen[segment.segment_id] = segment.byte_count
+            run = self._runs.get(segment.segment_id)
             if run is not None:
                 run.grow(written)
             else:

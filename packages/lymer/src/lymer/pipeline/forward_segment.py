@@ -9,7 +9,7 @@ the spans to blame are found. Everything else is repeated for ever, with pauses.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +69,8 @@ class Forwarding:
     """The highest segment an agent name is done with."""
     say_problem: Callable[[str], None]
     """Told why a collector does not take requests, or an empty text when one does."""
+    tenant_metadata: Callable[[str], Sequence[tuple[str, str]]]
+    """How a request says whose spans it brings."""
 
 
 class SegmentRun:
@@ -217,6 +219,7 @@ class SegmentRun:
             return "the segment has too many records"
         loop = asyncio.get_running_loop()
         begun = loop.time()
+        tenant = tuple(shared.tenant_metadata(self.segment.tenant))
         attempt = 0
         while True:
             link = await self._link()
@@ -230,7 +233,7 @@ class SegmentRun:
             )
             started = loop.time()
             outcome = await link.send(
-                request.body, delivery.metadata(), shared.limits.request_seconds_max
+                request.body, delivery.metadata() + tenant, shared.limits.request_seconds_max
             )
             match outcome:
                 case Accepted(rejected_spans):

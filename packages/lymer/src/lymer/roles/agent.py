@@ -20,6 +20,7 @@ from lymer.roles.ready_block import place, role_block, url
 from lymer.roles.receiving import OTLP_HTTP, Receivers
 from lymer.roles.securing import Security
 from lymer.roles.storing import lock_data_folder, open_deliveries
+from lymer.roles.tenancy import tenancy_of
 from lymer.roles.watching import ADMIN, listen_for_admin, serve_admin
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
@@ -51,7 +52,12 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         receivers = Receivers(stack, ports, config)
         deliveries = open_deliveries(config, data_dir)
         intake = Intake(
-            asyncio.get_running_loop(), metrics, tags=config.agent.tags, deliveries=deliveries
+            asyncio.get_running_loop(),
+            metrics,
+            tenancy_of(config),
+            tenants_max=config.tenancy.tenants_max,
+            tags=config.agent.tags,
+            deliveries=deliveries,
         )
         forwarding = Forwarding(config, data_dir, intake, metrics)
         intake.refuse_from(forwarding.own_name)
@@ -61,7 +67,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         life.watch(forwarding.problem)
         serve_admin(ports, life, metrics)
         await receivers.open(stack, intake, metrics)
-        intake.open(forwarding.journal)
+        intake.open(forwarding.journal, forwarding.journal.tenants())
         otlp = config.receivers
         rows = [
             ("OTLP gRPC", place(otlp.otlp_grpc.host, receivers.otlp_grpc_port)),

@@ -34,21 +34,16 @@ _FLUSH_SECONDS_MAX: Final = 5.0
 
 
 def check_targets(config: Config) -> None:
-    """Refuse to start without a collector, or with tenants of its own.
+    """Refuse to start without a collector.
 
     Raises:
-        StartupError: No collector is named, or tenancy is on.
+        StartupError: None is named.
     """
     if not config.agent.targets:
         raise StartupError(
             "cannot forward: no collector is named; say where one listens for OTLP with "
             "--set agent.targets=HOST:4317, or as with Jaeger's agent "
             "--reporter.grpc.host-port=HOST:14250"
-        )
-    if config.tenancy.enabled:
-        raise StartupError(
-            "cannot forward: tenancy.enabled is for whoever stores; an agent sends the spans of "
-            "one tenant, which agent.tenant names"
         )
 
 
@@ -68,6 +63,7 @@ class Forwarding:
                 settings.segment_bytes_max,
                 settings.segment_age_seconds_max,
                 settings.backlog_bytes_max,
+                is_shared=config.tenancy.enabled,
             ),
             on_durable=intake.on_durable,
             unix_nano=clock.unix_nano,
@@ -123,6 +119,7 @@ class Forwarding:
             data_dir=self._data_dir,
             metrics=ForwardMetrics(metrics.registry, "grpc"),
             before_remove=deliveries,
+            tenant_metadata=self._tenant_metadata,
         )
         await self._forwarder.start()
         stack.push_async_callback(self._drain)
@@ -149,12 +146,16 @@ class Forwarding:
             options.append(("grpc.ssl_target_name_override", host))
         options.append(("grpc.default_authority", f"{host}:{port}" if ":" not in host else place))
         link = GrpcLink(grpc_target(address, port), tls=self._tls, options=options)
-        agent = self._config.agent
-        tenant = ((self._config.tenancy.header, agent.tenant),) if agent.tenant else ()
         auth = self._auth.metadata if self._auth else tuple
         return CollectorLink(
-            target, place, link, protocol=agent.protocol, metadata=lambda: (*tenant, *auth())
+            target, place, link, protocol=self._config.agent.protocol, metadata=auth
         )
+
+    def _tenant_metadata(self, tenant: str) -> tuple[tuple[str, str], ...]:
+        """Name the tenant of a segment; spans of nobody in particular are `agent.tenant`'s."""
+        tenancy = self._config.tenancy
+        name = tenant or self._config.agent.tenant or tenancy.default_tenant
+        return ((tenancy.header, name),) if name else ()
 
     async def _drain(self) -> None:
         """Make durable what waits, send what is durable."""

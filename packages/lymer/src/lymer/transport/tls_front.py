@@ -4,8 +4,8 @@
 
     client ══TLS══▶ TlsFront ──plain──▶ socket in a folder of ours ──▶ gRPC server
 
-Bytes are copied from one socket to the other and nothing of HTTP/2 is looked at, so a call costs
-about 40 % more CPU than with gRPC's own TLS (docs/security.md). Each side waits for the other.
+Bytes are copied from one socket to the other and nothing of HTTP/2 is looked at; a call costs about
+0.1 ms of CPU more than with gRPC's own TLS (docs/adr/015). Each side waits for the other.
 """
 
 from __future__ import annotations

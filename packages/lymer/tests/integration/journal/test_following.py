@@ -10,10 +10,12 @@ import pytest
 from fakes.segments import write_segment
 from integration.journal.conftest import Bench
 from lymer.errors import CorruptJournalError
+from lymer.journal.journal import WrittenSegment
 from lymer.journal.reading import read_records
-from lymer.model.segment import SealedSegment
 
-NOTHING = SealedSegment(0, Path(), 0, 0)
+
+def _seen(written: WrittenSegment) -> dict[int, int]:
+    return {written.segment.segment_id: written.segment.byte_count}
 
 
 def test_an_open_segment_is_news_whenever_it_grows(bench: Bench) -> None:
@@ -21,14 +23,14 @@ def test_an_open_segment_is_news_whenever_it_grows(bench: Bench) -> None:
     journal = bench.open()
     bench.put(journal, "a")
 
-    first = journal.take_written(NOTHING, 5)
+    first = journal.take_written({}, 5)
     assert first is not None
     assert not first.is_sealed
     assert first.segment.byte_count == first.segment.path.stat().st_size
-    assert journal.take_written(first.segment, 0.01) is None
+    assert journal.take_written(_seen(first), 0.01) is None
 
     bench.put(journal, "b")
-    second = journal.take_written(first.segment, 5)
+    second = journal.take_written(_seen(first), 5)
     assert second is not None
     assert (second.segment.segment_id, second.segment.span_count) == (first.segment.segment_id, 2)
 
@@ -37,11 +39,11 @@ def test_a_follower_is_woken_by_the_next_group(bench: Bench) -> None:
     """It does not poll."""
     journal = bench.open()
     bench.put(journal, "a")
-    seen = journal.take_written(NOTHING, 5)
+    seen = journal.take_written({}, 5)
     assert seen is not None
     journal.append(b"b", 1, "b")
 
-    news = journal.take_written(seen.segment, 5)
+    news = journal.take_written(_seen(seen), 5)
 
     assert news is not None
     assert news.segment.span_count == 2
@@ -53,21 +55,39 @@ def test_a_sealed_segment_is_told_once(bench: Bench) -> None:
     bench.put(journal, "a")
     bench.put(journal, "b")
 
-    told = [journal.take_written(NOTHING, 5) for _ in range(2)]
+    told = [journal.take_written({}, 5) for _ in range(2)]
     assert [one is not None and one.is_sealed for one in told] == [True, True]
     journal.close()
-    assert journal.take_written(NOTHING, 0) is None
+    assert journal.take_written({}, 0) is None
+
+
+def test_open_segments_of_all_tenants_are_followed(bench: Bench) -> None:
+    """One tenant's news does not wait for another's segment to be sealed."""
+    journal = bench.open()
+    for tenant in ("a", "b"):
+        journal.append(tenant.encode(), 1, tenant, tenant)
+    bench.answers(2)
+    seen: dict[int, int] = {}
+    found = []
+    for _ in range(2):
+        news = journal.take_written(seen, 5)
+        assert news is not None
+        found.append(news.segment.tenant)
+        seen |= _seen(news)
+
+    assert found == ["a", "b"]
+    assert journal.take_written(seen, 0.01) is None
 
 
 def test_closing_seals_what_was_followed(bench: Bench) -> None:
     """The follower learns that there will be no more."""
     journal = bench.open()
     bench.put(journal, "a")
-    seen = journal.take_written(NOTHING, 5)
+    seen = journal.take_written({}, 5)
     assert seen is not None
     journal.close()
 
-    last = journal.take_written(seen.segment, 5)
+    last = journal.take_written(_seen(seen), 5)
 
     assert last is not None
     assert last.is_sealed
@@ -78,11 +98,11 @@ def test_an_old_segment_is_sealed_when_there_is_no_news(bench: Bench) -> None:
     """So that it can be removed."""
     journal = bench.open(segment_age_seconds_max=60)
     bench.put(journal, "a")
-    seen = journal.take_written(NOTHING, 5)
+    seen = journal.take_written({}, 5)
     assert seen is not None
     bench.age_seconds = 61
 
-    sealed = journal.take_written(seen.segment, 5)
+    sealed = journal.take_written(_seen(seen), 5)
 
     assert sealed is not None
     assert sealed.is_sealed

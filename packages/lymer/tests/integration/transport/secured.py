@@ -83,7 +83,7 @@ async def secured(folder: Path, **settings: str) -> AsyncIterator[Secured]:
     async with AsyncExitStack() as stack:
         ports = Ports(stack, Security(stack, config.tls, metrics))
         listen_for_admin(ports, config)
-        receivers = Receivers(stack, ports, config.receivers)
+        receivers = Receivers(stack, ports, config)
         ports.serve(create_health_app(readiness), HEALTH)
         ports.serve(create_admin_app(readiness, metrics.registry), ADMIN)
         await receivers.open(stack, intake, metrics)
