@@ -79,8 +79,8 @@ def _schema(obj: Manifest) -> Mapping[str, Any]:
 def _check(
     value: Any, schema: Mapping[str, Any], path: str, *, types_only: bool
 ) -> Iterator[FieldError]:
-    if value is None or "type" not in schema:
-        return  # null is dropped before anything else looks at it
+    if "type" not in schema:
+        return
     kind = schema["type"]
     if not isinstance(value, _TYPES[kind]) or (kind == "integer" and isinstance(value, bool)):
         found = _type_name(value)
@@ -109,7 +109,9 @@ def _check_object(
     others = schema.get("additionalProperties")
     for name, entry in value.items():
         if name in properties:
-            yield from _check(entry, properties[name], child(path, name), types_only=types_only)
+            if entry is not None:  # null is dropped before anything else looks at it
+                where = child(path, name)
+                yield from _check(entry, properties[name], where, types_only=types_only)
         elif others:
             yield from _check(entry, others, key(path, name), types_only=types_only)
 
@@ -177,6 +179,8 @@ def _is_time(value: str) -> bool:
 
 def _type_name(value: Any) -> str:
     match value:
+        case None:
+            return "null"
         case bool():
             return "boolean"
         case int():

@@ -29,7 +29,14 @@ class _Entry:
 
 
 _COMMANDS: Final = {
+    "webhook": _Entry("certwright.cli.webhook", "webhook", "Judge objects before they are stored."),
+    "cainjector": _Entry(
+        "certwright.cli.ca_injector", "ca_injector", "Keep CA bundles up to date."
+    ),
     "ctl": _Entry("certwright.cli.ctl", "ctl", "Ask and tell about certificates, as cmctl does."),
+    "manifests": _Entry(
+        "certwright.cli.manifests", "manifests", "Print what to install in a cluster."
+    ),
     "version": _Entry("certwright.cli.about", "version", "Print the version."),
 }
 

@@ -29,6 +29,7 @@ class Objects:
         controllers: Iterable[AnyController],
         *,
         namespace: str = "",
+        cluster_wide: bool = False,
         all_secrets: bool = False,
         on_change: OnKindChange,
     ) -> None:
@@ -38,15 +39,16 @@ class Objects:
             store: Where the objects are.
             controllers: Whose kinds and indexes count.
             namespace: The only one that is looked at; cluster-wide kinds are not, then.
+            cluster_wide: Look at cluster-wide kinds even so.
             all_secrets: Hold all Secrets rather than those with our label.
             on_change: Is told every change of a cache.
         """
         self._store = store
         self._caches: dict[Kind, KindCache | SecretCache] = {}
-        self._is_narrow = bool(namespace)
+        self._is_narrow = bool(namespace) and not cluster_wide
         self.reflectors: list[Reflector] = []
         for kind, indexes in _kinds_and_indexes(controllers).items():
-            if namespace and not kind.namespaced:
+            if self._is_narrow and not kind.namespaced:
                 continue
             told = _telling(on_change, kind)
             if kind == SECRET and not all_secrets:

@@ -51,6 +51,8 @@ class RuntimeSettings:
     """--concurrent-workers: passes at once for each controller."""
     namespace: str = ""
     """--namespace: the only one that is looked at; empty for all."""
+    cluster_wide: bool = False
+    """Look at cluster-wide kinds even if `namespace` is set."""
     all_secrets: bool = False
     """Hold all Secrets in memory, not only those with our label."""
     planning_threads: int = 2
@@ -126,6 +128,7 @@ class Runtime:
             self.store,
             self.controllers,
             namespace=self.settings.namespace,
+            cluster_wide=self.settings.cluster_wide,
             all_secrets=self.settings.all_secrets,
             on_change=self._changed,
         )

@@ -51,6 +51,16 @@ GOOD = {"secretName": "s", "issuerRef": {"name": "i"}}
             id="a number for a text",
         ),
         pytest.param(
+            obj(GOOD | {"dnsNames": [None], "privateKey": None}),
+            [
+                (
+                    'spec.dnsNames[0]: Invalid value: "null": spec.dnsNames[0] in body must be of'
+                    ' type string: "null"'
+                )
+            ],
+            id="null in a list is wrong, null for a field is nothing",
+        ),
+        pytest.param(
             obj(GOOD | {"privateKey": {"size": True}}),
             [
                 (
