@@ -35,6 +35,7 @@ from lymer.config.security import (
     ListenerTlsSettings,
     TlsSettings,
 )
+from lymer.config.tail_settings import TailSamplingSettings
 from lymer.config.tenancy import TenancySettings
 
 __all__ = [
@@ -442,6 +443,9 @@ class Config:
 
     collector: CollectorSettings = field(default_factory=CollectorSettings)
     """Whoever stores."""
+
+    tail_sampling: TailSamplingSettings = field(default_factory=TailSamplingSettings)
+    """What is dropped again."""
 
     tenancy: TenancySettings = field(default_factory=TenancySettings)
     """Whose spans are whose."""

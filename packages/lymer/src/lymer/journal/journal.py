@@ -153,6 +153,7 @@ class Journal(Generic[_Ticket]):
         self._open: dict[str, _OpenSegment] = {}
         """Tenant to segment, the oldest first."""
         self._recovered = deque(recover_segments(folder))
+        self._unstored = {segment.segment_id for segment in self._recovered}
         self._backlog = Backlog(limits.backlog_bytes_max, is_shared=limits.is_shared)
         self._backlog_bytes = 0
         for segment in self._recovered:
@@ -271,8 +272,14 @@ class Journal(Generic[_Ticket]):
         """Forget a stored segment. Its spans must be durable in the store."""
         segment.path.unlink(missing_ok=True)
         with self._lock:
+            self._unstored.discard(segment.segment_id)
             self._backlog_bytes -= segment.byte_count
             self._backlog.hold(segment.tenant, -segment.byte_count)
+
+    def oldest_segment_id(self) -> int | None:
+        """Return the lowest id of what is open, waits or is being stored; None if nothing is."""
+        with self._lock:
+            return min(self._unstored, default=None)
 
     def state(self) -> JournalState:
         """Return how full the journal is."""
@@ -384,6 +391,7 @@ class Journal(Generic[_Ticket]):
         segment = _OpenSegment(tenant, segment_id, path, descriptor, self._monotonic_seconds())
         with self._lock:
             self._open[tenant] = segment
+            self._unstored.add(segment_id)
         return segment
 
     def _abandon_tail(self, tenant: str) -> None:
@@ -414,6 +422,8 @@ class Journal(Generic[_Ticket]):
         os.close(segment.descriptor)
         if segment.byte_count == 0:
             segment.path.unlink(missing_ok=True)
+            with self._lock:
+                self._unstored.discard(segment.segment_id)
             return
         with self._lock:
             self._backlog.put(segment.as_it_is())

@@ -11,13 +11,17 @@ from typing import Final
 
 from lymer import clock
 from lymer.config import Config
+from lymer.errors import StartupError
 from lymer.journal.deliveries import Deliveries
 from lymer.journal.journal import Journal, JournalLimits
 from lymer.journal.lock import FolderLock
+from lymer.model.tail_policy import Policy
 from lymer.pipeline.loader import Loader
 from lymer.pipeline.rollup import RollupWorker
+from lymer.pipeline.tail import TailWorker
 from lymer.receivers.intake import Intake, Ticket
 from lymer.roles.lifetime import Lifetime
+from lymer.sampling.tail_file import TailFileError, read_tail_policies
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.telemetry.logs import EventLog
@@ -57,17 +61,30 @@ def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> ClickHo
     """Open the embedded engine and its store.
 
     Raises:
-        StartupError: The store is of a newer version.
+        StartupError: The store is of a newer version, or the policies cannot be used.
     """
     settings = config.storage
+    policies = _tail_policies(config.tail_sampling.policies_file)
     engine = ChdbEngine(data_dir / "store", memory_bytes_max=settings.memory_bytes_max)
     stack.callback(_close_engine, engine)
-    return ClickHouseStore(
+    store = ClickHouseStore(
         engine,
         retention_seconds=round(settings.retention_seconds),
         memory_bytes_max=settings.memory_bytes_max,
         query_timeout_seconds=settings.query_timeout_seconds,
     )
+    if policies:
+        store.sample_tails(policies)
+    return store
+
+
+def _tail_policies(file: Path | None) -> tuple[Policy, ...]:
+    if file is None:
+        return ()
+    try:
+        return read_tail_policies(file.read_bytes())
+    except (OSError, TailFileError) as error:
+        raise StartupError(f"cannot read tail_sampling.policies_file {file}: {error}") from error
 
 
 def _close_engine(engine: ChdbEngine) -> None:
@@ -121,8 +138,11 @@ class Loading:
             journal, store, data_dir / "quarantine", metrics, before_store=deliveries.settle
         )
         self._rollup = RollupWorker(store, metrics)
+        self._tail = self._tail_worker(config, metrics)
         self._loader.start()
         self._rollup.start()
+        if self._tail is not None:
+            self._tail.start()
         stack.push_async_callback(self._drain)
 
     def problem(self) -> str:
@@ -140,6 +160,25 @@ class Loading:
         ):
             await asyncio.sleep(0.01)  # a thread's state, asked only while starting
 
+    def _tail_worker(self, config: Config, metrics: Metrics) -> TailWorker | None:
+        settings = config.tail_sampling
+        if settings.policies_file is None:
+            return None
+        return TailWorker(
+            self._store,
+            metrics,
+            grace_seconds=settings.grace_seconds,
+            newest_complete=self._newest_complete,
+        )
+
+    def _newest_complete(self) -> int:
+        """Return up to which segment all that arrived is stored; 0 before all is recovered."""
+        if not self._loader.has_recovered:
+            return 0
+        now = clock.unix_nano() // 1000
+        oldest = self.journal.oldest_segment_id()
+        return now if oldest is None else min(now, oldest - 1)
+
     async def _drain(self) -> None:
         """Make durable what waits, store what is durable, count what is stored."""
         await asyncio.to_thread(self.journal.close)
@@ -147,3 +186,5 @@ class Loading:
             backlog = self.journal.state().backlog_bytes
             _log.warning("stopped before all was stored; the next start will", bytes=backlog)
         await asyncio.to_thread(self._rollup.stop)
+        if self._tail is not None:
+            await asyncio.to_thread(self._tail.stop)

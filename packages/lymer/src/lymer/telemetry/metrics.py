@@ -102,6 +102,12 @@ class Metrics:
         self.rollup_failures: Final = self._counter(
             "lymer_rollup_failures", "Steps of the rollups that failed and will be repeated."
         )
+        self.tail_traces: Final = self._counter(
+            "lymer_tail_traces", "Traces that tail sampling decided on.", ["decision"]
+        )
+        self.tail_failures: Final = self._counter(
+            "lymer_tail_failures", "Steps of tail sampling that failed and will be repeated."
+        )
         self.worker_crashes: Final = self._counter(
             "lymer_worker_crashes", "Bugs caught in background work: report them.", ["worker"]
         )

@@ -160,6 +160,20 @@ class SpanQueries:
         where = f"{_is_any(query, known)} AND span_id = {query.blob(bytes.fromhex(span_id))}"
         return self._spans(query, where, known, raw=False, skeleton=False)
 
+    def get_rates(self, trace_ids: Iterable[str], /) -> dict[str, tuple[float, str]]:
+        """Return rate and policy of those traces that were kept by chance."""
+        known = [trace for trace in dict.fromkeys(trace_ids) if _TRACE_ID.match(trace)]
+        if not known:
+            return {}
+        query = Query()
+        ids = ", ".join(query.blob(bytes.fromhex(trace)) for trace in known)
+        rows = self._rows(
+            "SELECT lower(hex(trace_id)), rate, toValidUTF8(toString(policy)) "
+            f"FROM {{db}}.tail_rates WHERE trace_id IN ({ids}) FORMAT JSONCompactEachRow",
+            query.parameters,
+        )
+        return {trace: (rate, policy) for trace, rate, policy in rows}
+
     def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
         """See `SpanReader.get_summaries`."""
         known = _checked_ids(trace_ids)

@@ -19,6 +19,7 @@ _TABLES_WITH_TTL: Final = (
     "origins",
     "red",
     "dependencies",
+    "tail_rates",
 )
 _TTL: Final = re.compile(r"\bTTL (.*?INTERVAL|.*?toIntervalSecond\()\s*'?(\d+)'?", re.DOTALL)
 

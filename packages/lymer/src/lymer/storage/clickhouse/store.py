@@ -7,13 +7,16 @@ reader without a tenant. Why: docs/adr/016-one-database-for-each-tenant.md.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from lymer.errors import StorageError
+from lymer.errors import StartupError, StorageError
 from lymer.model.segment import SealedSegment
+from lymer.model.tail_policy import Policy
 from lymer.storage.clickhouse.database import Database, database_of, stored_tenants
 from lymer.storage.clickhouse.engine import Engine
+from lymer.storage.clickhouse.tail import check_policies
 from lymer.storage.clickhouse.tenant_store import StoreLimits, TenantStore
 from lymer.storage.contract import SpanReader
 from lymer.storage.memory import MemoryStore
@@ -53,6 +56,7 @@ class ClickHouseStore:
         self._limits = StoreLimits(retention_seconds, memory_bytes_max, query_timeout_seconds)
         self._lock = threading.Lock()
         self._stores: dict[str, TenantStore] = {}
+        self._policies: tuple[Policy, ...] = ()
         for tenant in [DEFAULT_TENANT, *stored_tenants(engine)]:
             self._stores[tenant] = TenantStore(Database(engine, tenant), self._limits)
         self._warn_of_detached_parts()
@@ -96,6 +100,28 @@ class ClickHouseStore:
             raise failure
         return moved
 
+    def sample_tails(self, policies: Sequence[Policy]) -> None:
+        """Begin to decide on every tenant's traces; call it before the first segment.
+
+        Raises:
+            StartupError: The engine cannot use a policy.
+            StorageError: It failed.
+        """
+        problem = check_policies(Database(self._engine, DEFAULT_TENANT), policies)
+        if problem:
+            raise StartupError(f"cannot sample: {problem}")
+        self._policies = tuple(policies)
+        for store in self._all():
+            store.sample_tails(self._policies)
+
+    def decide_traces(self, upto: int, /) -> tuple[int, int]:
+        """See `TailSampled.decide_traces`."""
+        kept = dropped = 0
+        for store in self._all():
+            store_kept, store_dropped = store.decide_traces(upto)
+            kept, dropped = kept + store_kept, dropped + store_dropped
+        return kept, dropped
+
     def check(self) -> None:
         """Return if the store is likely to answer now; raise `StorageError` if not."""
         self._engine.check()
@@ -115,6 +141,8 @@ class ClickHouseStore:
         if store is None:
             database = Database(self._engine, tenant)
             store = TenantStore(database, self._limits)
+            if self._policies:
+                store.sample_tails(self._policies)
             _log.info("tenant added", tenant=tenant, database=database.name)
             with self._lock:
                 self._stores[tenant] = store

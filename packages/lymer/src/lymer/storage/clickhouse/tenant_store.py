@@ -16,10 +16,13 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.model.segment import SealedSegment
+from lymer.model.tail_policy import Policy
 from lymer.storage.clickhouse.database import Database
 from lymer.storage.clickhouse.reader import TRACES_PER_STATEMENT_MAX, SpanQueries
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.schema_migration import migrate
+from lymer.storage.clickhouse.tail import TailSampler
+from lymer.storage.clickhouse.tail_rates import add_rates
 from lymer.storage.clickhouse.writer import SegmentWriter
 
 __all__ = ["StoreLimits", "TenantStore"]
@@ -55,11 +58,28 @@ class TenantStore:
             memory_bytes_max=memory_bytes_max // 2,
         )
         self._rollups = Rollups(database, memory_bytes_max=memory_bytes_max // 2)
+        self._database = database
+        self._memory_bytes_max = memory_bytes_max
+        self._tail: TailSampler | None = None
 
     @property
     def settled_segment_id(self) -> int:
         """The highest segment known to be stored; 0 if none."""
-        return self._writer.settled_segment_id
+        decided = self._tail.decided_segment_id if self._tail else 0
+        return max(self._writer.settled_segment_id, decided)
+
+    def sample_tails(self, policies: Sequence[Policy]) -> None:
+        """Begin to decide on traces; what was stored before the first time stays."""
+        tail = TailSampler(self._database, policies, memory_bytes_max=self._memory_bytes_max // 2)
+        tail.begin_after(self._writer.settled_segment_id)
+        self._tail = tail
+
+    def decide_traces(self, upto: int, /) -> tuple[int, int]:
+        """See `TailSampled.decide_traces`."""
+        if self._tail is None:
+            return 0, 0
+        self.catch_up()  # rollups count what may be dropped
+        return self._tail.decide(upto, self._writer.settled_segment_id)
 
     def write_segment(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter.write_segment`."""
@@ -99,11 +119,17 @@ class TenantStore:
             self._queries.get_traces(chunk, raw=raw, skeleton=skeleton)
             for chunk in _chunks(trace_ids)
         ]
-        return parts[0] if len(parts) == 1 else _joined(parts)
+        columns = parts[0] if len(parts) == 1 else _joined(parts)
+        if self._tail is not None and not skeleton:
+            add_rates(columns, self._queries.get_rates(columns.trace_id))
+        return columns
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""
-        return self._queries.get_span(trace_id, span_id)
+        columns = self._queries.get_span(trace_id, span_id)
+        if self._tail is not None:
+            add_rates(columns, self._queries.get_rates(columns.trace_id))
+        return columns
 
     def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
         """See `SpanReader.get_summaries`."""

@@ -1,0 +1,323 @@
+"""Tail sampling policies as SQL, pure. Values are parameters, always.
+
+The statement has layers, each a SELECT over the one below:
+
+::
+
+    spans     one row a span: does it meet a policy's condition?
+    traces    one row a trace: how many spans meet it, when did the first arrive, how long is it
+    voters    for each rule: c (it could keep this trace), v (it does)
+    shares    for each composite: which part takes the trace, and does it fit
+    chances   for each rule: p, the chance that a trace like this is kept by it
+    answer    kept or not, by whom, and at what rate
+
+A trace that is kept by chance stands for 1 / rate traces like it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+from lymer.model.tail_policy import (
+    AlwaysSample,
+    And,
+    BooleanAttribute,
+    Composite,
+    Drop,
+    Latency,
+    NumericAttribute,
+    Policy,
+    Probabilistic,
+    RateLimiting,
+    SimplePolicy,
+    SpanCount,
+    StatusCode,
+    StringAttribute,
+    TraceState,
+)
+from lymer.storage.clickhouse.select import Query
+from lymer.storage.clickhouse.span_columns import CAST_RESOURCE
+
+__all__ = ["DECIDED", "select_decisions"]
+
+DECIDED: Final = "trace_id, kept, rate, policy, batch"
+"""Columns of the answer, in order."""
+_HASH_MAX: Final = 1 << 64
+_BY_SECOND: Final = "PARTITION BY second"
+_IN_TURN: Final = "ORDER BY first, trace_id ROWS UNBOUNDED PRECEDING"
+_NANO_PER_MILLI: Final = 1_000_000
+_BYTES: Final = "arrayMap(i -> reinterpretAsUInt8(substring({v}, i, 1)), range(2, length({v}) + 1))"
+_INTEGER: Final = (
+    "reinterpretAsInt64(arraySum((b, i) -> bitShiftLeft(toUInt64(bitAnd(b, 127)), 7 * i), "
+    f"{_BYTES}, range(length({{v}}) - 1)))"
+)
+"""The number in an AnyValue `{v}` with an int: a tag byte, then a varint."""
+_DOUBLE: Final = "reinterpretAsFloat64(substring({v}, 2))"
+_TEXT: Final = (
+    "substring({v}, multiIf(length({v}) <= 129, 3, length({v}) <= 16386, 4, "
+    "length({v}) <= 2097155, 5, 6))"
+)
+"""The text in an AnyValue `{v}` with a string: a tag byte, the length as a varint, the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What one rule says of a trace: names of columns or constants."""
+
+    could: str
+    does: str
+    chance: str
+    veto: str = "0"
+
+
+class _Layers:
+    """Collects what each layer has to compute."""
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.traces: list[str] = []
+        self.voters: list[str] = []
+        self.takers: list[str] = []
+        self.shares: list[str] = []
+        self.chances: list[str] = []
+        self._count = 0
+
+    def column(self, layer: list[str], expression: str) -> str:
+        """Add a column to a layer; return its name."""
+        name = f"x{self._count}"
+        self._count += 1
+        layer.append(f"{expression} AS {name}")
+        return name
+
+    def trace_has(self, condition: str) -> str:
+        """Return the column that says whether some span meets a condition."""
+        return self.column(self.traces, f"countIf({condition}) > 0")
+
+
+def select_decisions(
+    policies: Sequence[Policy], *, after: int, upto: int, settled: int, remembered_after: int
+) -> Query:
+    """Ask for the decision on each trace that came with the segments of a window.
+
+    Args:
+        policies: At least one.
+        after: The window begins behind this segment.
+        upto: Its last segment.
+        settled: Spans up to this segment are looked at.
+        remembered_after: Traces with a decision in a later batch than this are left out.
+
+    Returns:
+        A query without FORMAT, whose rows are `DECIDED`; `kept` is 0 or 1, `rate` 0 for what is
+        dropped, `policy` the first that kept it.
+    """
+    query = Query()
+    layers = _Layers(query)
+    window = f"seg > {query.number(after)} AND seg <= {query.number(upto)}"
+    named: list[tuple[str, _Rule]] = []
+    drops: list[str] = []
+    for policy in policies:
+        if isinstance(policy.rule, Drop):
+            drops.append(_all(layers, policy.rule.policies).does)
+        elif isinstance(policy.rule, Composite):
+            named.append((policy.name, _composite(layers, policy.rule)))
+        else:
+            named.append((policy.name, _plain(layers, policy.rule)))
+    vetoes = [rule.veto for _, rule in named if rule.veto != "0"]
+    dropped = " OR ".join([*drops, *vetoes]) or "0"
+    votes = [rule.does for _, rule in named] or ["0"]
+    kept = f"NOT ({dropped}) AND ({' OR '.join(votes)})"
+    missed = " * ".join(f"(1 - ({rule.could}) * {rule.chance})" for _, rule in named) or "1"
+    by = "".join(f"{rule.does}, {query.text(name)}, " for name, rule in named)
+    known = (
+        "SELECT trace_id FROM {db}.tail_decisions "
+        f"WHERE batch > {query.number(remembered_after)} AND trace_id IN "
+        f"(SELECT trace_id FROM {{db}}.spans WHERE {window})"
+    )
+    traces = (
+        "SELECT trace_id, min(seg) AS first, intDiv(min(seg), 1000000) AS second, "
+        f"count() AS spans{_listed(layers.traces)} FROM {{db}}.spans "
+        f"WHERE seg > {query.number(after)} AND seg <= {query.number(settled)} AND trace_id IN "
+        f"(SELECT trace_id FROM {{db}}.spans WHERE {window}) AND trace_id NOT IN ({known}) "
+        f"GROUP BY trace_id HAVING first <= {query.number(upto)}"
+    )
+    statement = traces
+    for layer in (layers.voters, layers.takers, layers.shares, layers.chances):
+        if layer:
+            statement = f"SELECT *{_listed(layer)} FROM ({statement})"
+    query.statement = (
+        f"SELECT trace_id, toUInt8({kept}) AS kept, toFloat32(if(kept, 1 - {missed}, 0)) AS rate, "
+        f"if(kept, multiIf({by}''), '') AS policy, {query.number(upto)} AS batch FROM ({statement})"
+        if named
+        else f"SELECT trace_id, toUInt8(0), toFloat32(0), '', {query.number(upto)} "
+        f"FROM ({statement})"
+    )
+    return query
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return "".join(f", {column}" for column in columns)
+
+
+def _plain(layers: _Layers, rule: SimplePolicy | And) -> _Rule:
+    if isinstance(rule, And):
+        return _all(layers, rule.policies)
+    return _all(layers, (rule,))
+
+
+def _all(layers: _Layers, policies: Sequence[SimplePolicy]) -> _Rule:
+    """Return the rule that votes if all of `policies` vote.
+
+    A budget counts the traces that the policies without one let through.
+    """
+    fixed: list[str] = []
+    drawn: list[str] = []
+    chances: list[str] = []
+    budgets: list[int] = []
+    vetoes: list[str] = []
+    for policy in policies:
+        if isinstance(policy, RateLimiting):
+            budgets.append(policy.spans_per_second)
+        elif isinstance(policy, Probabilistic):
+            drawn.append(_drawn(layers.query, policy))
+            chances.append(str(policy.percentage / 100))
+        else:
+            condition, is_inverted = _condition(layers, policy)
+            fixed.append(f"NOT {condition}" if is_inverted else condition)
+            if is_inverted and len(policies) == 1:
+                vetoes.append(condition)
+    could = layers.column(layers.voters, f"({' AND '.join(fixed) or '1'})")
+    admitted = f"({' AND '.join([*fixed, *drawn]) or '1'})"
+    does = [admitted]
+    for budget in budgets:
+        running = f"sum(if({admitted}, spans, 0)) OVER ({_BY_SECOND} {_IN_TURN})"
+        does.append(f"{running} <= {layers.query.number(budget)}")
+    voted = layers.column(layers.voters, f"({' AND '.join(does)})")
+    if budgets:
+        # Of what was drawn already, so drawing and fitting multiply.
+        base = layers.column(layers.voters, admitted)
+        chances.append(_fitting(layers, base, voted, _BY_SECOND))
+    return _Rule(could, voted, " * ".join(chances) or "1", vetoes[0] if vetoes else "0")
+
+
+def _fitting(layers: _Layers, asked: str, kept: str, partition: str) -> str:
+    """Return the column with the part of a partition's spans that fitted its budget."""
+    return layers.column(
+        layers.chances,
+        f"sum(if({kept}, spans, 0)) OVER ({partition}) "
+        f"/ greatest(sum(if({asked}, spans, 0)) OVER ({partition}), 1)",
+    )
+
+
+def _composite(layers: _Layers, rule: Composite) -> _Rule:
+    parts = [_plain(layers, part.policy) for part in rule.parts]
+    number = layers.query.number
+    first = "".join(f"{part.does}, {i}, " for i, part in enumerate(parts, start=1))
+    taker = layers.column(layers.takers, f"multiIf({first}0)")
+    budgets = ", ".join(
+        number(min(part.spans_per_second, rule.spans_per_second)) for part in rule.parts
+    )
+    running = f"sum(spans) OVER ({_BY_SECOND}, {taker} {_IN_TURN})"
+    fits = layers.column(
+        layers.shares, f"({taker} > 0 AND {running} <= arrayElement([{budgets}], {taker}))"
+    )
+    share = _fitting(layers, f"{taker} > 0", fits, f"{_BY_SECOND}, {taker}")
+    own = "".join(f"{taker} = {i}, {part.chance}, " for i, part in enumerate(parts, start=1))
+    could = f"({' OR '.join(part.could for part in parts)})"
+    return _Rule(could, fits, f"({share} * multiIf({own}0))")
+
+
+def _drawn(query: Query, policy: Probabilistic) -> str:
+    threshold = round(policy.percentage / 100 * _HASH_MAX)
+    if threshold >= _HASH_MAX:
+        return "1"
+    return f"sipHash64({query.text(policy.hash_salt)}, trace_id) < {query.number(threshold)}"
+
+
+def _condition(
+    layers: _Layers,
+    policy: (
+        AlwaysSample
+        | Latency
+        | StatusCode
+        | StringAttribute
+        | NumericAttribute
+        | BooleanAttribute
+        | TraceState
+        | SpanCount
+    ),
+) -> tuple[str, bool]:
+    """Return the expression over a trace, and whether its opposite is meant."""
+    query = layers.query
+    match policy:
+        case AlwaysSample():
+            return "1", False
+        case Latency():
+            lasts = layers.column(
+                layers.traces,
+                f"intDiv(toInt64(max(start + duration) - min(start)), {_NANO_PER_MILLI})",
+            )
+            limits = f"{lasts} >= {query.number(policy.milliseconds_min)}"
+            if policy.milliseconds_max is not None:
+                limits += f" AND {lasts} <= {query.number(policy.milliseconds_max)}"
+            return f"({limits})", False
+        case StatusCode():
+            return layers.trace_has(f"status IN ({', '.join(map(str, policy.codes))})"), False
+        case StringAttribute():
+            return _attribute(layers, policy.key, _texts(query, policy)), policy.is_inverted
+        case NumericAttribute():
+            return _attribute(layers, policy.key, _numbers(query, policy)), policy.is_inverted
+        case BooleanAttribute():
+            encoded = AnyValue(bool_value=policy.value).SerializeToString()
+            return (
+                _attribute(layers, policy.key, f"{{v}} = {query.blob(encoded)}"),
+                policy.is_inverted,
+            )
+        case TraceState():
+            members = ", ".join(query.text(f"{policy.key}={value}") for value in policy.values)
+            return (
+                layers.trace_has(
+                    f"arrayExists(m -> trimBoth(m) IN ({members}), splitByChar(',', trace_state))"
+                ),
+                False,
+            )
+        case SpanCount():
+            limits = f"spans >= {query.number(policy.spans_min)}"
+            if policy.spans_max:
+                limits += f" AND spans <= {query.number(policy.spans_max)}"
+            return f"({limits})", False
+        case _:
+            assert_never(policy)
+
+
+def _texts(query: Query, policy: StringAttribute) -> str:
+    if not policy.are_expressions:
+        encoded = [AnyValue(string_value=value).SerializeToString() for value in policy.values]
+        return f"has({query.blobs(encoded)}, {{v}})"
+    matches = " OR ".join(f"match({_TEXT}, {query.text(value)})" for value in policy.values)
+    return f"startsWith({{v}}, '\\n') AND ({matches})"
+
+
+def _numbers(query: Query, policy: NumericAttribute) -> str:
+    least, most = query.number(policy.value_min), query.number(policy.value_max)
+    return (
+        f"((startsWith({{v}}, '\\x18') AND {_INTEGER} >= {least} AND {_INTEGER} <= {most}) OR "
+        f"(startsWith({{v}}, '!') AND {_DOUBLE} >= {least} AND {_DOUBLE} <= {most}))"
+    )
+
+
+def _attribute(layers: _Layers, key: str, predicate: str) -> str:
+    """Return the column that says whether a span or its resource has such a value under `key`.
+
+    `{v}` in the predicate stands for the AnyValue's bytes. Resources are few, so they are asked
+    once each, in the catalog.
+    """
+    name = layers.query.text(key)
+    own = predicate.replace("{v}", f"attrs[{name}]")
+    theirs = predicate.replace("{v}", f"tupleElement({CAST_RESOURCE}, 'attributes')[{name}]")
+    return layers.trace_has(
+        f"({own}) OR resource IN (SELECT resource FROM {{db}}.origins WHERE {theirs})"
+    )
