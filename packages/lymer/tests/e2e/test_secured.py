@@ -117,6 +117,10 @@ def test_sdks_send_over_mtls_with_a_token_and_users_look_with_a_password(
             (trace,) = answer.json()["data"]
             assert trace["spans"][0]["operationName"] == "pay"
 
+    stranger = grpc.insecure_channel(f"localhost:{lymer.ports['otlp_grpc']}")
+    with pytest.raises(grpc.RpcError):
+        stranger.unary_unary("/any/Method")(b"", timeout=5)
+    stranger.close()
     shown = subprocess.run(
         [*lymer.command[:3], "config", "show"],
         env=lymer_environment(lymer.environment),
@@ -127,6 +131,7 @@ def test_sdks_send_over_mtls_with_a_token_and_users_look_with_a_password(
     log = lymer.log.read_text()
     assert f"https://localhost:{lymer.ports['query']}" in log
     assert f"http://localhost:{lymer.ports['health']}/status" in log
+    assert "Handshake failed" not in log  # gRPC's own words, in no form of ours
     for secret in (TOKEN, PASSWORD, "PRIVATE KEY"):
         assert secret not in log
         assert secret not in shown.stdout + shown.stderr

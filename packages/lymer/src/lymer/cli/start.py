@@ -102,6 +102,9 @@ def _start(
 
     from lymer.telemetry.logs import configure_logs
 
+    # gRPC writes to standard error by itself, in no form of ours; strangers can make it.
+    verbosity = "INFO" if config.logs.level == "debug" else "ERROR"
+    os.environ.setdefault("GRPC_VERBOSITY", verbosity)
     run = importlib.import_module(f"lymer.roles.{role.replace('-', '_')}").run
     configure_logs(config.logs.level, config.logs.encoding)
     return cast("int", run(config))

@@ -53,6 +53,8 @@ class _Content:
 
     tokens: frozenset[bytes]
     users: dict[str, str]
+    others_can_read: bool
+    """Whether users other than ours can read the file of passwords."""
     remembered: dict[bytes, bool]
 
 
@@ -93,7 +95,7 @@ class Gate:
         file = self.options.htpasswd_file
         if file is None or not has_plain_passwords(self._content.users):
             return ""
-        if file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        if self._content.others_can_read:
             return f"{file} holds plain passwords and others can read it: chmod 600, or hash them"
         return f"{file} holds plain passwords: hash them with `htpasswd -B`"
 
@@ -173,9 +175,11 @@ class Gate:
             name = f"{setting}.bearer_tokens_file"
             tokens += read_tokens(options.bearer_tokens_file, name)
         users: dict[str, str] = {}
+        others_can_read = False
         if options.htpasswd_file is not None:
             name = f"{setting}.htpasswd_file"
             content = read_file(options.htpasswd_file, name)
+            others_can_read = _others_can_read(options.htpasswd_file)
             try:
                 users = parse_htpasswd(content.decode())
             except UnicodeDecodeError as error:
@@ -183,7 +187,7 @@ class Gate:
             except ValueError as error:
                 raise StartupError(f'{options.htpasswd_file} ("{name}"): {error}') from error
         _check_tokens(tokens, f"{setting}.bearer_tokens")
-        return _Content(frozenset(map(self._digest, tokens)), users, {})
+        return _Content(frozenset(map(self._digest, tokens)), users, others_can_read, {})
 
 
 def read_tokens(file: Path, setting: str) -> list[str]:
@@ -213,6 +217,13 @@ def _check_tokens(tokens: Sequence[str], setting: str) -> None:
                 f'"{setting}" holds a text with spaces or other signs that no header can carry: '
                 "a token is letters, digits and signs, one a line"
             )
+
+
+def _others_can_read(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except OSError:
+        return False  # gone since it was read
 
 
 def _user_and_password(credentials: str) -> tuple[str, str]:

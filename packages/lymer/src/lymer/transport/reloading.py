@@ -110,6 +110,9 @@ class Reloader:
             remark = await asyncio.to_thread(subject.load)
         except StartupError as error:
             return str(error)
+        except Exception as error:  # noqa: BLE001 - a bug here must not end all reloading
+            _log.exception("BUG: changed files cannot be read", error, setting=subject.name)
+            return type(error).__name__
         self._on_reload(subject.name)
         _log.info("changed files are in force", setting=subject.name)
         if remark:
