@@ -154,7 +154,7 @@ async def test_kubectl_prints_the_columns(store: KubeStore, cluster: Cluster) ->
         return done.stdout.splitlines()
 
     def words(*arguments: str) -> Manifest:
-        header, row = printed(*arguments)
+        header, row = printed(arguments[0], "full", *arguments[1:])
         starts = [match.start() for match in re.finditer(r"\S+", header)]
         ends = [*starts[1:], max(len(header), len(row))]
         return {
