@@ -16,6 +16,8 @@ __all__ = [
     "OTLP_HTTP",
     "QUERY_ADMIN_HTTP",
     "QUERY_HTTP",
+    "SAMPLING_GRPC",
+    "SAMPLING_HTTP",
     "STORAGE_GRPC",
     "ZIPKIN_HTTP",
     "ZIPKIN_UDP_COMPACT",
@@ -44,6 +46,12 @@ ZIPKIN_HTTP: Final = 9411
 
 QUERY_HTTP: Final = 16686
 """The UI and the HTTP JSON API."""
+
+SAMPLING_HTTP: Final = 5778
+"""Sampling strategies over HTTP, for the clients of this machine: `GET /sampling?service=`."""
+
+SAMPLING_GRPC: Final = 5779
+"""Sampling strategies over gRPC: `jaeger.api_v2.SamplingManager`."""
 
 HEALTH_HTTP: Final = 13133
 """`GET /status`, as Jaeger v2's healthcheckv2 extension answers it."""

@@ -28,6 +28,8 @@ PORT_SETTINGS: Final = {
     "jaeger_udp_binary": "LYMER__RECEIVERS__JAEGER_UDP_BINARY__PORT",
     "zipkin": "LYMER__RECEIVERS__ZIPKIN__PORT",
     "zipkin_udp_compact": "LYMER__RECEIVERS__ZIPKIN_UDP_COMPACT__PORT",
+    "sampling_http": "LYMER__SAMPLING__HTTP__PORT",
+    "sampling_grpc": "LYMER__SAMPLING__GRPC__PORT",
     "storage_api": "LYMER__STORAGE_API__PORT",
     "query": "LYMER__QUERY__PORT",
     "admin": "LYMER__ADMIN__PORT",

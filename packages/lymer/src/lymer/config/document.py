@@ -15,6 +15,7 @@ from typing import Final
 import yaml
 
 from lymer.config.catalog import GROUPS, SETTINGS
+from lymer.config.numbers import Number
 from lymer.config.problem import suggest
 from lymer.config.rules import Choice, Count, Duration, Size, Switch
 from lymer.config.text_rules import Texts
@@ -216,4 +217,4 @@ class _Walk:
 
 def _accepts_scalar(path: str) -> bool:
     """Say whether the setting's text is judged by its rule alone, whatever YAML takes it for."""
-    return isinstance(SETTINGS[path].rule, (Count, Size, Duration, Choice, Switch))
+    return isinstance(SETTINGS[path].rule, (Count, Size, Duration, Number, Choice, Switch))

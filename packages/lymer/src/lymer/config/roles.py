@@ -20,12 +20,15 @@ _AGENT: Final = {
     "receivers.jaeger_http.enabled": "false",
     "receivers.zipkin.enabled": "false",
     "receivers.zipkin_udp_compact.enabled": "true",
+    "sampling.grpc.enabled": "false",
     # Small segments are given back to the disk soon, and are all that is sent again after a crash.
     "journal.segment_bytes_max": "4MiB",
     "journal.segment_age_seconds_max": "5s",
 }
 _COLLECTOR: Final = {
     "storage_api.enabled": "true",
+    "sampling.http.enabled": "false",
+    "sampling.file.default_probability": "0.001",
     # They are the agent's.
     "receivers.jaeger_udp_compact.enabled": "false",
     "receivers.jaeger_udp_binary.enabled": "false",

@@ -29,6 +29,7 @@ from lymer.config.rules import (
     Switch,
     Url,
 )
+from lymer.config.sampling_settings import SamplingSettings
 from lymer.config.security import (
     AuthSettings,
     CorsSettings,
@@ -425,6 +426,9 @@ class Config:
 
     query: QuerySettings = field(default_factory=QuerySettings)
     """UI and API."""
+
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    """What clients are told about sampling."""
 
     admin: AdminSettings = field(default_factory=AdminSettings)
     """Metrics and Jaeger v1's health."""

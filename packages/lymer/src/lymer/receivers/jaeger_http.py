@@ -1,4 +1,4 @@
-"""Jaeger's thrift over HTTP, port 14268: `POST /api/traces`.
+"""Jaeger's thrift over HTTP, port 14268: `POST /api/traces`, and `GET /api/sampling`.
 
 Source: reference jaeger.md 2.4; opentelemetry-collector-contrib v0.155,
 `receiver/jaegerreceiver/trace_receiver.go` (statuses, texts and their order).
@@ -24,6 +24,7 @@ from lymer.receivers.http_exchange import (
     retry_after,
 )
 from lymer.receivers.intake import Intake
+from lymer.sampling.answering import StrategyAnswers
 from lymer.wire.content_encoding import decode_content
 from lymer.wire.jaeger_thrift import request_from_batch
 from lymer.wire.otlp_proto import CheckedRequest
@@ -33,6 +34,7 @@ __all__ = ["JaegerHttpReceiver"]
 _RECEIVER: Final = "jaeger"
 _TRANSPORT: Final = "thrift_http"
 _PATH: Final = "/api/traces"
+_SAMPLING_PATH: Final = "/api/sampling"
 _TEXT: Final = "text/plain; charset=utf-8"
 _ACCEPTED_TYPES: Final = frozenset({"application/x-thrift", "application/vnd.apache.thrift.binary"})
 _INLINE_BYTES_MAX: Final = 64 * 1024
@@ -70,7 +72,13 @@ class JaegerHttpReceiver:
     """The ASGI application of the Jaeger collector's HTTP port."""
 
     def __init__(
-        self, intake: Intake, admission: Admission, executor: Executor, *, body_bytes_max: int
+        self,
+        intake: Intake,
+        admission: Admission,
+        executor: Executor,
+        *,
+        body_bytes_max: int,
+        strategies: StrategyAnswers | None = None,
     ) -> None:
         """Prepare.
 
@@ -79,7 +87,9 @@ class JaegerHttpReceiver:
             admission: The process-wide limit.
             executor: For work on large bodies.
             body_bytes_max: Limit on a body, both as sent and decompressed, bytes.
+            strategies: Answers about sampling, as Jaeger v1's collector; None does not, as v2's.
         """
+        self._strategies = strategies
         self._intake = intake
         self._admission = admission
         self._executor = executor
@@ -89,6 +99,9 @@ class JaegerHttpReceiver:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
+            return
+        if scope["path"] == _SAMPLING_PATH and self._strategies is not None:
+            await _send_strategy(self._strategies, scope, send)
             return
         try:
             _check_target(scope)
@@ -180,6 +193,16 @@ def _parse_media_type(sent: str) -> tuple[str, str]:
     if not _PARAMETERS.fullmatch(semicolon + rest):
         return "", "mime: invalid media parameter"
     return base, ""
+
+
+async def _send_strategy(
+    strategies: StrategyAnswers, scope: MutableMapping[str, Any], send: Send
+) -> None:
+    if scope["method"] != "GET":
+        await _send_text(send, 405, "")
+        return
+    answer = await strategies.sampling(scope["query_string"])
+    await respond(send, answer.status, answer.content_type, answer.body, *answer.headers)
 
 
 async def _send_text(send: Send, status: int, text: str, *extra: tuple[bytes, bytes]) -> None:

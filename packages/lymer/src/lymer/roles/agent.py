@@ -12,12 +12,14 @@ import uvloop
 
 from lymer import __version__
 from lymer.config import Config
+from lymer.pipeline.remote_sampling import RemoteSampling
 from lymer.receivers.intake import Intake
 from lymer.roles.forwarding import Forwarding, check_targets
 from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
 from lymer.roles.ready_block import place, role_block, url
 from lymer.roles.receiving import OTLP_HTTP, Receivers
+from lymer.roles.sampling import Sampling
 from lymer.roles.securing import Security
 from lymer.roles.storing import lock_data_folder, open_deliveries
 from lymer.roles.tenancy import tenancy_of
@@ -50,6 +52,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         ports = Ports(stack, security)
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config)
+        sampling = Sampling(ports, config.sampling)
         deliveries = open_deliveries(config, data_dir)
         intake = Intake(
             asyncio.get_running_loop(),
@@ -66,13 +69,17 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         await forwarding.start(stack, deliveries, tls, auth, metrics)
         life.watch(forwarding.problem)
         serve_admin(ports, life, metrics)
-        await receivers.open(stack, intake, metrics)
+        strategies = await sampling.serve(RemoteSampling(forwarding.collectors), metrics)
+        await receivers.open(stack, intake, metrics, strategies)
         intake.open(forwarding.journal, forwarding.journal.tenants())
         otlp = config.receivers
         rows = [
             ("OTLP gRPC", place(otlp.otlp_grpc.host, receivers.otlp_grpc_port)),
             ("OTLP HTTP", url(config, otlp.otlp_http, ports.number(OTLP_HTTP))),
-            ("Also", receivers.foreign_described()),
+            (
+                "Also",
+                "; ".join(filter(None, (receivers.foreign_described(), sampling.described()))),
+            ),
             ("Collectors", f"{config.agent.targets} ({config.agent.protocol})"),
             ("Buffer", f"{data_dir}, at most {config.journal.backlog_bytes_max >> 20} MiB"),
             ("Admin", url(config, config.admin, ports.number(ADMIN))),

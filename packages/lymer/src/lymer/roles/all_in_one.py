@@ -16,6 +16,7 @@ from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
 from lymer.roles.ready_block import Endpoints, ready_block
 from lymer.roles.receiving import OTLP_HTTP, Receivers, make_intake
+from lymer.roles.sampling import Sampling
 from lymer.roles.securing import Security
 from lymer.roles.serving_store import serve_store
 from lymer.roles.storing import Loading, lock_data_folder, open_deliveries, open_store
@@ -48,6 +49,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         listen_for_queries(ports, config)
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config)
+        sampling = Sampling(ports, config.sampling)
         endpoints = Endpoints(
             ui_port=ports.number(UI),
             otlp_http_port=ports.number(OTLP_HTTP),
@@ -69,9 +71,12 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         )
         serve_admin(ports, life, metrics)
         await serve_store(stack, config, ports, store)
-        await receivers.open(stack, intake, metrics)
+        strategies = await sampling.open(stack, metrics)
+        await receivers.open(stack, intake, metrics, strategies)
         endpoints.otlp_grpc_port = receivers.otlp_grpc_port
-        endpoints.foreign = receivers.foreign_described()
+        endpoints.foreign = "; ".join(
+            filter(None, (receivers.foreign_described(), sampling.described()))
+        )
         intake.open(loading.journal, loading.tenants())
         await loading.wait_for_recovery(life)
         await life.serve(lambda seconds: ready_block(config, data_dir, endpoints, seconds))

@@ -15,6 +15,7 @@ from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
 from lymer.roles.ready_block import place, role_block, span_of_time, url
 from lymer.roles.receiving import OTLP_HTTP, Receivers, make_intake
+from lymer.roles.sampling import Sampling
 from lymer.roles.securing import Security
 from lymer.roles.serving_store import serve_store
 from lymer.roles.storing import Loading, lock_data_folder, open_deliveries, open_store
@@ -46,6 +47,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         ports = Ports(stack, Security(stack, config.tls, metrics))
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config)
+        sampling = Sampling(ports, config.sampling)
         store = open_store(stack, config, data_dir)
         deliveries = open_deliveries(config, data_dir)
         intake = make_intake(config, metrics, deliveries)
@@ -53,7 +55,8 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         life.watch(loading.problem)
         serve_admin(ports, life, metrics)
         storage_port = await serve_store(stack, config, ports, store)
-        await receivers.open(stack, intake, metrics)
+        strategies = await sampling.open(stack, metrics)
+        await receivers.open(stack, intake, metrics, strategies)
         intake.open(loading.journal, loading.tenants())
         await loading.wait_for_recovery(life)
         otlp = config.receivers
@@ -61,6 +64,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
             ("OTLP gRPC", place(otlp.otlp_grpc.host, receivers.otlp_grpc_port)),
             ("OTLP HTTP", url(config, otlp.otlp_http, ports.number(OTLP_HTTP))),
             ("Also", receivers.foreign_described()),
+            ("Sampling", sampling.described().removeprefix("sampling ")),
             ("Storage API", place(config.storage_api.host, storage_port) if storage_port else ""),
             ("Data", f"{data_dir}, kept for {span_of_time(config.storage.retention_seconds)}"),
             ("Admin", url(config, config.admin, ports.number(ADMIN))),

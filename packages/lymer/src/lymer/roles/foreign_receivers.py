@@ -14,8 +14,10 @@ from lymer.receivers.intake import Intake
 from lymer.receivers.jaeger_grpc import JaegerGrpcReceiver
 from lymer.receivers.jaeger_http import JaegerHttpReceiver
 from lymer.receivers.jaeger_udp import JaegerUdpReceiver
+from lymer.receivers.sampling_grpc import add_sampling
 from lymer.receivers.zipkin_http import ZipkinHttpReceiver
 from lymer.roles.listening import Ports, listen
+from lymer.sampling.answering import StrategyAnswers
 from lymer.transport.gate import Gate
 from lymer.wire import thrift
 from lymer.wire.zipkin_thrift import otlp_from_zipkin_message
@@ -98,9 +100,16 @@ class ForeignReceivers:
                 stack.callback(listener.close)
 
     async def open(
-        self, stack: AsyncExitStack, intake: Intake, admission: Admission, executor: Executor
+        self,
+        stack: AsyncExitStack,
+        intake: Intake,
+        admission: Admission,
+        executor: Executor,
+        strategies: StrategyAnswers | None,
     ) -> None:
         """Serve on the ports; the stack stops it in reverse.
+
+        Jaeger's two ports of TCP answer about sampling too, if there is somebody who knows.
 
         Raises:
             StartupError: The port of gRPC, which binds for itself, cannot be had.
@@ -108,7 +117,9 @@ class ForeignReceivers:
         settings, ports = self._settings, self._ports
         if ports.has(_JAEGER_HTTP):
             limit = settings.jaeger_http.body_bytes_max
-            jaeger = JaegerHttpReceiver(intake, admission, executor, body_bytes_max=limit)
+            jaeger = JaegerHttpReceiver(
+                intake, admission, executor, body_bytes_max=limit, strategies=strategies
+            )
             ports.serve(jaeger, _JAEGER_HTTP)
         if ports.has(_ZIPKIN):
             limit = settings.zipkin.body_bytes_max
@@ -119,6 +130,8 @@ class ForeignReceivers:
             grpc = JaegerGrpcReceiver(
                 intake, admission, message_bytes_max=door.message_bytes_max, gate=self._gate
             )
+            if strategies is not None:
+                add_sampling(grpc, strategies)
             name = "receivers.jaeger_grpc.port"
             self._grpc_port = await ports.serve_grpc(grpc, door, _JAEGER_GRPC, name)
         for what, protocol in _UDP.items():

@@ -103,7 +103,9 @@ class Forwarding:
         deliveries.recover(self.journal.recovered())
         agent = self._config.agent
         targets = [(target, *split_target(target)) for target in agent.targets.split(",")]
-        collectors = Collectors(targets, self._make_link, resolve_seconds=agent.resolve_seconds)
+        collectors = self.collectors = Collectors(
+            targets, self._make_link, resolve_seconds=agent.resolve_seconds
+        )
         self._forwarder = Forwarder(
             self.journal,
             self._names,

@@ -16,6 +16,7 @@ from lymer.receivers.otlp_http import OtlpHttpReceiver
 from lymer.roles.foreign_receivers import ForeignReceivers
 from lymer.roles.listening import Ports
 from lymer.roles.tenancy import tenancy_of, udp_tenant_of
+from lymer.sampling.answering import StrategyAnswers
 from lymer.telemetry.metrics import Metrics
 
 __all__ = ["OTLP_HTTP", "Receivers", "make_intake"]
@@ -54,8 +55,14 @@ class Receivers:
         self._foreign.listen(stack)
         self.otlp_grpc_port = settings.otlp_grpc.port
 
-    async def open(self, stack: AsyncExitStack, intake: Intake, metrics: Metrics) -> None:
-        """Serve until the stack unwinds.
+    async def open(
+        self,
+        stack: AsyncExitStack,
+        intake: Intake,
+        metrics: Metrics,
+        strategies: StrategyAnswers | None = None,
+    ) -> None:
+        """Serve until the stack unwinds; Jaeger's ports answer about sampling from `strategies`.
 
         Raises:
             StartupError: The port of a gRPC door cannot be had.
@@ -83,7 +90,7 @@ class Receivers:
             grpc, otlp, "OTLP gRPC", "receivers.otlp_grpc.port"
         )
         # Last, just before the journal opens: what came by UDP before that would be lost.
-        await self._foreign.open(stack, intake, admission, executor)
+        await self._foreign.open(stack, intake, admission, executor, strategies)
 
     def foreign_described(self) -> str:
         """Say in one line which doors beside OTLP are open and where; empty if none is."""

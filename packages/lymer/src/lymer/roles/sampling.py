@@ -1,0 +1,73 @@
+"""The part that answers about sampling: who knows the strategies, and the two doors of its own."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Final
+
+from lymer.api.sampling import create_sampling_app
+from lymer.config.sampling_settings import SamplingSettings
+from lymer.receivers.sampling_grpc import SamplingGrpc
+from lymer.roles.listening import Ports
+from lymer.sampling.answering import StrategyAnswers
+from lymer.sampling.file_provider import FileProvider
+from lymer.sampling.strategies import StrategyProvider
+from lymer.telemetry.metrics import Metrics
+
+__all__ = ["SAMPLING", "Sampling"]
+
+SAMPLING: Final = "sampling"
+
+
+class Sampling:
+    """Opened in two steps: the port of HTTP first, then what answers."""
+
+    def __init__(self, ports: Ports, settings: SamplingSettings) -> None:
+        """Take the port of HTTP; gRPC binds for itself, later.
+
+        Raises:
+            StartupError: It cannot be had.
+        """
+        self._ports = ports
+        self._settings = settings
+        self._grpc_port = 0
+        if settings.http.enabled:
+            ports.take(SAMPLING, settings.http, "sampling.http.port")
+
+    async def open(self, stack: AsyncExitStack, metrics: Metrics) -> StrategyAnswers:
+        """Learn the strategies and serve them until the stack unwinds.
+
+        Returns:
+            What Jaeger's own ports answer from, too.
+
+        Raises:
+            StartupError: The strategies file cannot be used, or the port of gRPC not be had.
+        """
+        file = self._settings.file
+        provider = FileProvider(
+            file.path,
+            default_probability=file.default_probability,
+            reload_seconds=file.reload_seconds,
+            metrics=metrics.sampling,
+        )
+        stack.push_async_callback(provider.stop)
+        await provider.start()
+        return await self.serve(provider, metrics)
+
+    async def serve(self, provider: StrategyProvider, metrics: Metrics) -> StrategyAnswers:
+        """Serve what `provider` says on both doors; see `open`."""
+        answers = StrategyAnswers(provider, metrics.sampling)
+        if self._settings.http.enabled:
+            self._ports.serve(create_sampling_app(answers), SAMPLING)
+        door = self._settings.grpc
+        if door.enabled:
+            self._grpc_port = await self._ports.serve_grpc(
+                SamplingGrpc(answers), door, "sampling gRPC", "sampling.grpc.port"
+            )
+        return answers
+
+    def described(self) -> str:
+        """Say in one line which doors are open and where; empty if none is."""
+        doors = {"HTTP": self._ports.number(SAMPLING), "gRPC": self._grpc_port}
+        listed = ", ".join(f"{what} {port}" for what, port in doors.items() if port)
+        return f"sampling {listed}" if listed else ""
