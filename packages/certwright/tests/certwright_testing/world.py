@@ -16,6 +16,7 @@ from enum import Enum
 from itertools import count
 from typing import Any, TypeVar
 
+from certwright.adapters.memory.objects import copy_json
 from certwright.adapters.memory.store import MemoryStore
 from certwright.engine.store import Selection
 from certwright.errors import (
@@ -174,7 +175,7 @@ class World:
 
     def all(self, kind: Kind) -> list[Manifest]:
         """Return all objects of a kind."""
-        return sorted(self.store.table.select(Selection(kind)), key=meta.name)
+        return sorted(map(copy_json, self.store.table.select(Selection(kind))), key=meta.name)
 
     async def settle(self) -> None:
         """Let all loops run until nothing is left to do now; a death starts them anew."""

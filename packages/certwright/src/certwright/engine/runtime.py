@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from certwright import clock
+from certwright.engine.clock_watch import CLOCK_CHECK_SECONDS, ClockWatch
 from certwright.engine.events import EventRecorder
 from certwright.engine.executor import Executor
 from certwright.engine.objects import Objects
@@ -97,6 +98,7 @@ class Runtime:
                     _log.info("controllers started", count=len(self._loops))
                     self._started.set()
                     group.create_task(self._resync(objects))
+                    group.create_task(self._watch_clock(objects))
             finally:
                 await self._say_last_words(events)
 
@@ -186,9 +188,20 @@ class Runtime:
     async def _resync(self, objects: Objects) -> None:
         while True:
             await asyncio.sleep(RESYNC_SECONDS)
-            for loop in self._loops:
-                for key in objects.keys(loop.controller.kind):
-                    loop.add(key)
+            self._look_at_all(objects)
+
+    async def _watch_clock(self, objects: Objects) -> None:
+        watch = ClockWatch(clock.now(), clock.monotonic_seconds())
+        while True:
+            await asyncio.sleep(CLOCK_CHECK_SECONDS)
+            if watch.has_jumped(clock.now(), clock.monotonic_seconds()):
+                _log.warning("the clock was set, looking at everything again")
+                self._look_at_all(objects)
+
+    def _look_at_all(self, objects: Objects) -> None:
+        for loop in self._loops:
+            for key in objects.keys(loop.controller.kind):
+                loop.add(key)
 
     def _observe(self, observed: Observe) -> None:
         self.metrics.replace(
