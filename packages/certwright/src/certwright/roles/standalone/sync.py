@@ -23,13 +23,14 @@ from certwright.resources.kinds import (
 )
 from certwright.roles.standalone.manifests import Document, Problem
 
-__all__ = ["MANAGER", "SOURCE", "bring_in_line"]
+__all__ = ["FILE_KINDS", "MANAGER", "SOURCE", "bring_in_line"]
 
 MANAGER: Final = "certwright-files"
 """Field manager of what stands in files."""
 SOURCE: Final = "certwright.standalone/file"
 """Annotation of what comes from a file: which one."""
-_KINDS: Final = (SECRET, ISSUER, CLUSTER_ISSUER, CERTIFICATE, CERTIFICATE_REQUEST)
+FILE_KINDS: Final = (SECRET, ISSUER, CLUSTER_ISSUER, CERTIFICATE, CERTIFICATE_REQUEST)
+"""What may stand in a file."""
 
 
 async def bring_in_line(
@@ -59,7 +60,7 @@ async def bring_in_line(
                 await store.apply(_marked(document), manager=MANAGER)
         except StoreError as error:
             problems.append(Problem(document.source, str(error), key))
-    for kind in _KINDS:
+    for kind in FILE_KINDS:
         for obj in (await store.list(Selection(kind))).objects:
             key = meta.key_of(obj)
             if SOURCE in meta.annotations(obj) and key not in wanted and key not in kept:
