@@ -26,7 +26,7 @@ from typing import Final
 from certwright.adapters.atomic_files import PRIVATE_MODE, PUBLIC_MODE, sync_folder
 from certwright.errors import StoreError
 
-__all__ = ["Access", "publish", "tidy", "withdraw"]
+__all__ = ["Access", "publish", "shows", "tidy", "withdraw"]
 
 _DATA: Final = "..data"
 _PUBLIC: Final = frozenset({"tls.crt", "ca.crt", "truststore.p12", "truststore.jks"})
@@ -52,7 +52,7 @@ def publish(folder: Path, files: Mapping[str, bytes], access: Access) -> bool:
         StoreError: It could not be written; what was shown before still is.
     """
     try:
-        if _shows(folder, files, access):
+        if shows(folder, files, access):
             return False
         if not (folder / _DATA).is_symlink():
             _publish_new(folder, files, access)
@@ -64,6 +64,24 @@ def publish(folder: Path, files: Mapping[str, bytes], access: Access) -> bool:
         return True
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror}: {error.filename}") from error
+
+
+def shows(folder: Path, files: Mapping[str, bytes], access: Access) -> bool:
+    """Return whether the folder shows these files, by their links, with the right modes."""
+    version = folder / _DATA
+    if not version.is_dir() or {path.name for path in version.iterdir()} != set(files):
+        return False
+    for name, content in files.items():
+        link, path = folder / name, version / name
+        if not link.is_symlink() or link.readlink() != Path(_DATA, name):
+            return False
+        status = path.stat()
+        if status.st_mode & 0o777 != _mode(name, access) or path.read_bytes() != content:
+            return False
+        if access.group_id is not None and status.st_gid != access.group_id:
+            return False
+    visible = {path.name for path in folder.iterdir() if not path.name.startswith("..")}
+    return visible == set(files)
 
 
 def withdraw(folder: Path) -> bool:
@@ -98,24 +116,6 @@ def tidy(folder: Path, now_unix_seconds: float) -> None:
                 shutil.rmtree(entry, ignore_errors=True)
             else:
                 entry.unlink(missing_ok=True)
-
-
-def _shows(folder: Path, files: Mapping[str, bytes], access: Access) -> bool:
-    """Return whether the folder shows these files, by their links, with the right modes."""
-    version = folder / _DATA
-    if not version.is_dir() or {path.name for path in version.iterdir()} != set(files):
-        return False
-    for name, content in files.items():
-        link, path = folder / name, version / name
-        if not link.is_symlink() or link.readlink() != Path(_DATA, name):
-            return False
-        status = path.stat()
-        if status.st_mode & 0o777 != _mode(name, access) or path.read_bytes() != content:
-            return False
-        if access.group_id is not None and status.st_gid != access.group_id:
-            return False
-    visible = {path.name for path in folder.iterdir() if not path.name.startswith("..")}
-    return visible == set(files)
 
 
 def _publish_new(folder: Path, files: Mapping[str, bytes], access: Access) -> None:

@@ -29,6 +29,15 @@ class _Entry:
 
 
 _COMMANDS: Final = {
+    "quickstart": _Entry(
+        "certwright.cli.standalone", "quickstart", "Make a CA and a certificate in a folder."
+    ),
+    "standalone": _Entry(
+        "certwright.cli.standalone", "standalone", "Keep the certificates of a folder renewed."
+    ),
+    "status": _Entry(
+        "certwright.cli.standalone", "status", "Show what a folder has, and what is due when."
+    ),
     "webhook": _Entry("certwright.cli.webhook", "webhook", "Judge objects before they are stored."),
     "cainjector": _Entry(
         "certwright.cli.ca_injector", "ca_injector", "Keep CA bundles up to date."

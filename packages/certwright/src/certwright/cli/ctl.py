@@ -14,8 +14,9 @@ from typing import Any, Concatenate, Final, Literal, ParamSpec
 import click
 
 from certwright import __version__, clock
+from certwright.cli.options import Gates, GoDuration, gates_help
 from certwright.errors import CertwrightError, InvalidError, NotFoundError
-from certwright.resources.durations import format_duration, parse_duration
+from certwright.resources.durations import format_duration
 from certwright.resources.features import FeatureGates
 from certwright.roles.ctl.stores import Place, open_store
 
@@ -33,26 +34,6 @@ class _Target:
     place: Place
     namespace: str
     namespace_given: bool
-
-
-class _Duration(click.ParamType[float]):
-    """A duration as Go writes it, in seconds."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read `5m`, `1h30m`, `500ms`."""
-        if isinstance(value, float):
-            return value
-        try:
-            return parse_duration(str(value)) / _SECOND_NANO
-        except InvalidError as error:
-            self.fail(str(error), param, ctx)
-
-
-_DURATION: Final = _Duration()
 
 
 def _connected(
@@ -264,8 +245,8 @@ def check() -> None:
 
 
 @check.command("api")
-@click.option("--wait", "wait_seconds", type=_DURATION, default="0s", help="How long to try.")
-@click.option("--interval", type=_DURATION, default="5s", show_default=True)
+@click.option("--wait", "wait_seconds", type=GoDuration(), default="0s", help="How long to try.")
+@click.option("--interval", type=GoDuration(), default="5s", show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Print detailed error messages.")
 @_connected
 async def check_api(
@@ -310,8 +291,8 @@ def create() -> None:
     "--output-certificate-file", "output_file", type=click.Path(path_type=Path), default=None
 )
 @click.option("--fetch-certificate", "fetch", is_flag=True, help="Wait until it is signed.")
-@click.option("--timeout", "timeout_seconds", type=_DURATION, default="5m", show_default=True)
-@click.option("--feature-gates", default="", help="As the controller's, such as A=true,B=false.")
+@click.option("--timeout", "timeout_seconds", type=GoDuration(), default="5m", show_default=True)
+@click.option("--feature-gates", "gates", type=Gates(), default="", help=gates_help())
 @_connected
 async def create_certificaterequest(
     target: _Target,
@@ -321,7 +302,7 @@ async def create_certificaterequest(
     output_file: Path | None,
     fetch: bool,  # noqa: FBT001 - click calls it
     timeout_seconds: float,
-    feature_gates: str,
+    gates: FeatureGates,
 ) -> int:
     """Create a CertificateRequest resource, using a Certificate resource as a template."""
     from certwright.roles.ctl.request_creation import RequestWish, create_request
@@ -338,7 +319,6 @@ async def create_certificaterequest(
         )
     wish = RequestWish(wanted, certificate_file, key_file, fetch, output_file, timeout_seconds)
     wish.check()
-    gates = FeatureGates.parse(feature_gates)
     async with open_store(target.place) as store:
         await _echo_lines(create_request(store, target.namespace, wish, gates), err=True)
     return 0

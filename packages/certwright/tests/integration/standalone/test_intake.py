@@ -15,6 +15,7 @@ from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import CERTIFICATE, ISSUER, SECRET
 from certwright.roles.standalone.intake import Intake
 from certwright.roles.standalone.layout import Layout
+from certwright.roles.standalone.sync import SOURCE
 
 ISSUER_YAML = """\
 apiVersion: cert-manager.io/v1
@@ -152,6 +153,26 @@ async def test_what_did_not_come_from_a_file_is_left_alone(tmp_path: Path) -> No
 
     assert await folder.names() == set()
     assert await folder.store.get(SECRET.key("default", "made")) is not None
+
+
+async def test_a_request_that_inherits_the_annotation_of_a_file_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    """Loops copy annotations of Certificates to their requests."""
+    folder = Folder(tmp_path)
+    folder.write("a.yaml", ISSUER_YAML.replace("NAME", "one"))
+    await folder.intake.take()
+    copied = {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Issuer",
+        "metadata": {"name": "made", "namespace": "default", "annotations": {SOURCE: "a.yaml"}},
+        "spec": {"selfSigned": {}},
+    }
+    await folder.store.create(copied, manager="x")
+    (tmp_path / "a.yaml").unlink()
+    await folder.intake.take()
+
+    assert await folder.names() == {"made"}
 
 
 async def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -63,8 +63,9 @@ async def test_a_failure_is_tried_again(tmp_path: Path) -> None:
     started = clock.monotonic_seconds()
     reload.after_change(["default/a"])
     serving = asyncio.create_task(reload.serve())
-    while reload.is_due or Layout(tmp_path).reload_pending.exists():
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(20):
+        while reload.is_due or Layout(tmp_path).reload_pending.exists():  # noqa: ASYNC110 - a file
+            await asyncio.sleep(0.01)
     serving.cancel()
 
     assert tries.read_text().count("x") == 3
@@ -79,8 +80,9 @@ async def test_many_changes_are_one_run(tmp_path: Path) -> None:
     for number in range(10):
         reload.after_change([f"default/{number}"])
         await asyncio.sleep(0.02)
-    while reload.is_due:
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(20):
+        while reload.is_due:  # noqa: ASYNC110 - what is tested has no event for its end
+            await asyncio.sleep(0.02)
     await asyncio.sleep(0.1)
     serving.cancel()
 

@@ -151,8 +151,8 @@ def test_an_unknown_field_is_warned_of() -> None:
 def test_dates_and_durations_stay_text() -> None:
     """A name that looks like a date is a name."""
     text = (
-        "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\nspec: {commonName: "
-        "2024-01-01, secretName: s, issuerRef: {name: x}, duration: 2h}\n"
+        "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: c}\n"
+        "spec: {commonName: 2024-01-01, secretName: s, issuerRef: {name: x}, duration: 2h}\n"
     )
     (document,), problems = decode_manifests("x.yaml", text.encode(), GATES)
 

@@ -26,7 +26,7 @@ class FolderLock:
         Raises:
             StartupError: Another process has it.
         """
-        if not self.try_lock():
+        if self._descriptor is None and not self.try_lock():
             owner = self._path.read_text().strip() or "unknown"
             raise StartupError(
                 f"cannot lock {self._path}: process {owner} works on this folder; end it first, or "

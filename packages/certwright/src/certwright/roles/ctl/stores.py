@@ -8,8 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from certwright.adapters.files import FileStore, FolderLock, read_objects
 from certwright.adapters.kube import Connection, KubeStore, load_connection
+from certwright.adapters.memory.store import MemoryStore
 from certwright.engine.store import Store
+from certwright.errors import RefusedError, StartupError
+from certwright.resources import meta
+from certwright.resources.conditions import get_condition
+from certwright.resources.features import FeatureGates
+from certwright.resources.kinds import CERTIFICATE, Manifest
+from certwright.roles.standalone.layout import DEFAULT_NAMESPACE, Layout
+from certwright.roles.standalone.rules import WebhookRules
+from certwright.roles.standalone.wishes import leave_renewal_wish
 
 __all__ = ["Place", "open_store"]
 
@@ -31,7 +41,7 @@ class Place:
             StartupError: There is no usable kubeconfig.
         """
         if self.folder is not None:
-            return "default"
+            return DEFAULT_NAMESPACE
         return self.connection().namespace
 
     def connection(self) -> Connection:
@@ -51,6 +61,52 @@ class Place:
 
 @asynccontextmanager
 async def open_store(place: Place) -> AsyncIterator[Store]:
-    """Give the store, and close it at the end."""
-    async with KubeStore(place.connection(), reader="cmctl") as store:
-        yield store
+    """Give the store, and close it at the end.
+
+    Raises:
+        StartupError: There is no usable kubeconfig, or nothing ever ran on the folder.
+    """
+    if place.folder is None:
+        async with KubeStore(place.connection(), reader="cmctl") as store:
+            yield store
+        return
+    layout = Layout(place.folder)
+    if not layout.state.is_dir():
+        raise StartupError(
+            f"cannot work on {place.folder}: nothing has run on it yet; start `certwright "
+            f"standalone {place.folder}`"
+        )
+    lock = FolderLock(layout.state)
+    if not lock.try_lock():
+        yield _StoreOfAnother(layout)
+        return
+    with lock:
+        yield FileStore(layout.state, admission=WebhookRules(FeatureGates()))
+
+
+class _StoreOfAnother(MemoryStore):
+    """What a folder holds while another process works on it: to be looked at, and to wish for."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__()
+        self._layout = layout
+        self.table.load(read_objects(layout.state))
+
+    async def create(self, obj: Manifest, /, *, manager: str, dry_run: bool = False) -> Manifest:
+        """Allow a trial only."""
+        if not dry_run:
+            raise self._refusal()
+        return await super().create(obj, manager=manager, dry_run=True)
+
+    async def update_status(self, obj: Manifest, /, *, manager: str) -> Manifest:
+        """Hand the wish for a new certificate over to the process that works."""
+        issuing = get_condition(obj, "Issuing")
+        if meta.kind_of(obj) != CERTIFICATE or issuing is None or not issuing.is_true:
+            raise self._refusal()
+        leave_renewal_wish(self._layout, meta.key_of(obj))
+        return obj
+
+    def _refusal(self) -> RefusedError:
+        return RefusedError(
+            f"another process works on {self._layout.folder}; end it first, or change the files"
+        )

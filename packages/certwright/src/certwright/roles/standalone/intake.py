@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -19,11 +18,12 @@ from certwright.roles.standalone.manifests import (
     Problem,
     decode_manifests,
 )
-from certwright.roles.standalone.sync import FILE_KINDS, SOURCE, bring_in_line
+from certwright.roles.standalone.sync import FILE_KINDS, SOURCE, bring_in_line, is_from_file
+from certwright.telemetry.logs import EventLog
 
 __all__ = ["Intake"]
 
-_log: Final = logging.getLogger(__name__)
+_log: Final = EventLog(__name__)
 _Signature: TypeAlias = tuple[tuple[str, int, int, int], ...]
 
 
@@ -71,14 +71,14 @@ class Intake:
             for kind in FILE_KINDS:
                 for obj in (await self._store.list(Selection(kind))).objects:
                     source = meta.annotations(obj).get(SOURCE, "")
-                    if source.partition(" document ")[0] in read.unread:
+                    if is_from_file(obj) and source.partition(" document ")[0] in read.unread:
                         kept.add(meta.key_of(obj))
         return frozenset(kept)
 
     def _tell(self, lines: list[str]) -> None:
         for line in lines:
             if line not in self._told:
-                _log.warning("%s", line)
+                _log.warning("not used as it stands", problem=line)
         self._told = lines
         if lines:
             write_private(self._layout.problems, "".join(f"{line}\n" for line in lines).encode())

@@ -2,55 +2,92 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from certwright import clock
-from certwright.adapters.secret_folder import Access, publish, tidy, withdraw
+from certwright.adapters.secret_folder import Access, publish, shows, tidy, withdraw
 from certwright.engine.store import Selection, Store
-from certwright.errors import InvalidError
+from certwright.errors import InvalidError, StoreError
 from certwright.resources import known, meta
 from certwright.resources.kinds import SECRET, Manifest
 from certwright.resources.secret import Secret
 from certwright.roles.standalone.layout import Layout
 
-__all__ = ["Publisher"]
+__all__ = ["Published", "Publisher"]
 
 _FILE_NAME: Final = re.compile(r"[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,252}")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What one pass did."""
+
+    changed: tuple[str, ...]
+    """`NAMESPACE/NAME` of what was written or removed."""
+    problems: tuple[str, ...]
+    """Why something could not be."""
 
 
 class Publisher:
     """Keeps `DIR/secrets` the same as the Secrets of Certificates."""
 
-    def __init__(self, store: Store, layout: Layout, access: Access) -> None:
+    def __init__(
+        self, store: Store, layout: Layout, access: Access, before_change: Callable[[], None]
+    ) -> None:
+        """`before_change` is called, on a thread, before the first change of a pass."""
         self._store = store
         self._layout = layout
         self._access = access
+        self._before_change = before_change
 
-    async def publish_all(self) -> list[str]:
+    async def publish_all(self) -> Published:
         """Write what is not yet there, remove what has no Secret any more.
 
-        Returns:
-            `NAMESPACE/NAME` of what changed.
-
         Raises:
-            StoreError: Something could not be written.
+            StoreError: The store does not answer.
         """
         listing = await self._store.list(Selection(SECRET))
+        wanted = {
+            self._layout.secrets / meta.namespace(obj) / meta.name(obj): _files(obj)
+            for obj in listing.objects
+            if _is_shown(obj)
+        }
+        return await asyncio.to_thread(self._write, wanted)
+
+    def _write(self, wanted: Mapping[Path, Mapping[str, bytes]]) -> Published:
+        stale = [
+            folder for folder, files in wanted.items() if not self._is_shown_already(folder, files)
+        ]
+        gone = [folder for folder in self._present() if folder not in wanted]
+        if stale or gone:
+            self._before_change()
         changed: list[str] = []
-        shown: set[Path] = set()
-        for obj in listing.objects:
-            if not _is_shown(obj):
-                continue
-            folder = self._layout.secrets / meta.namespace(obj) / meta.name(obj)
-            shown.add(folder)
-            if publish(folder, _files(obj), self._access):
-                changed.append(f"{meta.namespace(obj)}/{meta.name(obj)}")
-            tidy(folder, clock.now().timestamp())
-        gone = [folder for folder in self._present() if folder not in shown and withdraw(folder)]
-        changed += [f"{folder.parent.name}/{folder.name}" for folder in gone]
-        return changed
+        problems: list[str] = []
+        for folder in (*stale, *gone):
+            try:
+                if folder in wanted:
+                    publish(folder, wanted[folder], self._access)
+                else:
+                    withdraw(folder)
+            except StoreError as error:
+                problems.append(str(error))
+            else:
+                changed.append(f"{folder.parent.name}/{folder.name}")
+        now = clock.now().timestamp()
+        for folder in wanted:
+            tidy(folder, now)
+        return Published(tuple(changed), tuple(problems))
+
+    def _is_shown_already(self, folder: Path, files: Mapping[str, bytes]) -> bool:
+        try:
+            return shows(folder, files, self._access)
+        except OSError:
+            return False
 
     def _present(self) -> list[Path]:
         """Return the folders that we made: those that have versions."""

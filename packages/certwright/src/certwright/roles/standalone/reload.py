@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 from collections.abc import Iterable
@@ -13,10 +12,11 @@ from typing import Final
 from certwright import clock
 from certwright.adapters.atomic_files import write_private
 from certwright.roles.standalone.layout import Layout
+from certwright.telemetry.logs import EventLog
 
 __all__ = ["Reload", "ReloadSettings"]
 
-_log: Final = logging.getLogger(__name__)
+_log: Final = EventLog(__name__)
 _OUTPUT_BYTES_MAX: Final = 4096
 
 
@@ -88,13 +88,13 @@ class Reload:
             self._failures += 1
             self._due.set()
             _log.error(
-                "reload command failed: %s; next attempt in %.0f s", problem, self._rest_seconds()
+                "reload command failed", reason=problem, again_after_seconds=self._rest_seconds()
             )
             return False
         self._failures = 0
         if not self._due.is_set():
             path.unlink(missing_ok=True)
-        _log.info("reload command done: %s", self._settings.command)
+        _log.info("reload command done", command=self._settings.command, secrets=" ".join(changed))
         return True
 
     def _rest_seconds(self) -> float:

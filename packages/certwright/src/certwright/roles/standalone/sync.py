@@ -1,6 +1,7 @@
 """The store brought in line with the files: what is new or changed is applied, what is gone goes.
 
-What comes from a file carries an annotation that says so; nothing without it is ever deleted here.
+What comes from a file is known by its field manager; nothing else is ever deleted here. (An
+annotation says which file, but requests inherit the annotations of their Certificate.)
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from certwright.resources.kinds import (
 )
 from certwright.roles.standalone.manifests import Document, Problem
 
-__all__ = ["FILE_KINDS", "MANAGER", "SOURCE", "bring_in_line"]
+__all__ = ["FILE_KINDS", "MANAGER", "SOURCE", "bring_in_line", "is_from_file"]
 
 MANAGER: Final = "certwright-files"
 """Field manager of what stands in files."""
@@ -63,9 +64,14 @@ async def bring_in_line(
     for kind in FILE_KINDS:
         for obj in (await store.list(Selection(kind))).objects:
             key = meta.key_of(obj)
-            if SOURCE in meta.annotations(obj) and key not in wanted and key not in kept:
+            if is_from_file(obj) and key not in wanted and key not in kept:
                 await _delete(store, key, meta.uid(obj))
     return problems
+
+
+def is_from_file(obj: Manifest) -> bool:
+    """Return whether an object came from a file."""
+    return _owned_fields(obj) is not None
 
 
 async def _delete(store: Store, key: Key, uid: str) -> None:
@@ -87,15 +93,15 @@ def _differs(present: Manifest, document: Document) -> bool:
     A field that was taken out of the file is still owned by us, so what is owned is compared too.
     """
     wanted = _marked(document)
-    owned = next(
-        (
-            entry.get("fieldsV1") or {}
-            for entry in meta.mapping_at(present, "metadata").get("managedFields") or ()
-            if entry.get("manager") == MANAGER and entry.get("operation") == "Apply"
-        ),
-        {},
-    )
-    return not _within(wanted, present) or not _covers(wanted, owned)
+    return not _within(wanted, present) or not _covers(wanted, _owned_fields(present) or {})
+
+
+def _owned_fields(obj: Manifest) -> dict[str, Any] | None:
+    """Return what files own of an object, or None if it does not come from a file."""
+    for entry in meta.mapping_at(obj, "metadata").get("managedFields") or ():
+        if entry.get("manager") == MANAGER and entry.get("operation") == "Apply":
+            return dict(entry.get("fieldsV1") or {})
+    return None
 
 
 def _within(wanted: Any, present: Any) -> bool:
