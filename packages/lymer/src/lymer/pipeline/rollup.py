@@ -19,12 +19,12 @@ PERIOD_SECONDS: Final = 10.0
 class RolledUp(Protocol):
     """A store with rollups."""
 
-    def catch_up(self) -> bool:
-        """Count what is stored and not counted; return whether there was anything."""
+    def catch_up_some(self) -> bool:
+        """Count some of what is stored and not counted; return whether there was anything."""
 
 
 class RollupWorker:
-    """Calls `catch_up` now and then; readers may call it too."""
+    """Calls `catch_up_some` now and then; readers may call it too."""
 
     def __init__(
         self, store: RolledUp, metrics: Metrics, *, period_seconds: float = PERIOD_SECONDS
@@ -48,7 +48,7 @@ class RollupWorker:
     def _run(self) -> None:
         while not self._stop.wait(self._period_seconds):
             try:
-                self._store.catch_up()
+                self._store.catch_up_some()
             except StorageError as error:
                 self._metrics.rollup_failures.inc()
                 _log.error("rollup failed, will retry", error=error)

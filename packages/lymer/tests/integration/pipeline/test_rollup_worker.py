@@ -23,7 +23,7 @@ class FakeRollups:
         self.may_end.set()
         self.running = threading.Event()
 
-    def catch_up(self) -> bool:
+    def catch_up_some(self) -> bool:
         """Do one step."""
         self.steps += 1
         self.running.set()

@@ -72,13 +72,15 @@ def _if_not_exists(statement: str, retention_seconds: int) -> str:
 
 def _set_retention(database: Database, retention_seconds: int) -> None:
     """Change the TTL of tables that were made with another retention."""
-    for table in _TABLES_WITH_TTL:
-        text = database.query(
-            "SELECT create_table_query FROM system.tables "
-            f"WHERE database = '{{db}}' AND name = '{table}' FORMAT TSVRaw",
-            {},
-            {},
-        ).decode()
+    tables = ", ".join(f"'{table}'" for table in _TABLES_WITH_TTL)
+    output = database.query(
+        "SELECT name, replaceAll(create_table_query, '\\n', ' ') FROM system.tables "
+        f"WHERE database = '{{db}}' AND name IN ({tables}) FORMAT TSVRaw",
+        {},
+        {},
+    )
+    for line in output.decode().splitlines():
+        table, _, text = line.partition("\t")
         found = _TTL.search(text)
         if found is None or int(found.group(2)) == retention_seconds:
             continue
