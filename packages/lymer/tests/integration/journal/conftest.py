@@ -40,11 +40,17 @@ class Bench:
         segment_age_seconds_max: float = 3600,
         backlog_bytes_max: int = 2**30,
         first_segment_id: int = 0,
+        is_shared: bool = False,
     ) -> Journal[str]:
         """Open a journal on the folder, after whoever had it before."""
         journal: Journal[str] = Journal(
             self.folder,
-            JournalLimits(segment_bytes_max, segment_age_seconds_max, backlog_bytes_max),
+            JournalLimits(
+                segment_bytes_max,
+                segment_age_seconds_max,
+                backlog_bytes_max,
+                is_shared=is_shared,
+            ),
             on_durable=self._on_durable,
             unix_nano=lambda: self.now_unix_nano,
             monotonic_seconds=lambda: monotonic_seconds() + self.age_seconds,

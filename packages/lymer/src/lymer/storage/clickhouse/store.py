@@ -144,7 +144,8 @@ class ClickHouseStore:
         """Return how many stores were looked at until so many had something to do."""
         steps = seen = 0
         failure = None
-        for seen, store in enumerate(stores, start=1):
+        for store in stores:
+            seen += 1
             try:
                 steps += store.catch_up()
             except StorageError as error:  # must not hold up the others
