@@ -2,7 +2,7 @@
 
 The key is stored before anybody can ask for a certificate with it, and the Secret goes only when
 the Certificate, as it is now, is not being issued. So a key that a request was made for is not
-lost: see docs/adr (names that follow from the decision).
+lost: docs/adr/012-names-that-follow-from-the-decision.md.
 
 Source: reference cert-manager.md 2.5.
 """

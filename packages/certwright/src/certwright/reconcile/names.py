@@ -1,7 +1,7 @@
 """Names that follow from a decision, so that making it twice meets the first one's object.
 
-They look like those an API server makes of `generateName`: five characters of its alphabet. Docs:
-docs/adr (names that follow from the decision).
+They look like those an API server makes of `generateName`: five characters of its alphabet.
+docs/adr/012-names-that-follow-from-the-decision.md.
 """
 
 from __future__ import annotations
