@@ -21,6 +21,8 @@ from certwright.errors import StartupError
 
 __all__ = ["quickstart", "standalone", "status"]
 
+_USUAL: Final = Path("certificates")
+"""The folder of those who name none."""
 _FOLDER: Final = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
 
@@ -79,7 +81,7 @@ def standalone(folder: Path, verbosity: int, logging_format: str, **given: Any) 
     "--dir",
     "folder",
     type=click.Path(path_type=Path),
-    default=Path("certificates"),
+    default=_USUAL,
     show_default=True,
     help="Where; made if it is not there.",
 )
@@ -95,9 +97,12 @@ def quickstart(hosts: tuple[str, ...], folder: Path) -> int:
 
 
 @click.command("status", short_help="Show what a folder has, and what is due when.")
-@_FOLDER
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=_USUAL)
 def status(folder: Path) -> None:
-    """Show what a folder has, and what is due when. Exit code 1 if something is wrong."""
+    """Show what DIR has, and what is due when. Exit code 1 if something is wrong.
+
+    Without DIR it is `certificates`, which `certwright quickstart` makes.
+    """
     from certwright import clock
     from certwright.roles.standalone.layout import Layout
     from certwright.roles.standalone.status_page import status_page
