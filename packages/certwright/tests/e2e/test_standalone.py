@@ -90,8 +90,6 @@ def test_a_newcomer_has_a_ca_and_a_certificate_with_one_command(tmp_path: Path) 
     assert key.stat().st_mode & 0o777 == 0o600
     assert (folder / "state").stat().st_mode & 0o777 == 0o700
 
-    status = run_certwright("status", cwd=tmp_path)
-    assert (status.returncode, "default/web.example  True" in status.stdout) == (0, True)
     first = leaf_of(folder, "web.example")
     again = run_certwright("quickstart", "web.example", "127.0.0.1", cwd=tmp_path)
     assert again.returncode == 0

@@ -29,6 +29,11 @@ class _Entry:
 
 
 _COMMANDS: Final = {
+    "controller": _Entry(
+        "certwright.cli.controller",
+        "controller",
+        "Keep a cluster's certificates issued and renewed.",
+    ),
     "quickstart": _Entry(
         "certwright.cli.standalone", "quickstart", "Make a CA and a certificate in a folder."
     ),

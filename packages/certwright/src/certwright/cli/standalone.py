@@ -21,8 +21,6 @@ from certwright.errors import StartupError
 
 __all__ = ["quickstart", "standalone", "status"]
 
-_USUAL: Final = Path("certificates")
-"""The folder of those who name none."""
 _FOLDER: Final = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
 
@@ -81,7 +79,7 @@ def standalone(folder: Path, verbosity: int, logging_format: str, **given: Any) 
     "--dir",
     "folder",
     type=click.Path(path_type=Path),
-    default=_USUAL,
+    default=Path("certificates"),
     show_default=True,
     help="Where; made if it is not there.",
 )
@@ -97,12 +95,9 @@ def quickstart(hosts: tuple[str, ...], folder: Path) -> int:
 
 
 @click.command("status", short_help="Show what a folder has, and what is due when.")
-@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=_USUAL)
+@_FOLDER
 def status(folder: Path) -> None:
-    """Show what DIR has, and what is due when. Exit code 1 if something is wrong.
-
-    Without DIR it is `certificates`, which `certwright quickstart` makes.
-    """
+    """Show what a folder has, and what is due when. Exit code 1 if something is wrong."""
     from certwright import clock
     from certwright.roles.standalone.layout import Layout
     from certwright.roles.standalone.status_page import status_page

@@ -1,0 +1,179 @@
+"""`certwright controller`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from certwright.cli.options import (
+    Gates,
+    GoBool,
+    GoCommand,
+    GoDuration,
+    GoList,
+    gates_help,
+    leader_election_options,
+    logging_options,
+    start_logging,
+)
+from certwright.resources.features import FeatureGates
+
+__all__ = ["controller"]
+
+
+def _acme_options(command: Any) -> Any:
+    """Add the flags of ACME and of the shims: checked and kept, for when these loops come."""
+    version = "v1.12.2"
+    image = f"quay.io/jetstack/cert-manager-acmesolver:{version}"
+    for name, default in reversed(
+        (
+            ("--acme-http01-solver-image", image),
+            ("--acme-http01-solver-resource-request-cpu", "10m"),
+            ("--acme-http01-solver-resource-request-memory", "64Mi"),
+            ("--acme-http01-solver-resource-limits-cpu", "100m"),
+            ("--acme-http01-solver-resource-limits-memory", "64Mi"),
+            ("--dns01-check-retry-period", "10s"),
+            ("--default-issuer-name", ""),
+            ("--default-issuer-group", "cert-manager.io"),
+        )
+    ):
+        command = click.option(
+            name, default=default, show_default=True, expose_value=False, help="For ACME and shims."
+        )(command)
+    for name, truth in reversed(
+        (
+            ("--acme-http01-solver-run-as-non-root", True),
+            ("--dns01-recursive-nameservers-only", False),
+            ("--cluster-issuer-ambient-credentials", True),
+            ("--issuer-ambient-credentials", False),
+        )
+    ):
+        command = click.option(
+            name,
+            type=GoBool(),
+            default=truth,
+            show_default=True,
+            expose_value=False,
+            help="For ACME.",
+        )(command)
+    command = click.option(
+        "--auto-certificate-annotations",
+        type=GoList(),
+        multiple=True,
+        expose_value=False,
+        help="For the shims.  [default: kubernetes.io/tls-acme]",
+    )(command)
+    return click.option(
+        "--max-concurrent-challenges",
+        type=int,
+        default=60,
+        show_default=True,
+        expose_value=False,
+        help="For ACME.",
+    )(command)
+
+
+@click.command(cls=GoCommand, short_help="Keep a cluster's certificates issued and renewed.")
+@click.option("--master", default="", help="Address of the API server, over the kubeconfig's.")
+@click.option(
+    "--kubeconfig", default="", help="How to reach the API server; a pod knows by itself."
+)
+@click.option(
+    "--kube-api-qps", type=float, default=20.0, show_default=True, help="Requests a second."
+)
+@click.option("--kube-api-burst", type=int, default=50, show_default=True, help="Requests at once.")
+@click.option(
+    "--cluster-resource-namespace",
+    default="kube-system",
+    show_default=True,
+    help="Where the Secrets of ClusterIssuers are.",
+)
+@click.option("--namespace", default="", help="The only one that is looked at.  [default: all]")
+@leader_election_options
+@click.option(
+    "--controllers",
+    type=GoList(),
+    multiple=True,
+    help='Which loops run: "*" for the usual ones, NAME for one more, -NAME for one less.'
+    "  [default: *]",
+)
+@_acme_options
+@click.option(
+    "--acme-http01-solver-nameservers", type=GoList(), multiple=True, help="HOST:PORT, for ACME."
+)
+@click.option(
+    "--dns01-recursive-nameservers", type=GoList(), multiple=True, help="HOST:PORT, for ACME."
+)
+@click.option("--default-issuer-kind", default="Issuer", show_default=True, help="For the shims.")
+@click.option(
+    "--enable-certificate-owner-ref",
+    type=GoBool(),
+    default=False,
+    show_default=True,
+    help="Whether a Secret goes when its Certificate is deleted.",
+)
+@click.option(
+    "--copied-annotation-prefixes",
+    type=GoList(),
+    multiple=True,
+    help="Which annotations of a Certificate its requests get."
+    "  [default: *,-kubectl.kubernetes.io/,-fluxcd.io/,-argocd.argoproj.io/]",
+)
+@click.option(
+    "--concurrent-workers", type=int, default=5, show_default=True, help="Passes at once per loop."
+)
+@click.option(
+    "--metrics-listen-address",
+    default="0.0.0.0:9402",
+    show_default=True,
+    help="HOST:PORT of /metrics.",
+)
+@click.option(
+    "--internal-healthz-listen-address",
+    "healthz_listen_address",
+    default="0.0.0.0:9403",
+    show_default=True,
+    help="HOST:PORT of /livez.",
+)
+@click.option(
+    "--internal-healthz-leader-election-timeout",
+    "healthz_leader_seconds_max",
+    type=GoDuration(),
+    default="20s",
+    hidden=True,
+)
+@click.option("--feature-gates", "gates", type=Gates(), default="", help=gates_help())
+@click.option("--enable-profiling", type=GoBool(), hidden=True, expose_value=False)
+@click.option("--profiler-address", hidden=True, expose_value=False)
+@logging_options
+def controller(*, verbosity: int, logging_format: str, gates: FeatureGates, **flags: Any) -> None:
+    """Issue and renew the certificates of a cluster.
+
+    The flags are cert-manager's, with its defaults.
+    """
+    from certwright.reconcile.options import Options
+    from certwright.roles.controller import run_controller
+    from certwright.roles.controller_options import ControllerOptions
+
+    start_logging(verbosity, logging_format)
+    lists = {name: _joined(value) for name, value in flags.items() if isinstance(value, tuple)}
+    prefixes = lists.pop("copied_annotation_prefixes") or Options().copied_annotation_prefixes
+    lists["controllers"] = lists["controllers"] or ("*",)
+    decisions = Options(
+        cluster_resource_namespace=flags.pop("cluster_resource_namespace"),
+        namespace=flags.pop("namespace"),
+        enable_certificate_owner_ref=flags.pop("enable_certificate_owner_ref"),
+        copied_annotation_prefixes=prefixes,
+        gates=gates,
+    )
+    flags.pop("copied_annotation_prefixes")
+    for name in ("lease_duration", "renew_deadline", "retry_period"):
+        seconds = flags.pop(f"leader_election_{name}")
+        flags[f"leader_election_{name.split('_', 1)[0]}_seconds"] = seconds
+    run_controller(ControllerOptions(**(flags | lists), decisions=decisions))
+
+
+def _joined(parts: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return a list that was given in parts as one."""
+    return tuple(text for part in parts for text in part)
