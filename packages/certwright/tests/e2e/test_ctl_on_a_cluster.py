@@ -15,7 +15,7 @@ from certwright.resources.kinds import CERTIFICATE
 from certwright_testing.cluster import Cluster
 from certwright_testing.objects import certificate
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 
 def run(cluster: Cluster, *arguments: str, folder: Path | None = None) -> tuple[int, str, str]:

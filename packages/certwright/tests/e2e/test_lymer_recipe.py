@@ -39,6 +39,7 @@ def served(port: int, ca: Path, pair: tuple[Path, Path] | None) -> bytes:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_lymer_serves_the_files_and_takes_the_renewed_ones(tmp_path: Path) -> None:
     """MTLS on OTLP over gRPC, by the flags of docs/certwright/standalone.md, without a restart."""
     folder = tmp_path / "tls"

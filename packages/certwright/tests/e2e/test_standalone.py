@@ -23,6 +23,8 @@ from certwright_testing.standalone import (
     wait_until,
 )
 
+pytestmark = pytest.mark.timeout(180)  # each starts the program several times
+
 needs_openssl = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="openssl is not installed"
 )
