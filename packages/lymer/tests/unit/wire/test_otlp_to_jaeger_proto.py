@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import (
@@ -130,8 +130,8 @@ def test_there_and_back_again(request: ExportTraceServiceRequest) -> None:
                 scope_spans.scope.version = ""
             for span in scope_spans.spans:
                 if not span.parent_span_id:
-                    for link in span.links:
-                        assert link.trace_id != span.trace_id
+                    # To a root such a link is what says who the parent is; it comes back as that.
+                    assume(all(link.trace_id != span.trace_id for link in span.links))
 
     sent = request_from_post_spans(post_spans_from_otlp(request.SerializeToString()))
 
