@@ -117,6 +117,40 @@ def test_what_a_jaeger_client_sends_the_query_role_shows(deployment: _Deployment
         assert one.stop() == 0, one.log_tail()
 
 
+def test_the_agent_says_what_the_collector_says_about_sampling(
+    deployment: _Deployment, tmp_path: Path
+) -> None:
+    """At 5778, in both shapes of JSON; while the collector is away the last answer stands."""
+    file = tmp_path / "strategies.json"
+    file.write_text(
+        '{"service_strategies":[{"service":"shop","type":"probabilistic","param":0.25}],'
+        '"default_strategy":{"type":"ratelimiting","param":3}}'
+    )
+    deployment.collector.arguments.append(f"--set=sampling.file.path={file}")
+    deployment.start()
+    agent = deployment.agent
+    url = f"http://127.0.0.1:{agent.ports['sampling_http']}"
+
+    shop = agent.http.get(f"{url}/sampling", params={"service": "shop"})
+    assert shop.json() == {
+        "strategyType": "PROBABILISTIC",
+        "probabilisticSampling": {"samplingRate": 0.25},
+    }
+    other = agent.http.get(f"{url}/", params={"service": "other"})
+    assert other.json()["rateLimitingSampling"] == {"maxTracesPerSecond": 3}
+
+    deployment.collector.kill()
+    assert agent.http.get(f"{url}/sampling", params={"service": "shop"}).json() == shop.json()
+    unknown = agent.http.get(f"{url}/sampling", params={"service": "new"})
+    assert unknown.status_code == 500
+    assert unknown.text.startswith("collector error: ")
+    baggage = agent.http.get(f"{url}/baggageRestrictions", params={"service": "shop"})
+    assert (baggage.status_code, baggage.text) == (
+        500,
+        "collector error: baggage not implemented\n",
+    )
+
+
 def test_strangers_reach_neither_collector_nor_store(deployment: _Deployment) -> None:
     """Without a certificate of the authority both links are shut."""
     deployment.collector.start()

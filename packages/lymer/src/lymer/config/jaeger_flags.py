@@ -68,6 +68,9 @@ _ANY: Final = {
     "log-encoding": _Flag("logs.encoding"),
     "metrics-backend": _Flag(remark="metrics are Prometheus's, on the admin port"),
     "metrics-http-route": _Flag(remark="metrics are on the admin port at /metrics"),
+    "multi-tenancy.enabled": _Flag("tenancy.enabled", "switch"),
+    "multi-tenancy.header": _Flag("tenancy.header"),
+    "multi-tenancy.tenants": _Flag("tenancy.tenants"),
     "span-storage.type": _Flag(remark="storage is the embedded engine"),
 }
 _UDP_PORTS: Final = {
@@ -96,6 +99,7 @@ _AGENT: Final = {
     **_tls("reporter.grpc.tls", "agent.tls", client=True),
     "agent.tags": _Flag("agent.tags"),
     "jaeger.tags": _Flag("agent.tags"),
+    "http-server.host-port": _Flag("sampling.http", "address"),
 }
 _COLLECTOR: Final = {
     "collector.grpc-server.host-port": _Flag("receivers.jaeger_grpc", "address"),
@@ -116,6 +120,9 @@ _COLLECTOR: Final = {
     "collector.otlp.http.cors.allowed-headers": _Flag("receivers.otlp_http.cors.allowed_headers"),
     **_tls("collector.otlp.http.tls", "receivers.otlp_http.tls", client=False),
     "collector.tags": _Flag("collector.tags"),
+    "sampling.strategies-file": _Flag("sampling.file.path"),
+    "sampling.strategies-reload-interval": _Flag("sampling.file.reload_seconds"),
+    "sampling.default-sampling-probability": _Flag("sampling.file.default_probability"),
     "collector.queue-size": _Flag(remark=_NO_QUEUE),
     "collector.queue-size-memory": _Flag(remark=_NO_QUEUE),
     "collector.num-workers": _Flag(remark=_NO_QUEUE),

@@ -13,6 +13,7 @@ from lymer.receivers.admission import Admission
 from lymer.receivers.intake import Intake
 from lymer.receivers.otlp_grpc import OtlpGrpcReceiver
 from lymer.receivers.otlp_http import OtlpHttpReceiver
+from lymer.receivers.sampling_grpc import add_sampling
 from lymer.roles.foreign_receivers import ForeignReceivers
 from lymer.roles.listening import Ports
 from lymer.roles.tenancy import tenancy_of, udp_tenant_of
@@ -62,7 +63,7 @@ class Receivers:
         metrics: Metrics,
         strategies: StrategyAnswers | None = None,
     ) -> None:
-        """Serve until the stack unwinds; Jaeger's ports answer about sampling from `strategies`.
+        """Serve until the stack unwinds; gRPC and Jaeger's HTTP answer from `strategies`, too.
 
         Raises:
             StartupError: The port of a gRPC door cannot be had.
@@ -85,6 +86,8 @@ class Receivers:
             message_bytes_max=settings.otlp_grpc.message_bytes_max,
             gate=self._gate,
         )
+        if strategies is not None:
+            add_sampling(grpc, strategies)  # agents ask where they send
         otlp = settings.otlp_grpc
         self.otlp_grpc_port = await self._ports.serve_grpc(
             grpc, otlp, "OTLP gRPC", "receivers.otlp_grpc.port"

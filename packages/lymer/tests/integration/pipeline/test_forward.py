@@ -46,7 +46,7 @@ async def test_names_are_the_segment_and_the_place_in_it(tmp_path: Path) -> None
 
         names = [name.split("/") for name in collector.taken]
         assert len({agent for agent, _ in names}) == 1
-        numbers = [tuple(map(int, rest.split("."))) for _, rest in names]
+        numbers = sorted(tuple(map(int, rest.split("."))) for _, rest in names)
         first, second = numbers[0][0], numbers[2][0]
         assert first < second
         assert [(first, 0, 1), (first, 1, 1), (second, 0, 1)] == numbers
