@@ -37,7 +37,7 @@ SIMILAR_MAX: Final = 10
 SIMILAR_SECONDS: Final = 600.0
 REMEMBERED_MAX: Final = 4096
 """Events, groups and sources that are remembered, each; the least lately used is forgotten."""
-WAITING_MAX: Final = 1000
+WAITING_MAX: Final = 10_000
 """Events that wait to be written; more are dropped, and that is logged."""
 _COMBINED: Final = "(combined from similar events): "
 
