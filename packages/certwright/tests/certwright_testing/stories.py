@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certwright.reconcile.contract import Action
 from certwright.reconcile.options import Options
-from certwright.resources import meta
+from certwright.resources import known, meta
 from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.conditions import conditions, with_condition
@@ -60,6 +60,17 @@ async def edit(world: World) -> None:
     """Issue, and ask for another name."""
     await issue(world)
     await world.change(WEB, dnsNames=["b.example"], revisionHistoryLimit=1)
+    await world.advance(CALM)
+
+
+async def dress(world: World) -> None:
+    """Issue, and ask for another name and other labels at once."""
+    await issue(world)
+    await world.change(
+        WEB, dnsNames=["b.example"], secretTemplate={"labels": {"l": "1"}, "annotations": {}}
+    )
+    await world.advance(CALM)
+    await world.change(WEB, secretTemplate={"labels": {"l": "2"}, "annotations": {}})
     await world.advance(CALM)
 
 
@@ -127,7 +138,7 @@ async def temporary(world: World) -> None:
 
 STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
     story.__name__: story
-    for story in (issue, renew, rotate, edit, key_edit, from_ca, denied, temporary)
+    for story in (issue, renew, rotate, edit, dress, key_edit, from_ca, denied, temporary)
 }
 
 
@@ -157,7 +168,12 @@ def ending(world: World) -> Any:
             )
         ],
         [
-            (meta.name(obj), sorted(Secret(obj).data), dict(Secret(obj).labels))
+            (
+                meta.name(obj),
+                sorted(Secret(obj).data),
+                dict(Secret(obj).labels),
+                Secret(obj).annotations.get(known.ALT_NAMES),
+            )
             for obj in world.all(SECRET)
         ],
     )

@@ -36,6 +36,7 @@ from certwright.reconcile.contract import (
     Create,
     Delete,
     Emit,
+    Expect,
     Index,
     Observe,
     Plan,
@@ -309,6 +310,11 @@ class World:
                 self.events.append((manager, regarding, action.type, action.reason, action.message))
             elif isinstance(action, Observe):
                 self.gauges[action.key] = action.samples
+            elif isinstance(action, Expect):
+                present = await self.store.get(action.key)
+                version = "" if present is None else meta.resource_version(present)
+                if version != action.resource_version:
+                    raise ConflictError(f"{action.key} has changed")
             else:
                 await self._write(action, manager)
 

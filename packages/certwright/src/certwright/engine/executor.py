@@ -31,6 +31,7 @@ from certwright.reconcile.contract import (
     Create,
     Delete,
     Emit,
+    Expect,
     Observe,
     Update,
     UpdateStatus,
@@ -94,6 +95,8 @@ class Executor:
                 self._wrote(made, versions)
             case Delete():
                 await self._delete(action)
+            case Expect():
+                await self._expect(action)
             case Emit():
                 self._events.record(action, self._manager)
             case Observe():
@@ -122,6 +125,17 @@ class Executor:
             return await self._store.update(obj, manager=self._manager)
         except NotFoundError as error:
             raise ConflictError(str(error)) from error
+
+    async def _expect(self, action: Expect) -> None:
+        """Ask the store itself; what it says mends the cache."""
+        present = await self._store.get(action.key)
+        if present is None:
+            if action.resource_version:
+                raise ConflictError(f"{action.key} is gone")
+            return
+        if present["metadata"]["resourceVersion"] != action.resource_version:
+            self._objects.wrote(action.key.kind, present)
+            raise ConflictError(f"{action.key} has changed")
 
     async def _delete(self, action: Delete) -> None:
         with suppress(NotFoundError):

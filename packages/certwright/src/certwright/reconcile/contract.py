@@ -26,6 +26,7 @@ __all__ = [
     "Create",
     "Delete",
     "Emit",
+    "Expect",
     "Index",
     "Observe",
     "Plan",
@@ -130,12 +131,25 @@ class Apply:
 class Delete:
     """Delete an object if it is still the one that was seen; `NotFound` counts as done.
 
-    A changed uid is a `ConflictError`. Where the decision hangs on another object, `UpdateStatus`
-    of that object unchanged comes first: it writes nothing, and fails if that one has changed.
+    A changed uid is a `ConflictError`. Where the decision hangs on another object, an `Expect` of
+    that one comes first.
     """
 
     key: Key
     uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """Go on only if the store, not the cache, has the object in the version that was seen.
+
+    For decisions that hang on an object which the plan does not write: an old cache must not cost
+    a key or a second issuance. Otherwise `ConflictError`, and the plan is made anew.
+    """
+
+    key: Key
+    resource_version: str
+    """Empty: only if there is no such object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +181,7 @@ class Observe:
     samples: tuple[Sample, ...]
 
 
-Action: TypeAlias = Create | Update | UpdateStatus | Apply | Delete | Emit | Observe
+Action: TypeAlias = Create | Update | UpdateStatus | Apply | Delete | Expect | Emit | Observe
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def plan_request(state: CertificateState, _sources: Sources, *, options: Options
     ]
     before: tuple[Action, ...] = ()
     if deletions:
-        before = (still_so(certificate.object), *deletions)
+        before = (still_so(certificate.object), still_so(secret.object), *deletions)
     if len(kept) > 1:
         message = (
             f"{len(kept)} CertificateRequests exist for revision {state.next_revision}, issuance "

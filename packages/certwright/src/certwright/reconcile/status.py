@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from certwright.reconcile.contract import Action, Apply, UpdateStatus
+from certwright.reconcile.contract import Action, Apply, Expect, UpdateStatus
 from certwright.resources import meta
 from certwright.resources.features import SERVER_SIDE_APPLY, FeatureGates
 from certwright.resources.kinds import Manifest
@@ -66,9 +66,6 @@ def write_status(
     )
 
 
-def still_so(obj: Manifest) -> UpdateStatus:
-    """Return a write that changes nothing and fails if `obj` is not as it was seen any more.
-
-    Before a deletion that hangs on `obj`: a decision from an old copy must not cost a key.
-    """
-    return UpdateStatus(obj)
+def still_so(obj: Manifest) -> Expect:
+    """Return what fails if `obj` is not as it was seen any more."""
+    return Expect(meta.key_of(obj), meta.resource_version(obj))

@@ -23,10 +23,9 @@ from certwright.pki.keystores import (
     pkcs12_truststore,
 )
 from certwright.policy.secret_annotations import secret_annotations
-from certwright.reconcile.contract import Action, Apply
+from certwright.reconcile.contract import Action, Apply, Expect
 from certwright.reconcile.gather import CertificateState
 from certwright.reconcile.options import Options
-from certwright.reconcile.status import still_so
 from certwright.resources import known, meta
 from certwright.resources.certificate import Certificate, Keystore
 from certwright.resources.features import ADDITIONAL_CERTIFICATE_OUTPUT_FORMATS
@@ -53,8 +52,8 @@ def write_target_secret(
 ) -> tuple[Action, ...]:
     """Return what writes the whole Secret, and fails if the Secret is not as it was seen.
 
-    Where none was seen there may be one all the same; then at least the Certificate must be as it
-    was, or an old copy of the world would put an old certificate over a new one.
+    Where none was seen the store is asked, or an old copy of the world would put an old
+    certificate, or a temporary one, over a new one.
 
     Raises:
         InvalidError: The certificate cannot be read, or a keystore's password is missing.
@@ -84,7 +83,9 @@ def write_target_secret(
             "data": encode_data(_data(state, content, options)),
         }
     )
-    return (still_so(certificate.object), written) if secret is None else (written,)
+    if secret is not None:
+        return (written,)
+    return (Expect(SECRET.key(certificate.namespace, certificate.secret_name), ""), written)
 
 
 def _data(state: CertificateState, content: SecretContent, options: Options) -> dict[str, bytes]:

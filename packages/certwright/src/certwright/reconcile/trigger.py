@@ -10,7 +10,7 @@ from functools import partial
 from certwright.policy.backoff import backoff_remaining
 from certwright.policy.chains import TRIGGER
 from certwright.policy.verdict import first_violation
-from certwright.reconcile.contract import Backoff, Controller, Emit, Plan, Sources
+from certwright.reconcile.contract import Backoff, Controller, Emit, Expect, Plan, Sources
 from certwright.reconcile.gather import (
     WAKE_NAMED_BY_SECRET,
     WAKE_OWNER_OF_REQUEST,
@@ -20,9 +20,9 @@ from certwright.reconcile.gather import (
 )
 from certwright.reconcile.indexes import CERTIFICATES_BY_SECRET, REQUESTS_BY_OWNER
 from certwright.reconcile.options import Options
-from certwright.reconcile.status import write_status
+from certwright.reconcile.status import still_so, write_status
 from certwright.resources.conditions import with_condition
-from certwright.resources.kinds import CERTIFICATE
+from certwright.resources.kinds import CERTIFICATE, SECRET
 
 __all__ = ["plan_trigger", "trigger_controller"]
 
@@ -54,8 +54,11 @@ def plan_trigger(state: CertificateState, sources: Sources, *, options: Options)
         now=sources.now,
         observed_generation=certificate.generation,
     )
+    # With an old copy of the Secret an issuance that has just ended would begin anew.
+    secret, at = state.secret, SECRET.key(certificate.namespace, certificate.secret_name)
     return Plan(
         (
+            Expect(at, "") if secret is None else still_so(secret.object),
             *write_status(certificate.object, issuing, options.gates, conditions=("Issuing",)),
             Emit(certificate.object, "Normal", "Issuing", violation.message),
         )

@@ -23,6 +23,7 @@ from certwright.reconcile.contract import (
     Create,
     Delete,
     Emit,
+    Expect,
     Plan,
     Reader,
     Sources,
@@ -163,6 +164,29 @@ async def test_a_create_that_was_done_before_counts_as_done() -> None:
 
     assert count(runtime, "error") == "1"
     assert await events(store) == ["cannot create: an object of that name exists"]
+
+
+async def test_an_expectation_is_asked_of_the_store_and_ends_the_plan() -> None:
+    """An object in another version, one that is gone, and one that should not be there."""
+    store = MemoryStore()
+    made = await store.create(certificate(), manager="user")
+    there = await store.create(secret("there"), manager="user")
+    key, version = SECRET.key("one", "there"), there["metadata"]["resourceVersion"]
+    told = Emit(made, "Normal", "Told", "went on")
+    script = Script(
+        [
+            Plan((Expect(key, "0"), told)),
+            Plan((Expect(key, ""), told)),
+            Plan((Expect(SECRET.key("one", "absent"), version), told)),
+            Plan((Expect(SECRET.key("one", "absent"), ""), Expect(key, version), told)),
+        ]
+    )
+    runtime = new_runtime(store, script.controller())
+    async with running(runtime):
+        await runtime.settle(10, quiet_seconds=0.5)
+
+    assert count(runtime, "error") == "0"
+    assert await events(store) == ["went on"]
 
 
 async def test_a_refusal_is_told_by_the_actions_event() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from certwright.pki.keys import encode_private_key_pkcs8, generate_private_key
 from certwright.reconcile.certificate_metrics import certificate_samples
-from certwright.reconcile.contract import Create, Delete, Plan, Sources, UpdateStatus
+from certwright.reconcile.contract import Create, Delete, Expect, Plan, Sources, UpdateStatus
 from certwright.reconcile.controllers import all_controllers
 from certwright.reconcile.gather import CertificateState
 from certwright.reconcile.key_manager import plan_key
@@ -61,6 +61,8 @@ def shape(plan: Plan) -> list[tuple[str, str]]:
         if isinstance(action, UpdateStatus):
             name = action.object["status"].get("nextPrivateKeySecretName", "")
             found.append(("status", name))
+        elif isinstance(action, Expect):
+            found.append(("expect", action.key.name))
         elif isinstance(action, Delete):
             found.append(("delete", action.key.name))
         elif isinstance(action, Create):
@@ -73,20 +75,20 @@ def shape(plan: Plan) -> list[tuple[str, str]]:
     [
         (state(issuing=False), []),
         (state("a", issuing=False, named="a"), [("status", ""), ("delete", "a")]),
-        (state("a", issuing=False), [("status", ""), ("delete", "a")]),
+        (state("a", issuing=False), [("expect", "web"), ("delete", "a")]),
         (state("a"), [("status", "a")]),
         (state("a", named="a"), []),
-        (state("a", named="b"), [("status", "b"), ("delete", "a")]),
-        (state("a", "b", named="b"), [("status", "b"), ("delete", "a")]),
-        (state("a", "b"), [("status", ""), ("delete", "a"), ("delete", "b")]),
+        (state("a", named="b"), [("expect", "web"), ("delete", "a")]),
+        (state("a", "b", named="b"), [("expect", "web"), ("delete", "a")]),
+        (state("a", "b"), [("expect", "web"), ("delete", "a"), ("delete", "b")]),
         (
             state("a", named="a", privateKey={"algorithm": "ECDSA", "size": 384}),
-            [("status", "a"), ("delete", "a")],
+            [("expect", "web"), ("delete", "a")],
         ),
     ],
 )
 def test_one_key_is_kept_and_named(seen: CertificateState, expected: list[tuple[str, str]]) -> None:
-    """A status that is written unchanged before a deletion is its precondition."""
+    """Before a deletion the Certificate must be as it was seen."""
     assert shape(plan_key(seen, SOURCES, options=Options())) == expected
 
 

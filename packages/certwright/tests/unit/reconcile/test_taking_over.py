@@ -18,7 +18,7 @@ from certwright.pki.certificates import DecodedCertificate
 from certwright.pki.csr import generate_csr
 from certwright.pki.keys import SigningKey, encode_private_key, generate_private_key
 from certwright.pki.template import ca_template, sign_template, template_of_request
-from certwright.reconcile.contract import Emit, Observe, Plan, UpdateStatus
+from certwright.reconcile.contract import Emit, Expect, Observe, Plan, UpdateStatus
 from certwright.reconcile.options import Options
 from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
@@ -405,7 +405,8 @@ async def test_the_renewal_comes_in_its_second(name: str) -> None:
     """Not one second earlier; the message is cert-manager's."""
     plans = await world_of(name, RENEWAL).plans()
 
-    status, event = writes(plans)
+    expectation, status, event = writes(plans)
+    assert isinstance(expectation[1], Expect)
     assert status[0] == event[0] == "certificates-trigger"
     assert isinstance(status[1], UpdateStatus)
     issuing = get_condition(status[1].object, "Issuing")
