@@ -7,6 +7,7 @@ UNIMPLEMENTED, as gRPC asks). Source: reference jaeger.md 2.2.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import grpc
@@ -18,7 +19,7 @@ from lymer.receivers.admission import Admission
 from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer, delivery_of
 from lymer.receivers.intake import Intake
 from lymer.transport.gate import Gate
-from lymer.wire.otlp_proto import check_request
+from lymer.wire.otlp_proto import check_as_sent, check_request
 
 __all__ = ["OtlpGrpcReceiver"]
 
@@ -55,17 +56,23 @@ class OtlpGrpcReceiver(BytesGrpcServer):
         )
 
     async def _export(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-        admission, size = self._admission, len(body)
+        admission, taken = self._admission, len(body)
         try:
             admission.enter()
             try:
-                admission.take(size)
+                admission.take(taken)
                 try:
-                    tenant, request = self._intake.tenant_of_call(context), check_request(body)
+                    tenant = self._intake.tenant_of_call(context)
+                    request = check_as_sent(body)
+                    if request is None:
+                        request = await asyncio.to_thread(check_request, body)
+                        grown = max(len(request.body) - taken, 0)
+                        admission.take(grown)
+                        taken += grown
                     delivery = delivery_of(context)
                     await self._intake.accept(request, _TRANSPORT, delivery=delivery, tenant=tenant)
                 finally:
-                    admission.give_back(size)
+                    admission.give_back(taken)
             finally:
                 admission.leave()
         except LymerError as error:

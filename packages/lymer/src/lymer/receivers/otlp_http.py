@@ -28,7 +28,7 @@ from lymer.receivers.http_exchange import (
 from lymer.receivers.intake import Intake
 from lymer.wire.content_encoding import decode_content
 from lymer.wire.otlp_json import request_from_json
-from lymer.wire.otlp_proto import CheckedRequest, check_request
+from lymer.wire.otlp_proto import CheckedRequest, check_as_sent, check_request
 
 __all__ = ["OtlpHttpReceiver"]
 
@@ -104,12 +104,14 @@ class OtlpHttpReceiver:
             body = await self._reader.read(headers, receive)
             taken = len(body)
             coding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
-            if len(body) > _INLINE_BYTES_MAX and (coding or encoding == _JSON):
+            is_plain = encoding == _PROTOBUF and not coding
+            request = check_as_sent(body) if is_plain else None
+            if request is None and (is_plain or len(body) > _INLINE_BYTES_MAX):
                 loop = asyncio.get_running_loop()
                 request = await loop.run_in_executor(
                     self._executor, self._decode, body, coding, encoding
                 )
-            else:
+            elif request is None:
                 request = self._decode(body, coding, encoding)
             grown = max(len(request.body) - taken, 0)
             admission.take(grown)

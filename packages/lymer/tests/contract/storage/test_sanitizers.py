@@ -130,6 +130,18 @@ def test_a_span_that_starts_at_the_last_instant_is_stored(store: Store, write: W
     assert len(store.get_otlp([trace_hex(1)])) > 40
 
 
+def test_a_duration_over_292_years_is_cut(store: Store, write: Write) -> None:
+    """Whether its end is far or its start is zero; found at random."""
+    spans = []
+    for number, (start, end) in enumerate([(0, 2**63), (81, 2**64 - 1)], start=1):
+        span = make_span(1, number)
+        span.start_time_unix_nano, span.end_time_unix_nano = start, end
+        spans.append(span)
+    write(make_request(*spans))
+
+    assert read(store).duration_nano == [2**63 - 1] * 2
+
+
 def test_stored_warnings_leave_the_tags(store: Store, write: Write) -> None:
     """`@jaeger@warnings` is a list of warnings, not a tag."""
     write(make_request(make_span(kind=0, attrs={"@jaeger@warnings": ["one", "two"], "a": 1})))

@@ -11,12 +11,11 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from lymer.errors import UndecodableError
-from lymer.wire.otlp_proto import canonical_request, check_request
+from lymer.wire.otlp_proto import canonical_request, check_as_sent, check_request
 from make import make_event, make_link, make_request, make_span
 
 _MARK = "markmark"
 _BROKEN = b"mark\xffark"
-_REPAIRED = "mark�ark"
 
 
 def _broken(request: ExportTraceServiceRequest) -> ExportTraceServiceRequest:
@@ -126,8 +125,8 @@ def test_a_value_that_is_no_text_becomes_bytes_however_deep_it_lies() -> None:
     assert mapped.kvlist_value.values[1].value.string_value == "y"
 
 
-def test_every_other_text_is_repaired_in_place() -> None:
-    """Each bad byte becomes U+FFFD, as Go's strings.ToValidUTF8 is used there."""
+def test_every_other_text_is_kept_beside_a_word() -> None:
+    """Names and messages become the word, addresses and states are cleared; no byte is lost."""
     request = make_request(
         make_span(
             trace_state=_MARK,
@@ -147,24 +146,67 @@ def test_every_other_text_is_repaired_in_place() -> None:
     found = _broken(request)
 
     scope_spans, span = found.resource_spans[0].scope_spans[0], _span(found)
-    texts = [
-        found.resource_spans[0].schema_url,
-        scope_spans.schema_url,
-        scope_spans.scope.name,
-        scope_spans.scope.version,
-        span.trace_state,
-        span.status.message,
-        span.events[0].name,
-        span.links[0].trace_state,
+    event, link = span.events[0], span.links[0]
+    assert [scope_spans.scope.name, scope_spans.scope.version] == [
+        "invalid-scope-name",
+        "invalid-scope-version",
     ]
-    assert texts == [_REPAIRED] * len(texts)
-    values = [
-        found.resource_spans[0].resource.attributes[1],
-        scope_spans.scope.attributes[0],
-        span.events[0].attributes[0],
-        span.links[0].attributes[0],
-    ]
-    assert [one.value.bytes_value for one in values] == [_BROKEN] * len(values)
+    assert [span.status.message, event.name] == ["invalid-status-message", "invalid-event-name"]
+    cleared = [found.resource_spans[0].schema_url, scope_spans.schema_url]
+    assert [*cleared, span.trace_state, link.trace_state] == [""] * 4
+    kept = {
+        "resource": found.resource_spans[0].resource.attributes[1:],
+        "scope": scope_spans.scope.attributes,
+        "span": span.attributes,
+        "event": event.attributes,
+        "link": link.attributes,
+    }
+    assert {where: [one.key for one in pairs] for where, pairs in kept.items()} == {
+        "resource": ["r", "invalid-schema-url"],
+        "scope": ["s", "invalid-schema-url", "invalid-scope-name", "invalid-scope-version"],
+        "span": ["invalid-trace-state", "invalid-status-message"],
+        "event": ["e", "invalid-event-name"],
+        "link": ["l", "invalid-trace-state"],
+    }
+    assert {one.value.bytes_value for pairs in kept.values() for one in pairs} == {_BROKEN}
+
+
+def test_a_reference_to_an_entity_that_is_no_text_is_left_out() -> None:
+    """There is nowhere to keep its bytes; others stay."""
+    request = make_request(make_span())
+    refs = request.resource_spans[0].resource.entity_refs
+    refs.add(type="host", id_keys=["host.id"])
+    refs.add(type=_MARK)
+    refs.add(type="pod", description_keys=[_MARK])
+
+    found = _broken(request).resource_spans[0].resource.entity_refs
+
+    assert [one.type for one in found] == ["host"]
+
+
+def test_values_beside_bad_keys_are_written_as_go_writes_them() -> None:
+    """Doubles in Go's form, lists and maps as JSON; in maps keys are numbered for themselves."""
+    sent = [(_MARK, 1e21), (_MARK, [1, "x"]), ("fine", {_MARK: 1, "k": {_MARK: True}})]
+    attributes = _span(_broken(make_request(make_span(attrs=sent)))).attributes  # type: ignore[arg-type]
+
+    assert [one.key for one in attributes] == ["fine", "invalid-tag-key-1", "invalid-tag-key-2"]
+    assert attributes[1].value.bytes_value == _BROKEN + b":1e+21"
+    assert attributes[2].value.bytes_value == _BROKEN + b':[1,"x"]'
+    inner = attributes[0].value.kvlist_value.values
+    assert [one.key for one in inner] == ["k", "invalid-tag-key-1"]
+    assert inner[1].value.bytes_value == _BROKEN + b":1"
+    assert inner[0].value.kvlist_value.values[0].value.bytes_value == _BROKEN + b":true"
+
+
+def test_what_is_sanitized_is_as_it_should_be() -> None:
+    """Sanitizing again changes nothing."""
+    request = make_request(make_span(name=_MARK, attrs=[(_MARK, _MARK), ("a", _MARK)]))
+
+    once = _broken(request).SerializeToString()
+
+    assert check_request(once).body is once
+    assert check_as_sent(once) == check_request(once)
+    assert check_as_sent(request.SerializeToString().replace(_MARK.encode(), _BROKEN)) is None
 
 
 def test_a_repair_changes_nothing_else() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-__all__ = ["LOAD", "NESTED_KEYS", "NESTED_VALUES", "go_time", "schema_scripts"]
+from lymer.storage.sanitizers import SANITIZERS
+
+__all__ = ["LOAD", "NESTED_KEYS", "NESTED_VALUES", "schema_scripts"]
 
 _EVENT_VALUES: Final = (
     "arrayFlatten(arrayMap(e -> arrayPushBack(mapValues(tupleElement(e, 'attributes')), "
@@ -25,24 +27,26 @@ NESTED_KEYS: Final = (
 """Keys of the attributes of events and links of one span."""
 
 
-def go_time(unix_nano: str) -> str:
-    """Return the expression for Go's `time.Time.String()` in UTC of a UInt64 of nanoseconds."""
-    instant = f"fromUnixTimestamp64Nano(reinterpretAsInt64({unix_nano}), 'UTC')"
-    return f"concat(replaceRegexpOne(toString({instant}), '\\\\.?0+$', ''), ' +0000 UTC')"
-
-
 def _script(folder: str, name: str) -> str:
     text = files(__package__).joinpath(folder, name).read_text(encoding="utf-8")
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
 
 
-LOAD: Final = (
-    _script("sql", "load.sql")
-    .strip()
-    .replace("{go_time_end}", go_time("sp.end_time_unix_nano"))
-    .replace("{go_time_start}", go_time("sp.start_time_unix_nano + 1"))
-)
-"""Inserts a segment; `{seg}` and `{source}` are left to be filled."""
+def _load_statement() -> str:
+    """Return `load.sql` with the sanitizers in their places: `condition, value` for each column."""
+    statement = _script("sql", "load.sql").strip()
+    rules = [rule for rule in SANITIZERS if rule.when]
+    for column in dict.fromkeys(rule.column for rule in rules):
+        pairs = [f"{rule.when}, {rule.becomes}" for rule in rules if rule.column == column]
+        statement = statement.replace(f"{{{column}}}", ", ".join(pairs))
+    warned = [(rule.warns_when or rule.when, rule.warning) for rule in rules if rule.warning]
+    bad = " OR ".join(condition for condition, _ in warned)
+    texts = ", ".join(f"if({condition}, {warning}, '')" for condition, warning in warned)
+    return statement.replace("{bad}", bad).replace("{warnings}", texts)
+
+
+LOAD: Final = _load_statement()
+"""Inserts a segment; `{db}`, `{seg}` and `{source}` are left to be filled."""
 
 
 def schema_scripts() -> list[tuple[int, str, list[str]]]:

@@ -1,7 +1,6 @@
 """One stored span: what an OTLP span is after the sanitizers.
 
-Source: Jaeger v2.20, `internal/jptrace/sanitizer` (names, durations, order) and
-`internal/jptrace/attributes.go` (`@jaeger@warnings`).
+Source: Jaeger v2.20, `internal/jptrace/attributes.go` (`@jaeger@warnings`).
 """
 
 from __future__ import annotations
@@ -15,7 +14,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from lymer.wire.go_text import instant_text
+from lymer.storage.sanitizers import (
+    SANITIZERS,
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    Draft,
+    stored_id,
+)
 from lymer.wire.jaeger_json import to_text
 
 __all__ = ["Attributes", "StoredSpan", "to_stored_spans"]
@@ -26,8 +31,7 @@ Attributes = tuple[tuple[str, AnyValue], ...]
 WARNINGS_KEY: Final = "@jaeger@warnings"
 """Span attribute in which Jaeger keeps warnings."""
 
-TRACE_ID_BYTES: Final = 16
-SPAN_ID_BYTES: Final = 8
+DURATION_NANO_MAX: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +86,34 @@ def _to_stored_span(
 ) -> StoredSpan:
     resource = _pairs(resource_spans.resource.attributes)
     attributes = _pairs(span.attributes)
-    warnings = _stored_warnings(attributes)
-    start = span.start_time_unix_nano
-    end = span.end_time_unix_nano
-    if end <= start:
-        warnings.append(
-            "Negative duration detected, sanitizing end timestamp. Original end timestamp: "
-            f"{instant_text(end)}, adjusted to: {instant_text(start + 1)}"
-        )
-        end = start + 1
-    trace_id = _sanitized_id("trace ID", span.trace_id, TRACE_ID_BYTES, warnings)
-    span_id = _sanitized_id("span ID", span.span_id, SPAN_ID_BYTES, warnings)
-    parent = ""
-    if any(span.parent_span_id):
-        parent = _sanitized_id("parent span ID", span.parent_span_id, SPAN_ID_BYTES, warnings)
+    service = next((value for key, value in resource if key == "service.name"), None)
+    draft = Draft(
+        service_value=service,
+        service=service.string_value if service is not None else "",
+        name=span.name,
+        start=span.start_time_unix_nano,
+        end=span.end_time_unix_nano,
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id,
+        warnings=_stored_warnings(attributes),
+    )
+    for sanitizer in SANITIZERS:
+        if sanitizer.repair is not None:
+            sanitizer.repair(draft)
     return StoredSpan(
-        trace_id=trace_id,
-        span_id=span_id,
-        parent_span_id=parent,
-        service=_service(resource),
-        name=span.name or "empty-span-name",
+        trace_id=draft.trace_id.hex(),
+        span_id=draft.span_id.hex(),
+        parent_span_id=draft.parent_span_id.hex() if any(draft.parent_span_id) else "",
+        service=draft.service,
+        name=draft.name,
         kind=span.kind if 0 <= span.kind <= 5 else 0,
         status_code=span.status.code if 0 <= span.status.code <= 2 else 0,
-        start_unix_nano=start,
-        duration_nano=end - start,
+        start_unix_nano=draft.start,
+        duration_nano=min(draft.end - draft.start, DURATION_NANO_MAX),
         host=_host(resource),
         identity=_identity(resource_spans, scope_spans, span),
-        warnings=tuple(warnings),
+        warnings=tuple(draft.warnings),
         attributes=tuple(pair for pair in attributes if not _holds_warnings(pair)),
         resource=tuple(pair for pair in resource if pair[0] != "service.name"),
         scope=scope_spans.scope,
@@ -136,25 +141,6 @@ def _stored_warnings(attributes: Attributes) -> list[str]:
     ]
 
 
-def _sanitized_id(what: str, sent: bytes, size: int, warnings: list[str]) -> str:
-    """Return the stored id: padded on the left, or the last bytes of one that is too long."""
-    stored = sent[-size:].rjust(size, b"\0").hex()
-    if not any(sent):
-        warnings.append(f"{what} is empty")
-    elif len(sent) != size:
-        warnings.append(f"{what} has {len(sent)} bytes, stored as {stored}")
-    return stored
-
-
-def _service(resource: Attributes) -> str:
-    for key, value in resource:
-        if key == "service.name":
-            if value.WhichOneof("value") != "string_value":
-                return "service-name-wrong-type"
-            return value.string_value or "empty-service-name"
-    return "missing-service-name"
-
-
 def _host(resource: Attributes) -> str:
     """Source: Jaeger v2.20, `adjuster/clockskew.go`, `hostKey`."""
     for wanted in ("host.id", "host.ip", "host.name"):
@@ -179,10 +165,9 @@ def _link(link: Span.Link) -> tuple[str, str, bool, Attributes]:
         key == "opentracing.ref_type" and value.string_value == "child_of"
         for key, value in attributes
     )
-    ignored: list[str] = []
     return (
-        _sanitized_id("trace ID", link.trace_id, TRACE_ID_BYTES, ignored),
-        _sanitized_id("span ID", link.span_id, SPAN_ID_BYTES, ignored),
+        stored_id(link.trace_id, TRACE_ID_BYTES).hex(),
+        stored_id(link.span_id, SPAN_ID_BYTES).hex(),
         is_child_of,
         attributes,
     )

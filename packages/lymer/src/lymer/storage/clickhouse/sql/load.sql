@@ -1,39 +1,23 @@
--- A segment becomes one part: every request of it, or none. Sanitizers are the expressions below
--- (docs/adr/008-sanitizers-in-the-load-statement.md); `bad` keeps their texts off the usual path.
+-- A segment becomes one part: every request of it, or none. `{trace}` and the like are filled from
+-- the table of sanitizers (storage/sanitizers.py; docs/adr/008-sanitizers-in-the-load-statement.md);
+-- `bad` keeps their texts off the usual path.
 INSERT INTO {db}.spans
-WITH sp.end_time_unix_nano <= sp.start_time_unix_nano OR length(sp.trace_id) != 16
-    OR length(sp.span_id) != 8 OR length(sp.parent_span_id) NOT IN (0, 8)
-    OR trace = toFixedString('', 16) OR span = toFixedString('', 8) AS bad
+WITH {bad} AS bad
 SELECT
     {seg} AS seg,
-    toFixedString(if(length(sp.trace_id) = 16, sp.trace_id,
-        right(concat('\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0', sp.trace_id), 16)), 16) AS trace,
-    toFixedString(if(length(sp.span_id) = 8, sp.span_id,
-        right(concat('\0\0\0\0\0\0\0\0', sp.span_id), 8)), 8) AS span,
-    toFixedString(if(length(sp.parent_span_id) IN (0, 8), sp.parent_span_id,
-        right(concat('\0\0\0\0\0\0\0\0', sp.parent_span_id), 8)), 8) AS parent,
+    toFixedString(if({trace}, sp.trace_id), 16) AS trace,
+    toFixedString(if({span}, sp.span_id), 8) AS span,
+    toFixedString(if({parent}, sp.parent_span_id), 8) AS parent,
     sp.start_time_unix_nano AS start,
-    if(sp.end_time_unix_nano > start,
-        toInt64(least(sp.end_time_unix_nano - start, 9223372036854775807)), 1) AS duration,
+    -- A difference is Int64 here, whatever its terms are.
+    if({duration}, toInt64(least(toUInt64(sp.end_time_unix_nano - start), 9223372036854775807)))
+        AS duration,
     service,
-    if(sp.name = '', 'empty-span-name', sp.name) AS name,
+    if({name}, sp.name) AS name,
     sp.kind, sp.status.code, sp.status.message, sp.attributes, sp.events, sp.links, resource, scope,
     sp.trace_state, sp.flags,
     (sp.dropped_attributes_count, sp.dropped_events_count, sp.dropped_links_count),
-    if(bad, arrayFilter(w -> w != '', [
-        if(sp.end_time_unix_nano <= start,
-            concat('Negative duration detected, sanitizing end timestamp. Original end timestamp: ',
-                {go_time_end}, ', adjusted to: ', {go_time_start}), ''),
-        multiIf(trace = toFixedString('', 16), 'trace ID is empty', length(sp.trace_id) != 16,
-            concat('trace ID has ', toString(length(sp.trace_id)), ' bytes, stored as ',
-                lower(hex(trace))), ''),
-        multiIf(span = toFixedString('', 8), 'span ID is empty', length(sp.span_id) != 8,
-            concat('span ID has ', toString(length(sp.span_id)), ' bytes, stored as ',
-                lower(hex(span))), ''),
-        if(length(sp.parent_span_id) NOT IN (0, 8),
-            concat('parent span ID has ', toString(length(sp.parent_span_id)), ' bytes, stored as ',
-                lower(hex(parent))), '')
-    ]), []) AS warnings
+    if(bad, arrayFilter(w -> w != '', [{warnings}]), []) AS warnings
 FROM
 (
     SELECT service, resource, scope, sp
@@ -51,10 +35,7 @@ FROM
                     rs.schema_url))) AS resource,
                 rs.scope_spans AS scope_spans,
                 rs.resource.attributes['service.name'] AS service_value,
-                toLowCardinality(multiIf(
-                    NOT mapContains(rs.resource.attributes, 'service.name'), 'missing-service-name',
-                    substring(service_value, 1, 1) != '\n', 'service-name-wrong-type',
-                    length(service_value) <= 2, 'empty-service-name',
+                toLowCardinality(multiIf({service},
                     substring(service_value, multiIf(length(service_value) <= 129, 3,
                         length(service_value) <= 16386, 4, length(service_value) <= 2097155, 5, 6))
                 )) AS service
