@@ -12,6 +12,7 @@ from lymer.config.security import ListenerTlsSettings
 from lymer.config.text_rules import Text
 
 __all__ = [
+    "SamplingAdaptiveSettings",
     "SamplingFileSettings",
     "SamplingGrpcSettings",
     "SamplingHttpSettings",
@@ -77,6 +78,61 @@ class SamplingFileSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplingAdaptiveSettings:
+    """Strategies computed from the traces that arrive, so that each operation has a few a second.
+
+    Names and defaults are those of Jaeger's `remote_sampling.adaptive`. A store has one owner, so
+    there are no leases.
+    """
+
+    enabled: Annotated[bool, Switch()] = False
+    """Whether strategies are computed. Default false: they come from `sampling.file`. Exclusive
+    with a file."""
+
+    target_samples_per_second: Annotated[float, Number(1e-6, 1e6, "traces a second")] = 1.0
+    """Sampled traces a second to aim at for each operation. Default 1. Too small: rare errors are
+    not seen; too large: what it costs."""
+
+    delta_tolerance: Annotated[float, Number(0, 100)] = 0.3
+    """Distance from the target that is left alone, as a share of it. Default 0.3. Too small:
+    probabilities follow chance; too large: they stay off the target."""
+
+    calculation_interval_seconds: Annotated[float, Duration(1, 3600)] = 60.0
+    """How often probabilities are computed, in seconds; throughput is counted in buckets of this
+    length. Default 1 minute, as often as clients ask. Too small: buckets hold chance; too large: a
+    burst is followed late."""
+
+    calculation_delay_seconds: Annotated[float, Duration(0, 3600)] = 120.0
+    """How long ago a bucket must have ended, in seconds, so that all of it has arrived. Default 2
+    minutes. Too small: traces that arrive later are not counted; too large: late."""
+
+    calculation_buckets: Annotated[int, Count(1, 1000, "buckets")] = 1
+    """Newest buckets that are averaged, the newer the heavier. Default 1. Too large: slow to
+    follow."""
+
+    aggregation_buckets: Annotated[int, Count(1, 1000, "buckets")] = 10
+    """Buckets after which an operation without traces is forgotten. Default 10. Too small: rare
+    operations begin anew each time."""
+
+    initial_sampling_probability: Annotated[float, Number(0, 1)] = 0.001
+    """Probability of operations of which nothing is known yet, 0 to 1. Default 0.001. Too small:
+    new operations are seen late; too large: a new busy service floods."""
+
+    min_sampling_probability: Annotated[float, Number(0, 1)] = 1e-5
+    """Least probability that is ever told, 0 to 1. Default 0.00001. Too small: an operation that
+    falls silent is found again late."""
+
+    min_samples_per_second: Annotated[float, Number(0, 1e6, "traces a second")] = 1 / 60
+    """Traces a second that clients which can guarantee it sample of each operation, whatever the
+    probability. Default one a minute. Too large: many rare operations cost."""
+
+    client_poll_seconds: Annotated[float, Duration(0.01, 3600)] = 60.0
+    """How often clients ask, in seconds: traces that do not say how they were sampled are taken for
+    sampled by what was told only after this time. Default 1 minute, the clients' own. Ours: too
+    small: probabilities swing; too large: they follow late."""
+
+
+@dataclass(frozen=True, slots=True)
 class SamplingSettings:
     """What clients are told about sampling."""
 
@@ -88,3 +144,6 @@ class SamplingSettings:
 
     file: SamplingFileSettings = field(default_factory=SamplingFileSettings)
     """From a file."""
+
+    adaptive: SamplingAdaptiveSettings = field(default_factory=SamplingAdaptiveSettings)
+    """Computed."""

@@ -13,6 +13,7 @@ from lymer.config.document import FILE_BYTES_MAX, Document, Entry, read_document
 from lymer.config.jaeger_flags import read_environment, read_flags
 from lymer.config.problem import ConfigError, suggest
 from lymer.config.roles import role_defaults
+from lymer.config.sampling_conflicts import sampling_conflicts
 from lymer.config.security_conflicts import security_conflicts
 from lymer.config.settings import Config
 from lymer.config.tags import expand_tags
@@ -152,6 +153,7 @@ def load_effective(
         *_port_conflicts(values),
         *_limit_conflicts(config),
         *security_conflicts(values),
+        *sampling_conflicts(config.sampling),
         *tenancy_conflicts(config.tenancy),
     ]
     if conflicts:

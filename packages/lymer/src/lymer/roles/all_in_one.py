@@ -71,7 +71,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         )
         serve_admin(ports, life, metrics)
         await serve_store(stack, config, ports, store)
-        strategies = await sampling.open(stack, metrics)
+        strategies = await sampling.open(stack, metrics, store.count_throughput)
         await receivers.open(stack, intake, metrics, strategies)
         endpoints.otlp_grpc_port = receivers.otlp_grpc_port
         endpoints.foreign = "; ".join(

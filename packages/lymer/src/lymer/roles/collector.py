@@ -55,7 +55,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         life.watch(loading.problem)
         serve_admin(ports, life, metrics)
         storage_port = await serve_store(stack, config, ports, store)
-        strategies = await sampling.open(stack, metrics)
+        strategies = await sampling.open(stack, metrics, store.count_throughput)
         await receivers.open(stack, intake, metrics, strategies)
         intake.open(loading.journal, loading.tenants())
         await loading.wait_for_recovery(life)

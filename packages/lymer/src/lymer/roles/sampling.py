@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
 from lymer.api.sampling import create_sampling_app
-from lymer.config.sampling_settings import SamplingSettings
+from lymer.config.sampling_settings import SamplingAdaptiveSettings, SamplingSettings
 from lymer.receivers.sampling_grpc import SamplingGrpc
 from lymer.roles.listening import Ports
+from lymer.sampling.adaptive import AdaptiveOptions
+from lymer.sampling.adaptive_provider import AdaptiveProvider
 from lymer.sampling.answering import StrategyAnswers
 from lymer.sampling.file_provider import FileProvider
 from lymer.sampling.strategies import StrategyProvider
+from lymer.storage.sampling_contract import SamplingStore
 from lymer.telemetry.metrics import Metrics
 
 __all__ = ["SAMPLING", "Sampling"]
@@ -34,22 +39,38 @@ class Sampling:
         if settings.http.enabled:
             ports.take(SAMPLING, settings.http, "sampling.http.port")
 
-    async def open(self, stack: AsyncExitStack, metrics: Metrics) -> StrategyAnswers:
+    async def open(
+        self,
+        stack: AsyncExitStack,
+        metrics: Metrics,
+        count_throughput: Callable[[], SamplingStore],
+    ) -> StrategyAnswers:
         """Learn the strategies and serve them until the stack unwinds.
+
+        Args:
+            stack: Unwound in reverse.
+            metrics: Where to count.
+            count_throughput: Has the store count what adaptive sampling needs; called if it is on.
 
         Returns:
             What Jaeger's own ports answer from, too.
 
         Raises:
             StartupError: The strategies file cannot be used, or the port of gRPC not be had.
+            StorageError: The store does not answer.
         """
-        file = self._settings.file
-        provider = FileProvider(
-            file.path,
-            default_probability=file.default_probability,
-            reload_seconds=file.reload_seconds,
-            metrics=metrics.sampling,
-        )
+        provider: FileProvider | AdaptiveProvider
+        if self._settings.adaptive.enabled:
+            store = await asyncio.to_thread(count_throughput)
+            provider = _adaptive(self._settings.adaptive, store, metrics)
+        else:
+            file = self._settings.file
+            provider = FileProvider(
+                file.path,
+                default_probability=file.default_probability,
+                reload_seconds=file.reload_seconds,
+                metrics=metrics.sampling,
+            )
         stack.push_async_callback(provider.stop)
         await provider.start()
         return await self.serve(provider, metrics)
@@ -71,3 +92,24 @@ class Sampling:
         doors = {"HTTP": self._ports.number(SAMPLING), "gRPC": self._grpc_port}
         listed = ", ".join(f"{what} {port}" for what, port in doors.items() if port)
         return f"sampling {listed}" if listed else ""
+
+
+def _adaptive(
+    settings: SamplingAdaptiveSettings, store: SamplingStore, metrics: Metrics
+) -> AdaptiveProvider:
+    return AdaptiveProvider(
+        store,
+        AdaptiveOptions(
+            target_samples_per_second=settings.target_samples_per_second,
+            delta_tolerance=settings.delta_tolerance,
+            calculation_buckets=settings.calculation_buckets,
+            aggregation_buckets=settings.aggregation_buckets,
+            initial_sampling_probability=settings.initial_sampling_probability,
+            min_sampling_probability=settings.min_sampling_probability,
+            client_poll_seconds=settings.client_poll_seconds,
+        ),
+        interval_seconds=settings.calculation_interval_seconds,
+        delay_seconds=settings.calculation_delay_seconds,
+        min_samples_per_second=settings.min_samples_per_second,
+        metrics=metrics.sampling,
+    )

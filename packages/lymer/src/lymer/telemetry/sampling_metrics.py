@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 __all__ = ["SamplingMetrics"]
 
@@ -37,5 +37,31 @@ class SamplingMetrics:
             "lymer_sampling_reload_failures",
             "Times the strategies file was no good and the old strategies stayed; the log says "
             "why.",
+            registry=registry,
+        )
+        self.operations: Final = Counter(
+            "jaeger_remote_sampling_sampling_operations",
+            "Operations with traces, summed over the intervals of adaptive sampling.",
+            registry=registry,
+        )
+        self.services: Final = Counter(
+            "jaeger_remote_sampling_sampling_services",
+            "Services with traces, summed likewise.",
+            registry=registry,
+        )
+        self.operations_calculated: Final = Gauge(
+            "jaeger_remote_sampling_adaptive_sampling_processor_operations_calculated",
+            "Operations that have a probability of their own now.",
+            registry=registry,
+        )
+        self.calculation_seconds: Final = Histogram(
+            "jaeger_remote_sampling_adaptive_sampling_processor_calculate_probabilities",
+            "Seconds that computing the probabilities took.",
+            registry=registry,
+            buckets=(0.001, 0.01, 0.1, 1, 10),
+        )
+        self.calculation_failures: Final = Counter(
+            "lymer_sampling_calculation_failures",
+            "Intervals for which the store did not answer; probabilities stay. Look at the log.",
             registry=registry,
         )

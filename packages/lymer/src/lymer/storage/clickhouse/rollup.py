@@ -15,6 +15,7 @@ from typing import Final
 
 from lymer.storage.clickhouse.database import Database
 from lymer.storage.clickhouse.engine import Settings
+from lymer.storage.clickhouse.throughput import COUNT_ROOTS, HISTORY_MICROSECONDS
 
 __all__ = ["LOOKBACK_MICROSECONDS", "Rollups"]
 
@@ -113,10 +114,15 @@ class Rollups:
         self._database = database
         self._settings: Settings = {**_ONE_PART, "max_memory_usage": memory_bytes_max}
         self._lock = threading.Lock()
-        self._counted = {
-            table: int(database.query(f"SELECT max(batch) FROM {{db}}.{table} FORMAT TSV", {}, {}))
-            for table in ("red", "dependencies")
-        }
+        self._statements = {"red": _RED, "dependencies": _DEPENDENCIES}
+        self._counted = {table: self._progress(table) for table in self._statements}
+
+    def count_throughput(self, settled_segment_id: int) -> None:
+        """Count throughput too from now on: what arrives, and what arrived just before."""
+        with self._lock:
+            begin = settled_segment_id - HISTORY_MICROSECONDS
+            self._counted["throughput"] = max(self._progress("throughput"), begin)
+            self._statements["throughput"] = COUNT_ROOTS
 
     def behind(self, settled_segment_id: int) -> bool:
         """Tell whether there is anything to count."""
@@ -129,9 +135,14 @@ class Rollups:
             StorageError: Some rollup is where it was; calling again is right.
         """
         with self._lock:
-            for table, statement in (("red", _RED), ("dependencies", _DEPENDENCIES)):
+            for table, statement in self._statements.items():
                 while self._counted[table] < settled_segment_id:
                     self._step(table, statement, settled_segment_id)
+
+    def _progress(self, table: str) -> int:
+        return int(
+            self._database.query(f"SELECT max(batch) FROM {{db}}.{table} FORMAT TSV", {}, {})
+        )
 
     def _step(self, table: str, statement: str, settled_segment_id: int) -> None:
         after = self._counted[table]

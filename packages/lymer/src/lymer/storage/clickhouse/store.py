@@ -7,19 +7,22 @@ reader without a tenant. Why: docs/adr/016-one-database-for-each-tenant.md.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from lymer import clock
 from lymer.errors import StartupError, StorageError
 from lymer.model.segment import SealedSegment
 from lymer.model.tail_policy import Policy
+from lymer.model.throughput import OperationRate, Throughput, merge_throughput
 from lymer.storage.clickhouse.database import Database, database_of, stored_tenants
 from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.tail import check_policies
 from lymer.storage.clickhouse.tenant_store import StoreLimits, TenantStore
 from lymer.storage.contract import SpanReader
 from lymer.storage.memory import MemoryStore
+from lymer.storage.sampling_contract import SamplingStore
 from lymer.telemetry.logs import EventLog
 from lymer.tenancy import DEFAULT_TENANT
 
@@ -60,6 +63,7 @@ class ClickHouseStore:
         self._stores: dict[str, TenantStore] = {}
         self._policies: tuple[Policy, ...] = ()
         self._next_caught_up = 0
+        self._counts_throughput = False
         for tenant in [DEFAULT_TENANT, *stored_tenants(engine)]:
             self._stores[tenant] = TenantStore(Database(engine, tenant), self._limits)
         self._warn_of_detached_parts()
@@ -128,6 +132,13 @@ class ClickHouseStore:
             kept, dropped = kept + store_kept, dropped + store_dropped
         return kept, dropped
 
+    def count_throughput(self) -> SamplingStore:
+        """Begin to count what adaptive sampling asks for, and return who answers it."""
+        self._counts_throughput = True
+        for store in self._all():
+            store.count_throughput()
+        return _Sampling(self._all, self._stores[DEFAULT_TENANT])
+
     def check(self) -> None:
         """Return if the store is likely to answer now; raise `StorageError` if not."""
         self._engine.check()
@@ -165,6 +176,8 @@ class ClickHouseStore:
             store = TenantStore(database, self._limits)
             if self._policies:
                 store.sample_tails(self._policies)
+            if self._counts_throughput:
+                store.count_throughput()
             _log.info("tenant added", tenant=tenant, database=database.name)
             with self._lock:
                 self._stores[tenant] = store
@@ -181,3 +194,27 @@ class ClickHouseStore:
         )
         for line in output.decode(errors="replace").splitlines():
             _log.error("part set aside by the engine, its rows are missing", part=line)
+
+
+class _Sampling:
+    """A `SamplingStore`: throughput of all tenants, and rates in the default tenant's database."""
+
+    def __init__(self, stores: Callable[[], list[TenantStore]], keeper: TenantStore) -> None:
+        self._stores = stores
+        self._keeper = keeper
+
+    def get_throughput(
+        self, after_unix_seconds: int, upto_unix_seconds: int, /
+    ) -> list[Throughput]:
+        """See `SamplingStore.get_throughput`."""
+        return merge_throughput(
+            store.get_throughput(after_unix_seconds, upto_unix_seconds) for store in self._stores()
+        )
+
+    def put_rates(self, rates: Sequence[OperationRate], /) -> None:
+        """See `SamplingStore.put_rates`."""
+        self._keeper.put_rates(rates, clock.unix_nano())
+
+    def get_rates(self) -> list[OperationRate]:
+        """See `SamplingStore.get_rates`."""
+        return self._keeper.get_rates()

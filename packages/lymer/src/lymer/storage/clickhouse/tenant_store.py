@@ -17,12 +17,14 @@ from lymer.model.question import (
 )
 from lymer.model.segment import SealedSegment
 from lymer.model.tail_policy import Policy
+from lymer.model.throughput import OperationRate, Throughput
 from lymer.storage.clickhouse.database import Database
 from lymer.storage.clickhouse.reader import TRACES_PER_STATEMENT_MAX, SpanQueries
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.schema_migration import migrate
 from lymer.storage.clickhouse.tail import TailSampler
 from lymer.storage.clickhouse.tail_rates import add_rates
+from lymer.storage.clickhouse.throughput import put_rates, select_rates, select_throughput
 from lymer.storage.clickhouse.writer import SegmentWriter
 
 __all__ = ["StoreLimits", "TenantStore"]
@@ -73,6 +75,25 @@ class TenantStore:
         tail = TailSampler(self._database, policies, memory_bytes_max=self._memory_bytes_max // 2)
         tail.begin_after(self._writer.settled_segment_id)
         self._tail = tail
+
+    def count_throughput(self) -> None:
+        """Begin to count what adaptive sampling asks for."""
+        self._rollups.count_throughput(self._writer.settled_segment_id)
+
+    def get_throughput(
+        self, after_unix_seconds: int, upto_unix_seconds: int, /
+    ) -> list[Throughput]:
+        """See `SamplingStore.get_throughput`."""
+        self.catch_up()
+        return select_throughput(self._database, after_unix_seconds, upto_unix_seconds)
+
+    def put_rates(self, rates: Sequence[OperationRate], unix_nano: int, /) -> None:
+        """See `SamplingStore.put_rates`; what was computed last is what has the highest instant."""
+        put_rates(self._database, rates, unix_nano)
+
+    def get_rates(self) -> list[OperationRate]:
+        """See `SamplingStore.get_rates`."""
+        return select_rates(self._database)
 
     def decide_traces(self, upto: int, /) -> tuple[int, int]:
         """See `TailSampled.decide_traces`."""
