@@ -49,6 +49,9 @@ class FollowedSource(Protocol):
     def remove(self, segment: SealedSegment) -> None:
         """Forget a segment that is done."""
 
+    def oldest_segment_id(self) -> int | None:
+        """Return the lowest id of all that are not removed, also of those not taken yet."""
+
 
 class Settles(Protocol):
     """Who must know of a segment before it is removed."""
@@ -231,8 +234,16 @@ class Forwarder:
         remove_route(segment.path)
 
     def _settled(self, agent: bytes) -> int:
-        """Return the highest segment below all that are being sent under the name `agent`."""
-        return min(number for number, run in self._runs.items() if run.agent == agent) - 1
+        """Return the highest segment below all that are or will be sent under the name `agent`.
+
+        Tenants' segments are open side by side and come in any order: one that is not here yet may
+        be older than all that are.
+        """
+        numbers = [number for number, run in self._runs.items() if run.agent == agent]
+        oldest = self._source.oldest_segment_id()
+        if agent == self._names.own and oldest is not None:
+            numbers.append(oldest)
+        return min(numbers) - 1
 
     def _working(self) -> int:
         return sum(link.failures == 0 and link.last_success > 0 for link in self._collectors.links)

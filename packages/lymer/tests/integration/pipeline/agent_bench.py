@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +16,10 @@ from lymer.journal.agent_names import AgentNames
 from lymer.journal.journal import Journal, JournalLimits
 from lymer.pipeline.collector_link import OPTIONS, CollectorLink, grpc_target
 from lymer.pipeline.collectors import Collectors
-from lymer.pipeline.forward import Forwarder
+from lymer.pipeline.forward import FollowedSource, Forwarder
 from lymer.pipeline.forward_segment import ForwardLimits
 from lymer.telemetry.forward_metrics import ForwardMetrics
+from lymer.tenancy import DEFAULT_TENANT
 from lymer.transport.grpc_link import GrpcLink
 from make import make_request, make_span
 
@@ -48,9 +49,9 @@ class Agent:
     registry: CollectorRegistry
     durable: asyncio.Queue[list[str]] = field(default_factory=asyncio.Queue)
 
-    async def put(self, *numbers: int) -> None:
+    async def put(self, *numbers: int, tenant: str = DEFAULT_TENANT) -> None:
         """Have a request of so many spans acknowledged."""
-        self.journal.append(body_of(*numbers), len(numbers), str(numbers))
+        self.journal.append(body_of(*numbers), len(numbers), str(numbers), tenant)
         await asyncio.wait_for(self.durable.get(), 10)
 
     async def sent(self) -> None:
@@ -81,6 +82,7 @@ async def running_agent(
     move_seconds: float = 60.0,
     message_bytes_max: int = 2**22,
     flush_seconds: float = 5.0,
+    source: Callable[[Journal[str]], FollowedSource] = lambda journal: journal,
 ) -> AsyncIterator[Agent]:
     """Run an agent on `folder` that sends to `ports` of loopback, each a collector of its own."""
     loop = asyncio.get_running_loop()
@@ -110,7 +112,7 @@ async def running_agent(
         resolve_seconds=0.2,
     )
     forwarder = Forwarder(
-        journal,
+        source(journal),
         names,
         collectors,
         ForwardLimits(

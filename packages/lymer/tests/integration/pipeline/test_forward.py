@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import grpc
@@ -13,6 +15,8 @@ from fakes.fake_collector import FakeCollector, accept_and_die, answer_with, han
 from integration.pipeline.agent_bench import body_of, running_agent, span_ids
 from integration.receivers.doors import eventually
 from lymer.clock import monotonic_seconds
+from lymer.journal.journal import Journal, WrittenSegment
+from lymer.pipeline.forward import FollowedSource
 from lymer.wire.jaeger_proto import request_from_post_spans
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -51,6 +55,57 @@ async def test_names_are_the_segment_and_the_place_in_it(tmp_path: Path) -> None
         assert first < second
         assert [(first, 0, 1), (first, 1, 1), (second, 0, 1)] == numbers
         assert [first - 1, first - 1, second - 1] == collector.settled
+
+
+class _HeldBack:
+    """A journal that gives out the segments of tenant `a` only when it is told to."""
+
+    def __init__(self, journal: Journal[str]) -> None:
+        self._journal = journal
+        self.is_open = threading.Event()
+        self._held: list[WrittenSegment] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._journal, name)
+
+    def take_written(
+        self, seen: Mapping[int, int], timeout_seconds: float
+    ) -> WrittenSegment | None:
+        """Return what is new, or None."""
+        if self.is_open.is_set() and self._held:
+            return self._held.pop()
+        held = {one.segment.segment_id: one.segment.byte_count for one in self._held}
+        written = self._journal.take_written({**seen, **held}, timeout_seconds)
+        if written is None or written.segment.tenant != "a":
+            return written
+        self._held = [written]  # says all that an earlier one said
+        return None
+
+
+async def test_an_older_segment_of_another_tenant_is_not_said_to_be_settled(
+    tmp_path: Path,
+) -> None:
+    """Segments of tenants come in any order; a collector drops what it was told is settled."""
+    held: list[_HeldBack] = []
+
+    def hold_back(journal: Journal[str]) -> FollowedSource:
+        held.append(_HeldBack(journal))
+        return held[0]  # type: ignore[return-value]
+
+    async with (
+        FakeCollector().serving() as collector,
+        running_agent(tmp_path, [collector.port], source=hold_back) as agent,
+    ):
+        await agent.put(1, tenant="a")
+        older = agent.journal.oldest_segment_id()
+        assert older is not None
+        await agent.put(2, tenant="b")
+        await eventually(lambda: collector.spans() == span_ids(2))
+        assert max(collector.settled) < older
+        held[0].is_open.set()
+        await agent.sent()
+
+        assert collector.spans() == span_ids(1, 2)
 
 
 async def test_a_collector_that_is_away_loses_nothing(tmp_path: Path) -> None:
