@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -287,3 +289,48 @@ def test_udp_without_a_tenant_is_refused_and_tenants_have_a_limit(
     metrics = lymer.http.get(f"{lymer.admin_url}/metrics").text
     assert 'reason="tenant",receiver="jaeger",transport="udp_compact"} 1.0' in metrics
     assert lymer.stop() == 0
+
+
+def test_a_tenant_is_listed_and_removed_for_good(new_lymer: Callable[..., Lymer]) -> None:
+    """Store, journal and quarantine; others keep what they have, and the name can be used again."""
+    lymer = new_lymer(LYMER__TENANCY__ENABLED="true")
+    lymer.start()
+    for tenant in ("keep", "go/away '"):
+        send(lymer, tenant, new_trace_id(), service=f"shop of {tenant}")
+        wait_for(lymer, tenant, "/api/services", "shop of")
+    used = tenants_command(lymer, "list")
+    assert used.returncode == 1
+    assert "another Lymer" in used.stderr
+    send(lymer, "go/away '", new_trace_id(), service="late")
+    lymer.kill()
+
+    listed = tenants_command(lymer, "list").stdout.splitlines()
+    assert [line.split("\t")[0] for line in listed] == ["tenant", "", "go/away '", "keep"]
+    assert [line.split("\t")[1] for line in listed[1:]] == ["0", "1", "1"]
+    refused = tenants_command(lymer, "remove", "nobody", "--yes")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "lymer: cannot remove tenant 'nobody': nothing is stored of it\n",
+    )
+    assert tenants_command(lymer, "remove", "go/away '", "--yes").stdout == "removed go/away '\n"
+    assert tenants_command(lymer, "remove", "go/away '", "--yes").returncode == 1
+
+    lymer.start()
+    assert '"shop of keep"' in get(lymer, "/api/services", "keep")[1]
+    assert '"total":0' in get(lymer, "/api/services", "go/away '")[1]
+    send(lymer, "go/away '", new_trace_id(), service="back again")
+    wait_for(lymer, "go/away '", "/api/services", "back again")
+    assert lymer.stop() == 0
+
+
+def tenants_command(lymer: Lymer, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `lymer tenants` on the folder of `lymer`."""
+    command = [sys.executable, "-m", "lymer", "tenants", *arguments]
+    return subprocess.run(
+        [*command, "--data-dir", str(lymer.data_dir)],
+        env=lymer.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

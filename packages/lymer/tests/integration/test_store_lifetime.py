@@ -10,7 +10,7 @@ import pytest
 
 from lymer import clock
 from lymer.errors import StartupError
-from lymer.storage.clickhouse.database import Database
+from lymer.storage.clickhouse.database import Database, database_of
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.schema_migration import migrate
 from lymer.storage.clickhouse.store import ClickHouseStore
@@ -69,6 +69,31 @@ def test_spans_go_when_their_time_is_over_and_later_ones_stay(tmp_path: Path) ->
         return found.trace_id == [trace_hex(2)]
 
     assert _is_true_within(20, only_new)
+    store.close()
+
+
+def test_each_tenants_spans_go_when_their_time_is_over(tmp_path: Path) -> None:
+    """The same trace id, old in one and new in the other, and the other way round."""
+    engine, store = _open(tmp_path, HOUR_SECONDS)
+    for tenant, ages in {"a": (2 * HOUR_SECONDS, 60), "b": (2 * HOUR_SECONDS + 1, 61)}.items():
+        for trace, age in zip((1, 2) if tenant == "a" else (2, 1), ages, strict=True):
+            request = make_request(make_span(trace, trace), service=tenant)
+            segment_id = _segment_id(age)
+            store.write_segment(
+                write_segment_file(tmp_path, request, segment_id=segment_id, tenant=tenant)
+            )
+        engine.command(f"OPTIMIZE TABLE {database_of(tenant)}.spans FINAL", {})
+
+    def kept(tenant: str) -> list[str]:
+        reader = store.for_tenant(tenant)
+        return reader.get_traces([trace_hex(1), trace_hex(2)], raw=True, skeleton=True).trace_id
+
+    assert _is_true_within(20, lambda: kept("a") == [trace_hex(2)])
+    assert _is_true_within(20, lambda: kept("b") == [trace_hex(1)])
+    assert [store.for_tenant(one).get_services() for one in ("a", "b")] == [["a"], ["b"]]
+    store.close()
+    _, store = _open(tmp_path, HOUR_SECONDS)
+    assert [kept(one) for one in ("a", "b")] == [[trace_hex(2)], [trace_hex(1)]]
     store.close()
 
 

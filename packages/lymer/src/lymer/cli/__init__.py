@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "demo": _Entry("lymer.cli.traffic", "demo", "Run a small shop that sends real traces."),
     "generate": _Entry("lymer.cli.traffic", "generate", "Send made-up traces as load."),
     "config": _Entry("lymer.cli.configuration", "config", "Show, check and describe settings."),
+    "tenants": _Entry("lymer.cli.tenants", "tenants", "List and remove tenants."),
     "completion": _Entry("lymer.cli.about", "completion", "Print a shell's completion script."),
     "version": _Entry("lymer.cli.about", "version", "Print the version."),
 }

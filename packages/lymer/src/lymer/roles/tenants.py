@@ -1,0 +1,92 @@
+"""Tenants of a data folder that no Lymer uses now: who there is, and how one goes for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lymer.config import Config
+from lymer.errors import StartupError
+from lymer.journal.disk import sync_folder
+from lymer.journal.lock import FolderLock
+from lymer.journal.recovery import segment_path
+from lymer.storage.clickhouse.database import Database, stored_tenants
+from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.tenancy import DEFAULT_TENANT, is_tenant, tenant_code
+
+__all__ = ["StoredTenant", "list_tenants", "remove_tenant"]
+
+_SIZES: Final = (
+    "SELECT sumIf(rows, table = 'spans'), sum(bytes_on_disk) FROM system.parts "
+    "WHERE active AND database = '{db}' FORMAT TSV"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTenant:
+    """One tenant, and what it has in the store."""
+
+    name: str
+    """Empty for what was stored without tenancy."""
+    span_count: int
+    byte_count: int
+    """On disk, indexes and rollups included."""
+
+
+def list_tenants(config: Config) -> list[StoredTenant]:
+    """Return the tenants of the store, sorted; the default tenant is the first.
+
+    Raises:
+        StartupError: There is no store, or another process has it.
+    """
+    with _opened(config) as (_, engine):
+        return [
+            StoredTenant(name, *map(int, Database(engine, name).query(_SIZES, {}, {}).split()))
+            for name in [DEFAULT_TENANT, *stored_tenants(engine)]
+        ]
+
+
+def remove_tenant(config: Config, name: str) -> None:
+    """Remove all that `name` has: what waits in the journal, the store, and the quarantine.
+
+    Each step may be repeated: after a crash in the middle, call it again.
+
+    Raises:
+        StartupError: There is no such tenant, no store, or another process has it.
+    """
+    with _opened(config) as (data_dir, engine):
+        journal, quarantine = data_dir / "journal", data_dir / "quarantine"
+        waiting = _files(journal, f"*.{tenant_code(name)}{segment_path(journal, 0).suffix}")
+        known = is_tenant(name) and (waiting or name in stored_tenants(engine))
+        if not known:
+            raise StartupError(f"cannot remove tenant {name!r}: nothing is stored of it")
+        for path in waiting:
+            path.unlink()
+        if waiting:
+            sync_folder(journal)
+        Database(engine, name).command("DROP DATABASE IF EXISTS {db} SYNC", {})
+        for path in _files(quarantine, f"*.{tenant_code(name)}-*"):
+            path.unlink()
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return list(folder.glob(pattern)) if folder.is_dir() else []
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[tuple[Path, ChdbEngine]]:
+    data_dir = config.storage.data_dir.absolute()
+    if not (data_dir / "store").is_dir():
+        raise StartupError(f"there is no store in {data_dir}; name another with --data-dir")
+    lock = FolderLock(data_dir)
+    try:
+        engine = ChdbEngine(data_dir / "store", memory_bytes_max=config.storage.memory_bytes_max)
+        try:
+            yield data_dir, engine
+        finally:
+            engine.close()
+    finally:
+        lock.release()
