@@ -29,7 +29,8 @@ SETTINGS = {
     "LYMER__SAMPLING__ADAPTIVE__INITIAL_SAMPLING_PROBABILITY": "0.5",
     "LYMER__SAMPLING__ADAPTIVE__CLIENT_POLL_SECONDS": "1s",
 }
-CONVERGED_SECONDS_MAX = 40
+CONVERGED_SECONDS_MAX = 90
+"""Ten are enough on a machine of its own."""
 TICK_SECONDS = 0.2
 
 
@@ -108,7 +109,7 @@ def live(populations: list[Population], until: Callable[[], bool], seconds_max: 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_populations_come_to_the_target(new_lymer: Callable[..., Lymer]) -> None:
     """With tags, with thresholds, and with nothing; a restart goes on where it was.
 
