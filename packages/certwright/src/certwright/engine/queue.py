@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from certwright.reconcile.contract import Backoff
 from certwright.resources.kinds import Key
 
 __all__ = ["WorkQueue"]
+
+STALE_ENTRIES_MAX: Final = 1000
+"""Replaced moments that may lie in the heap, beyond as many as there are valid ones."""
 
 _Reason: TypeAlias = Literal["retry", "wish"]
 
@@ -99,8 +102,14 @@ class WorkQueue:
         if due is None:
             self._due.pop((key, reason), None)
             return
+        if self._due.get((key, reason)) == due:
+            return
         self._due[key, reason] = due
         heapq.heappush(self._heap, (due, next(self._count), key, reason))
+        if len(self._heap) > 2 * len(self._due) + STALE_ENTRIES_MAX:
+            # A wish that is months away is replaced by each pass: what no longer counts must go.
+            self._heap = [entry for entry in self._heap if self._counts(entry)]
+            heapq.heapify(self._heap)
 
     def _wake_due(self, now: float) -> None:
         while self._heap and (self._heap[0][0] <= now or not self._counts(self._heap[0])):

@@ -87,3 +87,15 @@ def test_a_due_key_in_work_comes_back() -> None:
     assert queue.take(6) is None
     queue.done(A)
     assert queue.take(6) == A
+
+
+def test_wishes_that_are_replaced_take_no_room() -> None:
+    """Ten thousand passes over an object that is due in a year leave one moment behind."""
+    queue = new_queue()
+    for number in range(10_000):
+        queue.look_again_at(A, 1e7 + number)
+
+    assert len(queue._heap) < 2_000  # noqa: SLF001 - what is counted is what must not grow
+    assert queue.next_due() == 1e7 + 9_999
+    assert queue.take(1e7 + 9_998) is None
+    assert queue.take(1e7 + 9_999) == A
