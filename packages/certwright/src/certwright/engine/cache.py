@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from certwright.engine.store import Change, Listing
 from certwright.reconcile.contract import Index
-from certwright.resources.kinds import SECRET, Key, Kind, Manifest
+from certwright.resources.kinds import Key, Kind, Manifest
 
 __all__ = ["KindCache", "OnChange"]
 
@@ -32,8 +32,25 @@ SHARED_TEXT_CHARACTERS_MAX: Final = 80
 class KindCache:
     """All objects of a kind that a list and its watch give."""
 
-    def __init__(self, kind: Kind, indexes: Iterable[Index], on_change: OnChange) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        indexes: Iterable[Index],
+        on_change: OnChange,
+        *,
+        managed_fields: bool = False,
+    ) -> None:
+        """Start empty.
+
+        Args:
+            kind: What is held.
+            indexes: By what objects are found besides their name.
+            on_change: Is told every change.
+            managed_fields: Keep them. They are as large as the rest, and of most kinds nobody asks
+                who owns a field; an update without them leaves them as they are.
+        """
         self.kind = kind
+        self._managed_fields = managed_fields
         self._indexes = {index.name: index for index in indexes}
         self._on_change = on_change
         self._objects: dict[Place, Manifest] = {}
@@ -118,7 +135,7 @@ class KindCache:
             same = before["metadata"].get("uid") == obj["metadata"].get("uid")
             if same and _version(before) >= _version(obj):
                 return
-        after = _packed(obj, self.kind)
+        after = _packed(obj, managed_fields=self._managed_fields)
         self._objects[place] = after
         self._index(place, after)
         self._on_change(before, after)
@@ -161,13 +178,9 @@ def _version(obj: Manifest) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
-def _packed(obj: Manifest, kind: Kind) -> Manifest:
-    """Return the object with its names and short texts kept once for all objects.
-
-    managedFields are kept of Secrets only: nobody asks who owns the fields of other kinds, and an
-    update without them leaves them as they are.
-    """
-    if kind != SECRET and "managedFields" in obj["metadata"]:
+def _packed(obj: Manifest, *, managed_fields: bool) -> Manifest:
+    """Return the object with its names and short texts kept once for all objects."""
+    if not managed_fields and "managedFields" in obj["metadata"]:
         metadata = {
             name: value for name, value in obj["metadata"].items() if name != "managedFields"
         }

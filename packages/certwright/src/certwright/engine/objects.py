@@ -56,7 +56,7 @@ class Objects:
                 self._caches[kind] = secrets
                 self.reflectors += secrets.reflectors
             else:
-                cache = KindCache(kind, indexes, told)
+                cache = KindCache(kind, indexes, told, managed_fields=kind == SECRET)
                 self._caches[kind] = cache
                 self.reflectors.append(Reflector(store, Selection(kind, namespace), cache))
 

@@ -40,7 +40,7 @@ class SecretCache:
     ) -> None:
         self._store = store
         self._on_change = on_change
-        self._ours = KindCache(SECRET, indexes, self._changed)
+        self._ours = KindCache(SECRET, indexes, self._changed, managed_fields=True)
         self._others = KindCache(SECRET, (), self._changed)
         self._read: OrderedDict[Key, Manifest] = OrderedDict()
         self._doubtful: dict[Key, float] = {}

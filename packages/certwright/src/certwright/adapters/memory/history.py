@@ -11,9 +11,9 @@ from certwright.resources.kinds import Kind, Manifest
 
 __all__ = ["CHANGES_MAX", "Event", "History"]
 
-CHANGES_MAX: Final = 20_000
-"""Changes that are remembered: a watch that is further behind must list again. References only, a
-few MiB at the most beyond the objects themselves."""
+CHANGES_MAX: Final = 4_096
+"""Changes that are remembered: a watch that is further behind must list again. Each keeps an old
+version of an object alive, about 10 kB."""
 
 
 @dataclass(frozen=True, slots=True)
