@@ -97,7 +97,7 @@ class Table:
         self._now, self._chance = now, chance
         self._admission, self._access_review = admission, access_review
         self._living: set[str] = set()
-        self._dead: deque[str] = deque(maxlen=DEAD_UIDS_MAX)
+        self._dead: dict[str, None] = {}
         self._owned: dict[str, set[Key]] = {}
         self._orphans: deque[Key] = deque()
         self.history = History(changes_max)
@@ -296,7 +296,9 @@ class Table:
     def _bury(self, key: Key, obj: Manifest) -> None:
         uid = obj["metadata"]["uid"]
         self._living.discard(uid)
-        self._dead.append(uid)
+        self._dead[uid] = None
+        if len(self._dead) > DEAD_UIDS_MAX:
+            del self._dead[next(iter(self._dead))]
         for entry in obj["metadata"].get("ownerReferences", ()):
             self._owned.get(entry.get("uid", ""), set()).discard(key)
         self._orphans.extend(sorted(self._owned.pop(uid, ()), key=str))
