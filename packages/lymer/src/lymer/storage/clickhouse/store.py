@@ -1,7 +1,7 @@
 """The store on a ClickHouse engine: one database for each tenant.
 
 Nothing of one tenant can be met by another: there is no statement that names two databases, and no
-reader without a tenant. Why: docs/adr/016-one-database-for-each-tenant.md.
+reader without a tenant. Why: docs/adr/020-one-database-for-each-tenant.md.
 """
 
 from __future__ import annotations
