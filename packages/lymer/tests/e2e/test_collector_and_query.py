@@ -41,7 +41,12 @@ def test_what_the_collector_stores_the_query_role_shows(new_role: NewRole) -> No
     _send(collector, trace_id, 3)
 
     assert len(query.wait_for_trace(trace_id.hex(), 3)["spans"]) == 3
-    services = query.http.get(f"{query.query_url}/api/services").json()["data"]
+    # The catalog is told a moment after the spans are there.
+    services: list[str] = []
+    for _ in poll(10):
+        services = query.http.get(f"{query.query_url}/api/services").json()["data"]
+        if services:
+            break
     found = query.find_traces(service=services[0], limit=5)
     assert [trace["traceID"] for trace in found] == [trace_id.hex()]
     assert "<html" in query.http.get(query.query_url).text
