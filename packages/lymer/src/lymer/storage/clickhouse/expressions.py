@@ -7,7 +7,10 @@ from typing import Final
 
 from lymer.storage.sanitizers import SANITIZERS
 
-__all__ = ["LOAD", "NESTED_KEYS", "NESTED_VALUES", "schema_scripts"]
+__all__ = ["LOAD", "NESTED_KEYS", "NESTED_VALUES", "schema_scripts", "select_window_end"]
+
+_WINDOW_SPANS_MAX: Final = 500_000
+"""Spans that one statement counts or decides on, about: bounds its memory."""
 
 _EVENT_VALUES: Final = (
     "arrayFlatten(arrayMap(e -> arrayPushBack(mapValues(tupleElement(e, 'attributes')), "
@@ -62,3 +65,15 @@ def schema_scripts() -> list[tuple[int, str, list[str]]]:
             statements = [part.strip() for part in text.split(";") if part.strip()]
             scripts.append((int(version), name, statements))
     return scripts
+
+
+def select_window_end(after: int, upto: int) -> str:
+    """Return the statement of the last segment of a full window behind `after`; 0 if none is full.
+
+    Rollups and tail sampling go through what is stored window by window, up to segment `upto`.
+    """
+    return (
+        "SELECT min(seg) FROM (SELECT seg, sum(count()) OVER (ORDER BY seg) AS spans "
+        f"FROM {{db}}.spans WHERE seg > {after} AND seg <= {upto} GROUP BY seg) "
+        f"WHERE spans >= {_WINDOW_SPANS_MAX}"
+    )

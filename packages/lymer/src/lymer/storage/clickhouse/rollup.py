@@ -14,15 +14,14 @@ import threading
 from typing import Final
 
 from lymer.storage.clickhouse.database import Database
-from lymer.storage.clickhouse.engine import Settings
+from lymer.storage.clickhouse.engine import ONE_PART, Settings
+from lymer.storage.clickhouse.expressions import select_window_end
 from lymer.storage.clickhouse.throughput import COUNT_ROOTS, HISTORY_MICROSECONDS
 
 __all__ = ["LOOKBACK_MICROSECONDS", "Rollups"]
 
 LOOKBACK_MICROSECONDS: Final = 30 * 1_000_000
 """Parent and child that arrive further apart than this are not counted as a call."""
-_STEP_SPANS_MAX: Final = 500_000
-"""Spans counted by one statement, about: bounds its memory."""
 
 _SEGMENTS: Final = "seg > {after} AND seg <= {upto}"
 _BEFORE: Final = "seg > {lookback} AND seg <= {after}"
@@ -94,13 +93,8 @@ GROUP BY parent, child, minute
 UNION ALL
 SELECT '', '', 0, 0, {{upto}}
 """
-_ONE_PART: Final[dict[str, str | int]] = {
-    "max_insert_threads": 1,
-    "max_threads": 1,
-    "max_insert_block_size": 100_000_000,
-    "min_insert_block_size_rows": 100_000_000,
-    "min_insert_block_size_bytes": 100_000_000_000,
-    "async_insert": 0,
+_COUNTING: Final[dict[str, str | int]] = {
+    **ONE_PART,
     "join_algorithm": "hash",
     "query_plan_join_swap_table": "false",
 }
@@ -112,7 +106,7 @@ class Rollups:
     def __init__(self, database: Database, *, memory_bytes_max: int) -> None:
         """Read how far each rollup has come."""
         self._database = database
-        self._settings: Settings = {**_ONE_PART, "max_memory_usage": memory_bytes_max}
+        self._settings: Settings = {**_COUNTING, "max_memory_usage": memory_bytes_max}
         self._lock = threading.Lock()
         self._statements = {"red": _RED, "dependencies": _DEPENDENCIES}
         self._counted = {table: self._progress(table) for table in self._statements}
@@ -157,11 +151,6 @@ class Rollups:
 
     def _step_end(self, after: int, settled_segment_id: int) -> int:
         """Return the last segment of the next step: so many that it holds about enough spans."""
-        rows = self._database.query(
-            "SELECT min(seg) FROM (SELECT seg, sum(count()) OVER (ORDER BY seg) AS spans "
-            f"FROM {{db}}.spans WHERE seg > {after} AND seg <= {settled_segment_id} GROUP BY seg) "
-            f"WHERE spans >= {_STEP_SPANS_MAX} FORMAT TSV",
-            {},
-            {},
-        )
+        statement = select_window_end(after, settled_segment_id)
+        rows = self._database.query(f"{statement} FORMAT TSV", {}, {})
         return int(rows) or settled_segment_id

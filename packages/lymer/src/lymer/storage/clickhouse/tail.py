@@ -18,7 +18,8 @@ from typing import Final
 from lymer.errors import StorageError
 from lymer.model.tail_policy import And, Composite, Drop, Policy, StringAttribute, TailPolicy
 from lymer.storage.clickhouse.database import Database
-from lymer.storage.clickhouse.engine import Settings
+from lymer.storage.clickhouse.engine import ONE_PART, Settings
+from lymer.storage.clickhouse.expressions import select_window_end
 from lymer.storage.clickhouse.tail_select import DECIDED, select_decisions
 
 __all__ = ["REMEMBERED_SECONDS", "TailSampler", "check_policies"]
@@ -28,16 +29,6 @@ _MARK: Final = 2
 REMEMBERED_SECONDS: Final = 300
 """How long a decision is kept in mind for spans that come late; later ones are decided anew."""
 _MICRO: Final = 1_000_000
-_WINDOW_SPANS_MAX: Final = 500_000
-"""Spans decided by one statement, about: bounds its memory."""
-_ONE_PART: Final[dict[str, str | int]] = {
-    "max_insert_threads": 1,
-    "max_threads": 1,
-    "max_insert_block_size": 100_000_000,
-    "min_insert_block_size_rows": 100_000_000,
-    "min_insert_block_size_bytes": 100_000_000_000,
-    "async_insert": 0,
-}
 _BY_PATCH: Final[dict[str, str | int]] = {
     # A part of only the deleted rows' places, applied when reading and by the next merge. Measured:
     # 0.17 CPU-us a span, where rewriting the parts (ALTER DELETE) takes 1.2 and more as they grow.
@@ -61,7 +52,7 @@ class TailSampler:
         """
         self._database = database
         self._policies = tuple(policies)
-        self._insert: Settings = {**_ONE_PART, "max_memory_usage": memory_bytes_max}
+        self._insert: Settings = {**ONE_PART, "max_memory_usage": memory_bytes_max}
         self._delete: Settings = {**_BY_PATCH, "max_memory_usage": memory_bytes_max}
         # Parts that are written from now on know the places of their rows, as patches need it.
         database.command(
@@ -163,11 +154,7 @@ class TailSampler:
         )
         if not newest:
             return after
-        full = self._number(
-            "SELECT min(seg) FROM (SELECT seg, sum(count()) OVER (ORDER BY seg) AS spans "
-            f"FROM {{db}}.spans WHERE seg > {after} AND seg <= {upto} GROUP BY seg) "
-            f"WHERE spans >= {_WINDOW_SPANS_MAX}"
-        )
+        full = self._number(select_window_end(after, upto))
         end = full or upto
         whole = end - end % _MICRO - 1
         if whole > after:

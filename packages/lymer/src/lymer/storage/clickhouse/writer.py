@@ -10,20 +10,14 @@ from lymer.errors import StorageError, UndecodableError
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.database import Database
+from lymer.storage.clickhouse.engine import ONE_PART
 from lymer.storage.clickhouse.expressions import LOAD
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
 
 __all__ = ["SegmentWriter"]
 
-_ONE_PART: Final[dict[str, str | int]] = {
-    # A segment must become one block, hence one part, hence all or nothing.
-    "max_insert_threads": 1,
-    # One thread: 5.6 CPU-us a span instead of 6.5 to 8 with two, and the other core is needed.
-    "max_threads": 1,
-    "max_insert_block_size": 100_000_000,
-    "min_insert_block_size_rows": 100_000_000,
-    "min_insert_block_size_bytes": 100_000_000_000,
-    "async_insert": 0,
+_LOADING: Final[dict[str, str | int]] = {
+    **ONE_PART,
     "optimize_on_insert": 0,
 }
 
@@ -38,7 +32,7 @@ class SegmentWriter:
         self._database = database
         self._load_settings = {
             **FORMAT_SETTINGS,
-            **_ONE_PART,
+            **_LOADING,
             "max_memory_usage": load_memory_bytes_max,
         }
         self._catalog = Catalog(database, retention_seconds=retention_seconds)
