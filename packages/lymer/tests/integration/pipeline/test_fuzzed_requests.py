@@ -7,6 +7,8 @@ import random
 from collections import Counter
 from typing import Final
 
+import pytest
+
 from fakes.recorded_otlp import mutated, otlp_bodies
 from integration.pipeline.conftest import RealStore
 from lymer.errors import UndecodableError
@@ -35,9 +37,13 @@ def _neighbour(number: int) -> CheckedRequest:
     return check_request(make_request(span).SerializeToString())
 
 
-def test_mutated_requests_are_stored_and_so_are_their_neighbours(real_store: RealStore) -> None:
+@pytest.mark.parametrize("seed", [3, None], ids=["values with a wrong wire type", "any"])
+def test_mutated_requests_are_stored_and_so_are_their_neighbours(
+    real_store: RealStore, seed: int | None
+) -> None:
     """Every span the door counted is in the table, once; every neighbour too."""
-    seed = int(os.environ.get("LYMER_FUZZ_SEED") or random.SystemRandom().randrange(2**32))
+    if seed is None:
+        seed = int(os.environ.get("LYMER_FUZZ_SEED") or random.SystemRandom().randrange(2**32))
     again = f"again with LYMER_FUZZ_SEED={seed}"
     accepted = _accepted(random.Random(seed))
     assert 100 < len(accepted) < _MUTATIONS, again

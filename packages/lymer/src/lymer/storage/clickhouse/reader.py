@@ -42,6 +42,7 @@ from lymer.storage.clickhouse.select import (
 )
 from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
 from lymer.wire.jaeger_json import any_value_text
+from lymer.wire.otlp_values import with_readable_values
 
 __all__ = ["TRACES_PER_STATEMENT_MAX", "SpanQueries"]
 
@@ -218,7 +219,7 @@ class SpanQueries:
         query = Query()
         statement = SELECT_OTLP.replace("{where}", _is_any(query, known))
         settings = {**self._settings, **OTLP_SETTINGS}
-        return self._database.query(statement, query.parameters, settings)
+        return with_readable_values(self._database.query(statement, query.parameters, settings))
 
     def _spans(
         self, query: Query, where: str, trace_ids: Sequence[str], *, raw: bool, skeleton: bool
