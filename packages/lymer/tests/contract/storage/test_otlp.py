@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, TracesData
 
 from contract.storage.conftest import Store, Write
@@ -111,3 +112,22 @@ def test_several_traces_come_in_one_message(store: Store, write: Write) -> None:
     assert sorted(ids) == [1, 3]
     assert store.get_otlp([trace_hex(404)]) == b""
     assert store.get_otlp([]) == b""
+
+
+def test_a_value_with_a_wrong_wire_type_spoils_no_answer(store: Store, write: Write) -> None:
+    """Protobuf's parser steps over such a field, so the door lets it in; others are unharmed."""
+    sent = make_request(make_span(1, 1, attrs={"code": "200", "good": "kept"})).SerializeToString()
+    # Field 2 is a message; here it is a fixed32 and a field that nobody knows.
+    broken = sent.replace(b"\x12\x05\n\x03200", b"\x15\x05\n\x03200")
+    assert broken != sent
+    write(ExportTraceServiceRequest.FromString(broken), make_request(make_span(2, 2)))
+
+    answer = TracesData.FromString(store.get_otlp([trace_hex(1), trace_hex(2)]))
+
+    spans = {
+        span.span_id[-1]: {one.key: one.value.string_value for one in span.attributes}
+        for resource_spans in answer.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+    }
+    assert spans == {1: {"code": "", "good": "kept"}, 2: {}}

@@ -7,8 +7,6 @@ import random
 from collections import Counter
 from typing import Final
 
-import pytest
-
 from fakes.recorded_otlp import mutated, otlp_bodies
 from integration.pipeline.conftest import RealStore
 from lymer.errors import UndecodableError
@@ -37,13 +35,9 @@ def _neighbour(number: int) -> CheckedRequest:
     return check_request(make_request(span).SerializeToString())
 
 
-@pytest.mark.parametrize("seed", [3, None], ids=["values with a wrong wire type", "any"])
-def test_mutated_requests_are_stored_and_so_are_their_neighbours(
-    real_store: RealStore, seed: int | None
-) -> None:
+def test_mutated_requests_are_stored_and_so_are_their_neighbours(real_store: RealStore) -> None:
     """Every span the door counted is in the table, once; every neighbour too."""
-    if seed is None:
-        seed = int(os.environ.get("LYMER_FUZZ_SEED") or random.SystemRandom().randrange(2**32))
+    seed = int(os.environ.get("LYMER_FUZZ_SEED") or random.SystemRandom().randrange(2**32))
     again = f"again with LYMER_FUZZ_SEED={seed}"
     accepted = _accepted(random.Random(seed))
     assert 100 < len(accepted) < _MUTATIONS, again
