@@ -130,8 +130,11 @@ def test_a_taken_port_is_one_clear_sentence(new_lymer: NewLymer, listener: str) 
 
 def test_a_door_that_is_not_wanted_is_not_open(new_lymer: NewLymer) -> None:
     """Lymer starts beside another program on a port it was told not to use, and names it not."""
-    doors = ("jaeger_grpc", "jaeger_http", "zipkin")
-    closed = {f"LYMER__RECEIVERS__{door.upper()}__ENABLED": "false" for door in doors}
+    doors = (
+        "receivers.jaeger_grpc", "receivers.jaeger_http", "receivers.zipkin",
+        "sampling.http", "sampling.grpc",
+    )  # fmt: skip
+    closed = {f"LYMER__{door.upper().replace('.', '__')}__ENABLED": "false" for door in doors}
     lymer = new_lymer(**closed)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", lymer.ports["zipkin"]))
