@@ -7,6 +7,7 @@
     │   ├── UndecodableError     bytes that are not what they claim to be
     │   ├── TooLargeError        over a limit; the message holds the number, the unit, the limit
     │   ├── QuestionError        a query that cannot be answered as asked
+    │   │   └── QuestionTextError  at one place of its text, with a hint
     │   ├── TraceNotFoundError   a valid question about a trace nobody sent
     │   └── TenantError          a request that does not say whose it is, or says it wrongly
     ├── OverloadedError          ours, now: the sender should repeat it after `retry_after_seconds`
@@ -26,6 +27,7 @@ __all__ = [
     "LymerError",
     "OverloadedError",
     "QuestionError",
+    "QuestionTextError",
     "RejectedError",
     "StartupError",
     "StorageAwayError",
@@ -63,6 +65,28 @@ class TooLargeError(RejectedError):
 
 class QuestionError(RejectedError):
     """A query that cannot be answered as it was asked."""
+
+
+class QuestionTextError(QuestionError):
+    """A text in the search language that cannot be read, or asks for what is not there."""
+
+    def __init__(self, cause: str, *, at: int, line: int, column: int, hint: str = "") -> None:
+        """Say where and why.
+
+        Args:
+            cause: What is wrong there, without the place.
+            at: Offset of the place in characters, from 0.
+            line: Its line, from 1.
+            column: Its column in characters, from 1.
+            hint: What to write instead; empty where nothing better than the cause is known.
+        """
+        place = f"line {line}, column {column}"
+        super().__init__(f"cannot read the question at {place}: {cause}{hint and f'; {hint}'}")
+        self.cause = cause
+        self.at = at
+        self.line = line
+        self.column = column
+        self.hint = hint
 
 
 class TraceNotFoundError(RejectedError):
