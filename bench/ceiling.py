@@ -23,7 +23,7 @@ __all__ = ["main"]
 
 _ROLLUP_PERIOD_SECONDS = 10.0
 _QUIET_SECONDS = 5
-_MERGES = "SELECT count() FROM system.merges FORMAT TSV"
+_MERGES = "SELECT {mark}, count() FROM system.merges"
 
 
 def main() -> None:
@@ -61,7 +61,8 @@ def _wait_for_merges(engine: ChdbEngine) -> None:
     quiet = 0
     while quiet < _QUIET_SECONDS:
         time.sleep(1)
-        quiet = 0 if int(engine.query(_MERGES, {}, {})) else quiet + 1
+        ((merging,),) = engine.select("", _MERGES, 1)
+        quiet = 0 if merging else quiet + 1
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ MEMORY_BYTES_MAX = 900 * 2**20
 RETENTION_SECONDS = 7 * 86400
 """Lymer's defaults."""
 _CHECKSUM = (
-    "SELECT count(), sum(reinterpretAsUInt64(span_id)), "
+    "SELECT {mark}, count(), sum(reinterpretAsUInt64(span_id)), "
     "sum(reinterpretAsUInt64(substring(trace_id, 1, 8))), sum(start), sum(toUInt64(duration)) "
-    "FROM lymer.spans FORMAT JSONCompactEachRow"
+    "FROM {db}.spans"
 )
 
 
@@ -44,14 +44,12 @@ def open_store(folder: Path) -> tuple[ChdbEngine, ClickHouseStore]:
 
 def part_bytes(engine: ChdbEngine) -> dict[str, int]:
     """Return bytes of the parts in use and of those that wait for their removal, and more."""
-    answer = engine.query(
-        "SELECT sumIf(bytes_on_disk, active), sumIf(bytes_on_disk, NOT active), "
-        "countIf(active AND table = 'spans') FROM system.parts WHERE database = 'lymer' "
-        "FORMAT JSONCompactEachRow",
-        {},
-        {"output_format_json_quote_64bit_integers": 0},
+    (active,), (outdated,), (parts,) = engine.select(
+        "lymer",
+        "SELECT {mark}, sumIf(bytes_on_disk, active), sumIf(bytes_on_disk, NOT active), "
+        "countIf(active AND table = 'spans') FROM system.parts WHERE database = '{db}'",
+        3,
     )
-    active, outdated, parts = json.loads(answer)
     return {"active": active, "outdated": outdated, "span_parts": parts}
 
 
@@ -60,7 +58,7 @@ def main() -> None:
     order = json.load(sys.stdin)
     engine, store = open_store(Path(order["folder"]))
     answers: dict[str, Any] = {"bytes": part_bytes(engine)}
-    answers["checksum"] = [int(value) for value in json.loads(engine.query(_CHECKSUM, {}, {}))]
+    answers["checksum"] = [value for (value,) in engine.select("lymer", _CHECKSUM, 5)]
     store.catch_up()
     groups: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
     for group, method, arguments in order["questions"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from crash.numbered_load import INDEX_BITS
+from fakes.engine_lines import engine_lines
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 
@@ -81,7 +82,7 @@ class StoredSpans:
             yield tuple(map(int, line.split("\t")))
 
     def _lines(self, statement: str) -> list[str]:
-        return self._engine.query(statement + " FORMAT TSV", {}, {}).decode().splitlines()
+        return engine_lines(self._engine, statement)
 
 
 @contextmanager

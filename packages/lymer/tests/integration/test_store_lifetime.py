@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from fakes.engine_lines import engine_lines
 from lymer import clock
 from lymer.errors import StartupError
-from lymer.storage.clickhouse.database import Database, database_of
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.schema_migration import migrate
 from lymer.storage.clickhouse.store import ClickHouseStore
+from lymer.storage.clickhouse.tenants import database_of
 from lymer.tenancy import DEFAULT_TENANT
 from make import make_request, make_span, trace_hex, write_segment_file
 
@@ -45,9 +46,9 @@ def _segment_id(age_seconds: int) -> int:
 
 
 def _ttl(engine: ChdbEngine, table: str) -> str:
-    text = engine.query(
-        f"SELECT create_table_query FROM system.tables WHERE name = '{table}' FORMAT TSVRaw", {}, {}
-    ).decode()
+    (text,) = engine_lines(
+        engine, f"SELECT create_table_query FROM system.tables WHERE name = '{table}'"
+    )
     return text.partition(" TTL ")[2].partition(" SETTINGS ")[0]
 
 
@@ -60,7 +61,7 @@ def test_spans_go_when_their_time_is_over_and_later_ones_stay(tmp_path: Path) ->
     new = write_segment_file(tmp_path, make_request(make_span(2, 2)), segment_id=_segment_id(60))
     store.write_segment(old)
     store.write_segment(new)
-    engine.command("OPTIMIZE TABLE lymer.spans FINAL", {})
+    engine.command("lymer", "OPTIMIZE TABLE {db}.spans FINAL")
 
     def only_new() -> bool:
         found = store.for_tenant(DEFAULT_TENANT).get_traces(
@@ -82,7 +83,7 @@ def test_each_tenants_spans_go_when_their_time_is_over(tmp_path: Path) -> None:
             store.write_segment(
                 write_segment_file(tmp_path, request, segment_id=segment_id, tenant=tenant)
             )
-        engine.command(f"OPTIMIZE TABLE {database_of(tenant)}.spans FINAL", {})
+        engine.command(database_of(tenant), "OPTIMIZE TABLE {db}.spans FINAL")
 
     def kept(tenant: str) -> list[str]:
         reader = store.for_tenant(tenant)
@@ -117,10 +118,10 @@ def test_another_retention_is_set_on_tables_that_exist(tmp_path: Path) -> None:
 def test_a_store_of_a_newer_program_is_not_touched(tmp_path: Path) -> None:
     """The message says which version it has and what to do."""
     engine, store = _open(tmp_path, DAY_SECONDS)
-    engine.command("INSERT INTO lymer.schema_versions (version, name) VALUES (999, 'future')", {})
+    engine.command("lymer", "INSERT INTO {db}.schema_versions (version, name) SELECT 999, 'future'")
 
     with pytest.raises(StartupError, match="its schema has version 999, this program knows"):
-        migrate(Database(engine, DEFAULT_TENANT), DAY_SECONDS)
+        migrate(engine, "lymer", DAY_SECONDS)
     store.close()
 
 
@@ -145,10 +146,8 @@ def test_a_part_the_engine_set_aside_is_reported(
     """Its rows are missing from every answer, so the log says so loudly."""
     engine, store = _open(tmp_path, DAY_SECONDS)
     store.write_segment(write_segment_file(tmp_path, make_request(make_span(1, 1))))
-    name = engine.query(
-        "SELECT name FROM system.parts WHERE table = 'spans' AND active FORMAT TSV", {}, {}
-    )
-    engine.command(f"ALTER TABLE lymer.spans DETACH PART '{name.decode().strip()}'", {})
+    (name,) = engine_lines(engine, "SELECT name FROM system.parts WHERE table = 'spans' AND active")
+    engine.command("lymer", f"ALTER TABLE {{db}}.spans DETACH PART '{name}'")
     store.close()
     caplog.clear()
 

@@ -21,8 +21,8 @@ from lymer.model.question import (
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
+from lymer.query.transform import transform_request
 from lymer.storage.contract import SpanReader, TenantReaders
-from lymer.storage.memory import transform_request
 
 __all__ = ["Queries", "QueryService"]
 

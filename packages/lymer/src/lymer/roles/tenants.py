@@ -13,15 +13,15 @@ from lymer.errors import StartupError
 from lymer.journal.disk import sync_folder
 from lymer.journal.lock import FolderLock
 from lymer.journal.recovery import segment_path
-from lymer.storage.clickhouse.database import Database, stored_tenants
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.tenants import database_of, stored_tenants
 from lymer.tenancy import DEFAULT_TENANT, is_tenant, tenant_code
 
 __all__ = ["StoredTenant", "list_tenants", "remove_tenant"]
 
 _SIZES: Final = (
-    "SELECT sumIf(rows, table = 'spans'), sum(bytes_on_disk) FROM system.parts "
-    "WHERE active AND database = '{db}' FORMAT TSV"
+    "SELECT {mark}, sumIf(rows, table = 'spans'), sum(bytes_on_disk) FROM system.parts "
+    "WHERE active AND database = '{db}'"
 )
 
 
@@ -43,10 +43,11 @@ def list_tenants(config: Config) -> list[StoredTenant]:
         StartupError: There is no store, or another process has it.
     """
     with _opened(config) as (_, engine):
-        return [
-            StoredTenant(name, *map(int, Database(engine, name).query(_SIZES, {}, {}).split()))
-            for name in [DEFAULT_TENANT, *stored_tenants(engine)]
-        ]
+        found = []
+        for name in [DEFAULT_TENANT, *stored_tenants(engine)]:
+            (spans,), (size,) = engine.select(database_of(name), _SIZES, 2)
+            found.append(StoredTenant(name, spans, size))
+        return found
 
 
 def remove_tenant(config: Config, name: str) -> None:
@@ -67,7 +68,7 @@ def remove_tenant(config: Config, name: str) -> None:
             path.unlink()
         if waiting:
             sync_folder(journal)
-        Database(engine, name).command("DROP DATABASE IF EXISTS {db} SYNC", {})
+        engine.command(database_of(name), "DROP DATABASE IF EXISTS {db} SYNC")
         for path in _files(quarantine, f"*.{tenant_code(name)}-*"):
             path.unlink()
 

@@ -10,14 +10,14 @@ from typing import Protocol
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from fakes.memory_store.segment import decode_segment
+from fakes.memory_store.span import to_stored_spans
+from fakes.memory_store.throughput import MemorySampling
 from lymer import clock
 from lymer.model.segment import SealedSegment
 from lymer.model.throughput import OperationRate, Throughput
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
-from lymer.storage.memory.segment import decode_segment
-from lymer.storage.memory.span import to_stored_spans
-from lymer.storage.memory.throughput import MemorySampling
 from lymer.storage.sampling_contract import OPERATIONS_PER_SERVICE_MAX, SamplingStore
 from lymer.tenancy import DEFAULT_TENANT
 from make import Plain, make_request, make_span, write_segment_file

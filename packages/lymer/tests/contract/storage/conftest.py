@@ -11,11 +11,11 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from contract.storage.corpus import corpus_requests
+from fakes.memory_store import MemoryStore
 from fakes.served_store import ServedStore
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.contract import SpanReader, SpanStore
-from lymer.storage.memory import MemoryStore
 from lymer.tenancy import DEFAULT_TENANT
 from make import write_segment_file
 

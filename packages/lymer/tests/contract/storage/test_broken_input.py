@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from contract.storage.conftest import STORES, Store
 from contract.storage.test_oracle import _comparable
-from lymer.storage.memory import MemoryStore
+from fakes.memory_store import MemoryStore
 from lymer.storage.sanitizers import SANITIZERS
 from lymer.wire.otlp_proto import check_request
 from make import Plain, make_event, make_link, make_request, make_span, write_segment_file

@@ -10,9 +10,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from contract.storage.conftest import STORES, Store
+from fakes.memory_store import MemoryStore
 from lymer.model.columns import SpanColumns
 from lymer.model.question import TraceQuestion
-from lymer.storage.memory import MemoryStore
 from make import (
     START,
     Plain,

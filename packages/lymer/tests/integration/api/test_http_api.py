@@ -19,12 +19,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from contract.storage.corpus import HOUR, MS, corpus_requests
+from fakes.memory_store import MemoryStore
 from lymer.api.app import create_app
 from lymer.errors import StorageError, TooLargeError
 from lymer.model.columns import SpanColumns
 from lymer.model.question import TraceQuestion
 from lymer.query.service import Queries, QueryService
-from lymer.storage.memory import MemoryStore
 from lymer.tenancy import DEFAULT_TENANT
 from make import START, make_event, make_link, make_request, make_span, write_segment_file
 

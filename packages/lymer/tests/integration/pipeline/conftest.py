@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.engine_lines import engine_lines
 from fakes.segments import FakeSegments
 from lymer.journal.record import encode_record
 from lymer.model.segment import SealedSegment
@@ -48,15 +49,13 @@ class RealStore:
 
     def spans_of(self, segment_id: int) -> int:
         """Return how many rows a segment has."""
-        statement = f"SELECT count() FROM lymer.spans WHERE seg = {segment_id} FORMAT TSV"
-        return int(self.engine.query(statement, {}, {}))
+        statement = f"SELECT count() FROM lymer.spans WHERE seg = {segment_id}"
+        return int(engine_lines(self.engine, statement)[0])
 
     def names_of(self, segment_id: int) -> list[str]:
         """Return the names of a segment's spans, sorted."""
-        statement = (
-            f"SELECT toString(name) FROM lymer.spans WHERE seg = {segment_id} ORDER BY 1 FORMAT TSV"
-        )
-        return self.engine.query(statement, {}, {}).decode().splitlines()
+        statement = f"SELECT toString(name) FROM lymer.spans WHERE seg = {segment_id} ORDER BY 1"
+        return engine_lines(self.engine, statement)
 
     def quarantined(self) -> list[bytes]:
         """Return what was set aside."""

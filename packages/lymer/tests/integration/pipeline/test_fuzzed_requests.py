@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from typing import Final
 
+from fakes.engine_lines import engine_lines
 from fakes.recorded_otlp import mutated, otlp_bodies
 from integration.pipeline.conftest import RealStore
 from lymer.errors import UndecodableError
@@ -53,23 +54,22 @@ def test_mutated_requests_are_stored_and_so_are_their_neighbours(real_store: Rea
     for segment_id, part in zip(ids, segments, strict=True):
         expected = 2 + sum(one.span_count for one in part)
         assert real_store.spans_of(segment_id) == expected, f"segment {segment_id}, {again}"
-    found = real_store.engine.query(
+    found = engine_lines(
+        real_store.engine,
         "SELECT uniqExact(trace_id), count() FROM lymer.spans "
-        "WHERE startsWith(trace_id, 'neighbour') FORMAT TSV",
-        {},
-        {},
+        "WHERE startsWith(trace_id, 'neighbour')",
     )
-    assert found == f"{2 * len(segments)}\t{2 * len(segments)}\n".encode(), again
+    assert found == [f"{2 * len(segments)}\t{2 * len(segments)}"], again
     _read_everything_back(real_store)
 
 
 def _read_everything_back(real_store: RealStore) -> None:
     """Whatever was stored can be shown: every span once, in every form of answer."""
     store = real_store.store.for_tenant(DEFAULT_TENANT)
-    answer = real_store.engine.query(
-        "SELECT lower(hex(trace_id)) AS id, count() FROM lymer.spans GROUP BY id FORMAT TSV", {}, {}
+    lines = engine_lines(
+        real_store.engine, "SELECT lower(hex(trace_id)) AS id, count() FROM lymer.spans GROUP BY id"
     )
-    counts = {line[:32]: int(line[33:]) for line in answer.decode().splitlines()}
+    counts = {line[:32]: int(line[33:]) for line in lines}
     for raw in (True, False):
         found = Counter(store.get_traces(list(counts), raw=raw, skeleton=False).trace_id)
         assert found == counts

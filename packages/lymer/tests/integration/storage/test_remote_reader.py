@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
+from fakes.memory_store import MemoryStore
 from fakes.served_store import ApiThread
 from lymer.errors import (
     OverloadedError,
@@ -19,7 +20,6 @@ from lymer.errors import (
     UndecodableError,
 )
 from lymer.storage.contract import SpanReader
-from lymer.storage.memory import MemoryStore
 from lymer.storage.remote.codec import SERVICE
 from lymer.storage.remote.reader import RemoteStore
 from lymer.tenancy import DEFAULT_TENANT

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from fakes.mortal_engine import KilledError, MortalEngine
 from lymer.errors import StartupError
 from lymer.sampling.tail_file import read_tail_policies
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
@@ -35,9 +36,12 @@ class Sampled:
 
     def open(self) -> None:
         """Open the store, as a start does."""
-        engine = ChdbEngine(self._folder / "engine", memory_bytes_max=900 * 2**20)
-        self.engine = engine
-        self.store = ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
+        self.engine = MortalEngine(
+            ChdbEngine(self._folder / "engine", memory_bytes_max=900 * 2**20)
+        )
+        self.store = ClickHouseStore(
+            self.engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20
+        )
         if self._policies:
             self.store.sample_tails(read_tail_policies(self._policies.encode()))
 
@@ -310,9 +314,7 @@ def test_red_and_dependencies_count_what_was_dropped(sampled: Any) -> None:
 
 
 @pytest.mark.parametrize("done", [1, 2, 3])
-def test_a_crash_between_the_steps_is_made_good_by_the_next_start(
-    sampled: Any, done: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_between_the_steps_is_made_good_by_the_next_start(sampled: Any, done: int) -> None:
     """What was decided is carried out, once, with the rates."""
     store: Sampled = sampled(
         [
@@ -321,20 +323,10 @@ def test_a_crash_between_the_steps_is_made_good_by_the_next_start(
         ]
     )
     store.write(make_span(1, 1, status=2), make_span(2, 1), make_span(3, 1))
-    database = store.store._stores[DEFAULT_TENANT]._tail._database  # type: ignore[union-attr]  # noqa: SLF001
-    steps = iter(range(1, 10))
-    run = database.command
-
-    def command(statement: str, settings: Any) -> None:
-        if next(steps) >= done:
-            raise KeyboardInterrupt
-        run(statement, settings)
-
     store.store.catch_up()
-    monkeypatch.setattr(database, "command", command)
-    with pytest.raises(KeyboardInterrupt):
+    store.engine.commands_left = done
+    with pytest.raises(KilledError):
         store.decide()
-    monkeypatch.undo()
     store.close()
     store.open()
 

@@ -7,21 +7,20 @@ from typing import Final
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
 from lymer.storage.clickhouse.span_columns import CAST_RESOURCE, CAST_SCOPE
 
-__all__ = ["OTLP_SETTINGS", "SELECT_OTLP", "SELECT_RED", "SELECT_SUMMARIES"]
+__all__ = ["OTLP_SETTINGS", "SELECT_OTLP", "SELECT_RED", "SELECT_SUMMARIES", "message_of"]
 
 _NO_PARENT: Final = "parent_span_id = toFixedString('', 8)"
 
 SELECT_SUMMARIES: Final = f"""
-SELECT lower(hex(trace_id)),
-    argMinIf((toValidUTF8(toString(service)), toValidUTF8(toString(name))), (start, span_id),
-        {_NO_PARENT}),
+SELECT {{mark}}, trace_id,
+    argMinIf((toString(service), toString(name)), (start, span_id), {_NO_PARENT}),
     min(start), max(start + toUInt64(duration)), count(), countIf(status = 2),
     countIf(NOT {_NO_PARENT} AND (trace_id, parent_span_id) NOT IN
         (SELECT trace_id, span_id FROM {{db}}.spans WHERE {{where}})),
-    arrayMap((s, n) -> (s, n, sumMapIf(map(toValidUTF8(toString(service)), toUInt64(1)),
-        status = 2)[s]), mapKeys(sumMap(map(toValidUTF8(toString(service)), toUInt64(1)))
+    arrayMap((s, n) -> (s, n, sumMapIf(map(toString(service), toUInt64(1)),
+        status = 2)[s]), mapKeys(sumMap(map(toString(service), toUInt64(1)))
         AS services), mapValues(services))
-FROM {{db}}.spans WHERE {{where}} GROUP BY trace_id FORMAT JSONCompactEachRow
+FROM {{db}}.spans WHERE {{where}} GROUP BY trace_id
 """
 """Rows: trace id, (root service, root name), start, end, spans, errors, orphans,
 [(service, spans, errors)]."""
@@ -37,16 +36,15 @@ def _quantile(level: float) -> str:
 
 
 SELECT_RED: Final = f"""
-SELECT s, o, k, n, e, d, {_quantile(0.5)}, {_quantile(0.95)}, {_quantile(0.99)}
+SELECT {{mark}}, s, o, k, n, e, d, {_quantile(0.5)}, {_quantile(0.95)}, {_quantile(0.99)}
 FROM
 (
-    SELECT toValidUTF8(toString(service)) AS s, toValidUTF8(toString(name)) AS o,
+    SELECT service AS s, name AS o,
         if(kind BETWEEN 0 AND 5, kind, 0) AS k, sum(calls) AS n, sum(errors) AS e,
         sum(duration_sum) AS d, sumMap(buckets) AS b,
         mapKeys(b) AS keys, arrayCumSum(mapValues(b)) AS cumulated
     FROM {{db}}.red WHERE {{where}} GROUP BY s, o, k
 )
-FORMAT JSONCompactEachRow
 """
 """Rows: service, operation, kind, calls, errors, sum of durations, p50, p95, p99 (nanoseconds)."""
 
@@ -63,6 +61,8 @@ _TYPE: Final = (
 )
 
 SELECT_OTLP: Final = f"""
+SELECT {{mark}}, formatRow('Protobuf', resource_spans) FROM
+(
 SELECT groupArray(CAST(((r.1, r.2, r.3), scopes, r.4), '{_TYPE}')) AS resource_spans
 FROM
 (
@@ -75,8 +75,16 @@ FROM
     )
     GROUP BY resource
 )
-FORMAT ProtobufSingle
+)
 """
-"""One `TracesData` message."""
+"""One row with one `TracesData` message behind its length; see `message_of`."""
 
 OTLP_SETTINGS: Final = FORMAT_SETTINGS
+
+
+def message_of(delimited: bytes) -> bytes:
+    """Return a protobuf message without the length before it."""
+    head = 1
+    while delimited[head - 1] & 0x80:
+        head += 1
+    return delimited[head:]

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lymer.storage.clickhouse.database import Database
+from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.expressions import NESTED_KEYS
-from lymer.storage.clickhouse.rows import unpacked
 
 __all__ = ["Catalog"]
 
@@ -19,9 +18,10 @@ _ENTRIES_MAX: Final = 500_000
 """Entries remembered, about 100 bytes each; at more, all are forgotten and told again."""
 _COLUMNS: Final = 6
 _HOLDINGS: Final = (
-    "SELECT service, name, kind, resource, scope, "
+    "SELECT {mark}, service, name, kind, cityHash64(resource) AS resource_hash, "
+    "cityHash64(scope) AS scope_hash, "
     f"arraySort(groupUniqArrayArray({NESTED_KEYS})) FROM {{db}}.spans "
-    "WHERE seg = {seg} GROUP BY service, name, kind, resource, scope FORMAT MsgPack"
+    "WHERE seg = {seg} GROUP BY service, name, kind, resource_hash, scope_hash"
 )
 _SEEN: Final = "max(toDateTime(intDiv(seg, 1000000), 'UTC'))"
 _TELL_OPERATIONS: Final = (
@@ -29,9 +29,9 @@ _TELL_OPERATIONS: Final = (
     "FROM {db}.spans WHERE seg = {seg} GROUP BY service, name, kind"
 )
 _TELL_ORIGINS: Final = (
-    "INSERT INTO {db}.origins SELECT toString(resource), toString(scope), "
+    "INSERT INTO {db}.origins SELECT toString(any(resource)), toString(any(scope)), "
     f"groupUniqArrayArray({NESTED_KEYS}), {_SEEN} "
-    "FROM {db}.spans WHERE seg = {seg} GROUP BY resource, scope"
+    "FROM {db}.spans WHERE seg = {seg} GROUP BY cityHash64(resource), cityHash64(scope)"
 )
 _REFRESH_MICROSECONDS_MAX: Final = 3600 * 1_000_000
 
@@ -39,14 +39,16 @@ _REFRESH_MICROSECONDS_MAX: Final = 3600 * 1_000_000
 class Catalog:
     """Tells the catalog's tables what segments hold; one thread at a time."""
 
-    def __init__(self, database: Database, *, retention_seconds: int) -> None:
+    def __init__(self, engine: Engine, database: str, *, retention_seconds: int) -> None:
         """Begin with nothing known: the first segments tell all they hold.
 
         Args:
-            database: Holds the tables.
+            engine: Holds the tables.
+            database: The tenant's.
             retention_seconds: Entries not told for so long go away; what is still seen is told
                 again eight times within.
         """
+        self._engine = engine
         self._database = database
         self._refresh = min(_REFRESH_MICROSECONDS_MAX, retention_seconds * 1_000_000 // 8)
         self._told: dict[int, int] = {}
@@ -57,12 +59,12 @@ class Catalog:
         Raises:
             StorageError: It is not known whether it does; calling again is right.
         """
-        output = self._database.query(_HOLDINGS.replace("{seg}", str(segment_id)), {}, {})
-        values = unpacked(output)
+        holdings = self._engine.select(
+            self._database, _HOLDINGS.replace("{seg}", str(segment_id)), _COLUMNS
+        )
         operations: set[int] = set()
         origins: set[int] = set()
-        for place in range(0, len(values), _COLUMNS):
-            service, name, kind, resource, scope, keys = values[place : place + _COLUMNS]
+        for service, name, kind, resource, scope, keys in zip(*holdings, strict=True):
             operations.add(hash((service, name, kind)))
             origins.add(hash((resource, scope)))
             origins.update(hash((resource, scope, key)) for key in keys)
@@ -75,7 +77,9 @@ class Catalog:
         if not news:
             return
         settings: dict[str, Any] = {"max_threads": 1}
-        self._database.command(statement.replace("{seg}", str(segment_id)), settings)
+        self._engine.command(
+            self._database, statement.replace("{seg}", str(segment_id)), {}, settings
+        )
         if len(self._told) > _ENTRIES_MAX:
             self._told.clear()
         self._told.update(dict.fromkeys(entries, segment_id))

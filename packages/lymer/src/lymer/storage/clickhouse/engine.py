@@ -1,16 +1,36 @@
-"""The port to a ClickHouse engine, embedded or a server: text of SQL in, bytes out.
+"""The port to a ClickHouse engine, embedded or a server: text of SQL in, columns out.
 
 Nothing above this line knows which engine runs. SQL is built from constants and syntax; every value
-that comes from outside is a parameter `{name:Type}`.
+that comes from outside is a parameter `{name:Type}`. A statement names tables as `{db}.spans`: the
+engine fills in the database of the tenant it is asked for, and no statement meets two of them.
+
+Two laws, for every engine, since an answer that is not the statement's own may be another tenant's:
+
+- **What failed is thrown away.** The rows that a statement wrote before it failed can stand before
+  the answer of the next one in the same session (chDB 26.9 does so every time). Whatever a
+  statement failed from, its session is never asked again.
+- **An answer says whose it is.** A statement gives a number drawn for it, `{mark}`, in front of
+  each row; `select` returns nothing that does not bear it.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-__all__ = ["ONE_PART", "Engine", "Parameter", "Settings"]
+import msgpack
+
+from lymer.errors import StorageError
+
+__all__ = [
+    "ONE_PART",
+    "Engine",
+    "Mark",
+    "Parameter",
+    "Settings",
+]
 
 Parameter = str | bytes | int
 """A text is passed as String, bytes as hex for `unhex({name:String})`, an int as a number."""
@@ -30,24 +50,53 @@ ONE_PART: Final[Mapping[str, str | int]] = {
 }
 """An INSERT … SELECT with these becomes one block, hence one part, hence all or nothing."""
 
+_MARK: Final = "{mark}"
+_MARK_BITS: Final = 62
+
 
 class Engine(Protocol):
     """What the store needs of an engine.
 
     Every method blocks, may be called from any thread, and raises `StorageError` with the engine's
-    own words if it fails; a failed statement has changed nothing unless its method says otherwise.
+    own words if it fails; a failed statement has changed nothing unless its method says otherwise,
+    and leaves nothing behind that a later one could read.
     """
 
-    def query(
-        self, statement: str, /, parameters: Mapping[str, Parameter], settings: Settings
-    ) -> bytes:
-        """Run a statement that ends in FORMAT and return its output."""
+    def select(
+        self,
+        database: str,
+        statement: str,
+        width: int,
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> list[list[Any]]:
+        """Return the answer of a SELECT, one list for each column.
 
-    def command(self, statement: str, /, settings: Settings) -> None:
+        Texts are bytes, arrays tuples, maps tuples of pairs (they may hold a key twice).
+
+        Args:
+            database: What `{db}` stands for.
+            statement: Its rows begin with `{mark}`; it names no format.
+            width: Number of columns, the mark not counted.
+            parameters: By name.
+            settings: Of this statement.
+        """
+
+    def command(
+        self,
+        database: str,
+        statement: str,
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
         """Run a statement that returns nothing."""
 
-    def load_file(self, statement: str, path: Path, structure: str, settings: Settings, /) -> None:
-        """Run an INSERT … SELECT whose `{source}` stands for the Protobuf messages in `path`.
+    def load_file(
+        self, database: str, statement: str, path: Path, structure: str, settings: Settings, /
+    ) -> None:
+        """Run a statement whose `{source}` stands for the Protobuf messages in `path`.
 
         Raises:
             UndecodableError: A message in the file cannot be read; nothing was inserted.
@@ -58,4 +107,54 @@ class Engine(Protocol):
         """Return if statements are likely to succeed now; raise `StorageError` if not."""
 
     def close(self) -> None:
-        """Finish running statements and let go of the data; idempotent."""
+        """Stop running statements and let go of the data; idempotent."""
+
+
+class Mark:
+    """The number that a statement's rows bear."""
+
+    def __init__(self) -> None:
+        """Draw one: nobody else's answer begins with it."""
+        self._number = secrets.randbits(_MARK_BITS)
+
+    def put(self, statement: str) -> str:
+        """Return the statement with the number in its places.
+
+        Raises:
+            ValueError: It has no place; its answer could not be told from another's.
+        """
+        if _MARK not in statement:
+            raise ValueError(f"cannot ask: there is no {_MARK} in {statement[:200]!r}")
+        return statement.replace(_MARK, f"toUInt64({self._number})")
+
+    def columns(self, output: bytes, width: int) -> list[list[Any]]:
+        """Return the columns of an answer in MsgPack.
+
+        Raises:
+            StorageError: It is not the statement's own, or not whole.
+        """
+        values = _unpacked(output)
+        marks = values[:: width + 1]
+        if len(values) % (width + 1) or marks.count(self._number) != len(marks):
+            message = (
+                f"cannot read the engine's answer: {len(values)} values, of which "
+                f"{marks.count(self._number)} of {len(marks)} rows are the statement's own"
+            )
+            raise StorageError(message)
+        return [values[place :: width + 1] for place in range(1, width + 1)]
+
+
+def _unpacked(output: bytes) -> list[Any]:
+    """Return the values of MsgPack output: strings as bytes, arrays as tuples, maps as pairs.
+
+    Raises:
+        StorageError: It is something else.
+    """
+    unpacker = msgpack.Unpacker(
+        raw=True, use_list=False, object_pairs_hook=tuple, max_buffer_size=len(output) or 1
+    )
+    unpacker.feed(output)
+    try:
+        return list(unpacker)
+    except (ValueError, msgpack.exceptions.UnpackException) as error:
+        raise StorageError(f"cannot read the engine's answer: {error}") from error

@@ -1,11 +1,13 @@
 """The embedded engine: chDB in this process.
 
 Laws it obeys (chDB 26.9, each measured): one path per process; one Session is one lock, so every
-thread gets its own; never fork after the import; stop statements before the exit.
+thread gets its own; a Session whose statement failed begins its next answer with the rows of the
+failed one, so it is thrown away; never fork after the import; stop statements before the exit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import zlib
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from lymer.errors import StartupError, StorageError, UndecodableError
-from lymer.storage.clickhouse.engine import Parameter, Settings
+from lymer.storage.clickhouse.engine import Mark, Parameter, Settings
 
 __all__ = ["ChdbEngine"]
 
@@ -74,32 +76,52 @@ class ChdbEngine:
         self._session_class: Any = Session
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._sessions: list[Any] = []
+        self._sessions: set[Any] = set()
         self._closed = False
         self._schemas = folder / "format_schemas"
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._session()
+            # The data are closed with the last Session; this one asks nothing and stays.
+            self._keeper = self._open()
         except StorageError as error:
             message = f"cannot open the store in {folder}: {error}"
             raise StartupError(message) from error
 
-    def query(
-        self, statement: str, /, parameters: Mapping[str, Parameter], settings: Settings
-    ) -> bytes:
-        """Run a statement; see `Engine.query`."""
-        values = {name: _escaped(value) for name, value in parameters.items()}
-        return self._run(statement + self._clause(settings), values)
+    def select(
+        self,
+        database: str,
+        statement: str,
+        width: int,
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> list[list[Any]]:
+        """Return the columns of an answer; see `Engine.select`."""
+        mark = Mark()
+        filled = (
+            f"{mark.put(_bound(statement, database))} FORMAT MsgPack{self._clause(settings or {})}"
+        )
+        return mark.columns(self._run(filled, parameters or {}), width)
 
-    def command(self, statement: str, /, settings: Settings) -> None:
+    def command(
+        self,
+        database: str,
+        statement: str,
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
         """Run a statement; see `Engine.command`."""
-        self._run(statement + self._clause(settings), {})
+        self._run(_bound(statement, database) + self._clause(settings or {}), parameters or {})
 
-    def load_file(self, statement: str, path: Path, structure: str, settings: Settings, /) -> None:
+    def load_file(
+        self, database: str, statement: str, path: Path, structure: str, settings: Settings, /
+    ) -> None:
         """Insert from a file; see `Engine.load_file`."""
         source = f"file({_literal(str(path))}, Protobuf, {_literal(structure)})"
+        filled = _bound(statement, database).replace("{source}", source) + self._clause(settings)
         try:
-            self._run(statement.replace("{source}", source) + self._clause(settings), {})
+            self._run(filled, {})
         except StorageError as error:
             if str(error).startswith(_DECODE_CODES):
                 raise UndecodableError(str(error)) from error
@@ -110,11 +132,16 @@ class ChdbEngine:
         self._run("SELECT 1 FORMAT Null", {})
 
     def close(self) -> None:
-        """Close every Session; the engine waits for running statements."""
+        """Stop what still runs, for nobody waits for it, and close every Session."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            sessions, self._sessions = self._sessions, []
-        for session in sessions:
+            sessions, self._sessions = self._sessions, set()
+        # Closing a Session whose statement runs waits for its end, however long that takes.
+        with contextlib.suppress(RuntimeError):
+            self._keeper.query("KILL QUERY WHERE query NOT LIKE 'KILL%' ASYNC FORMAT Null", "Null")
+        for session in [*sessions, self._keeper]:
             session.close()
 
     def _clause(self, settings: Settings) -> str:
@@ -132,26 +159,49 @@ class ChdbEngine:
             settings = {**settings, "format_schema_source": "file", "format_schema": str(path)}
         return _settings_clause(settings)
 
-    def _run(self, statement: str, parameters: Mapping[str, str]) -> bytes:
+    def _run(self, statement: str, parameters: Mapping[str, Parameter]) -> bytes:
+        values = {name: _escaped(value) for name, value in parameters.items()}
         session = self._session()
+        answered = False
         try:
-            return bytes(session.query(statement, "Null", params=dict(parameters)).bytes())
+            output = bytes(session.query(statement, "Null", params=values).bytes())
+            answered = True
         except RuntimeError as error:
             raise StorageError(_shortened(str(error))) from error
+        finally:
+            if not answered:
+                self._throw_away(session)
+        return output
 
     def _session(self) -> Any:
+        """Return this thread's Session."""
         session = getattr(self._local, "session", None)
         if session is None:
             with self._lock:
                 if self._closed:
                     raise StorageError("cannot run a statement: the store is closed")
-                try:
-                    session = self._session_class(self._address)
-                except RuntimeError as error:
-                    raise StorageError(_shortened(str(error))) from error
-                self._sessions.append(session)
+                session = self._open()
+                self._sessions.add(session)
             self._local.session = session
         return session
+
+    def _throw_away(self, session: Any) -> None:
+        """Never ask a Session again whose statement failed: what it wrote is still in there.
+
+        The next statement of this thread opens another, in 1 ms.
+        """
+        self._local.session = None
+        with self._lock:
+            if session not in self._sessions:
+                return  # `close` has it
+            self._sessions.discard(session)
+        session.close()
+
+    def _open(self) -> Any:
+        try:
+            return self._session_class(self._address)
+        except RuntimeError as error:
+            raise StorageError(_shortened(str(error))) from error
 
 
 def _escaped(value: Parameter) -> str:
@@ -164,6 +214,10 @@ def _escaped(value: Parameter) -> str:
     return (
         value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\0", "\\0")
     )
+
+
+def _bound(statement: str, database: str) -> str:
+    return statement.replace("{db}", database)
 
 
 def _literal(text: str) -> str:

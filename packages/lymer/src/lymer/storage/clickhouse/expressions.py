@@ -73,7 +73,7 @@ def select_window_end(after: int, upto: int) -> str:
     Rollups and tail sampling go through what is stored window by window, up to segment `upto`.
     """
     return (
-        "SELECT min(seg) FROM (SELECT seg, sum(count()) OVER (ORDER BY seg) AS spans "
+        "SELECT {mark}, min(seg) FROM (SELECT seg, sum(count()) OVER (ORDER BY seg) AS spans "
         f"FROM {{db}}.spans WHERE seg > {after} AND seg <= {upto} GROUP BY seg) "
         f"WHERE spans >= {_WINDOW_SPANS_MAX}"
     )

@@ -1,13 +1,11 @@
-"""Questions to the engine, answers as columns. Part of `SpanReader`."""
+"""Questions about one tenant's spans, as statements; their answers as columns."""
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
-
-import orjson
 
 from lymer.errors import QuestionError
 from lymer.model.columns import SpanColumns
@@ -25,11 +23,11 @@ from lymer.storage.clickhouse.answers import (
     SELECT_OTLP,
     SELECT_RED,
     SELECT_SUMMARIES,
+    message_of,
 )
 from lymer.storage.clickhouse.any_value import any_value_meanings, can_be_structured
-from lymer.storage.clickhouse.database import Database
-from lymer.storage.clickhouse.engine import Parameter, Settings
-from lymer.storage.clickhouse.rows import Origins, SpanRows, to_columns, unpacked
+from lymer.storage.clickhouse.engine import Engine, Settings
+from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.select import (
     Places,
     Query,
@@ -41,13 +39,13 @@ from lymer.storage.clickhouse.select import (
     select_traces,
 )
 from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
+from lymer.storage.clickhouse.tail_rates import add_rates
 from lymer.wire.jaeger_json import any_value_text
 from lymer.wire.otlp_values import with_readable_values
+from lymer.wire.span_rows import COLUMNS, Origins, SpanRows, to_columns
 
-__all__ = ["TRACES_PER_STATEMENT_MAX", "SpanQueries"]
+__all__ = ["TenantReader"]
 
-TRACES_PER_STATEMENT_MAX: Final = 200
-"""Ids in one statement: keeps the answer of one statement in memory bounded."""
 _FIRST_SPANS: Final = 100
 """Newest matching spans looked at first; most questions need no more."""
 _SPANS_PER_TRACE: Final = 4
@@ -61,46 +59,55 @@ _NANO_PER_MINUTE: Final = 60_000_000_000
 _MINUTE_MAX: Final = 2**32 - 1
 _KNOWN_ORIGINS_MAX: Final = 4096
 """Resources and scopes remembered, about 1 kB each; more and all are forgotten."""
-_READ: Final[dict[str, str | int]] = {
-    "output_format_json_quote_64bit_integers": 0,
-    "output_format_json_escape_forward_slashes": 0,
-    "output_format_json_quote_denormals": 1,
-}
 _BY_ID: Final[dict[str, str | int]] = {
     # Choosing granules by the index before reading, not while, saves 3 ms of 13.
     "use_skip_indexes_on_data_read": 0,
 }
 
 
-class SpanQueries:
-    """Reads one database; every statement has a time and a memory limit."""
+class TenantReader:
+    """A `SpanReader` of one database; every statement has a time and a memory limit."""
 
     def __init__(
         self,
-        database: Database,
+        engine: Engine,
+        database: str,
+        rollups: Rollups | None,
+        settled_segment_id: Callable[[], int],
         *,
         timeout_seconds: float,
         memory_bytes_max: int,
         threads_max: int = 2,
     ) -> None:
-        """Remember the database and the limits of one statement."""
+        """Remember whom to ask, and the limits of one statement.
+
+        Args:
+            engine: Holds the tables.
+            database: The tenant's.
+            rollups: Brought up to date before what they count is read; None if nothing is stored.
+            settled_segment_id: Tells up to which segment all is stored.
+            timeout_seconds: Of a statement.
+            memory_bytes_max: Of a statement.
+            threads_max: Of a statement.
+        """
+        self._engine = engine
         self._database = database
+        self._rollups = rollups
+        self._settled_segment_id = settled_segment_id
         self._settings: Settings = {
-            **_READ,
             "max_execution_time": max(1, round(timeout_seconds)),
             "max_memory_usage": memory_bytes_max,
             "max_threads": threads_max,
         }
         self._known_lock = threading.Lock()
         self._known = Origins({}, {})
+        self.shows_rates = False
+        """Whether traces kept by chance say so: tail sampling is on."""
 
     def get_services(self) -> list[str]:
         """See `SpanReader.get_services`."""
-        rows = self._rows(
-            "SELECT DISTINCT toValidUTF8(toString(service)) AS s FROM {db}.operations "
-            "ORDER BY s FORMAT JSONCompactEachRow"
-        )
-        return [service for (service,) in rows]
+        rows = self._rows(Query("SELECT DISTINCT {mark}, service FROM {db}.operations"), 1)
+        return sorted({_text(service) for (service,) in rows})
 
     def get_operations(self, service: str, span_kind: str, /) -> list[Operation]:
         """See `SpanReader.get_operations`."""
@@ -112,12 +119,13 @@ class SpanQueries:
                 raise QuestionError(message)
             kind = SPAN_KINDS.index(span_kind)
             where += f" AND kind {'NOT BETWEEN 1 AND 5' if kind == 0 else f'= {kind}'}"
-        rows = self._rows(
-            "SELECT DISTINCT toValidUTF8(toString(name)), if(kind BETWEEN 0 AND 5, kind, 0) "
-            f"FROM {{db}}.operations WHERE {where} FORMAT JSONCompactEachRow",
-            query.parameters,
+        query.statement = (
+            "SELECT DISTINCT {mark}, name, if(kind BETWEEN 0 AND 5, kind, 0) "
+            f"FROM {{db}}.operations WHERE {where}"
         )
-        return sorted(Operation(name, SPAN_KINDS[kind]) for name, kind in rows)
+        return sorted(
+            {Operation(_text(name), SPAN_KINDS[kind]) for name, kind in self._rows(query, 2)}
+        )
 
     def find_traces(self, question: TraceQuestion, /) -> list[FoundTrace]:
         """See `SpanReader.find_traces`.
@@ -135,10 +143,11 @@ class SpanQueries:
         span_limit: int | None = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
         while True:
             query = select_traces(question, tags, places, span_limit)
-            rows = self._rows(query.statement, query.parameters)
+            rows = self._rows(query, 3)
             seen = sum(count for _, _, count in rows)
             if span_limit is None or len(rows) >= question.limit or seen < span_limit:
-                return [FoundTrace(trace, start) for trace, start, _ in rows[: question.limit]]
+                found = rows[: question.limit]
+                return [FoundTrace(trace.hex(), start) for trace, start, _ in found]
             span_limit *= _WIDEN
             if span_limit > _SPANS_LIMITED_MAX:
                 span_limit = None
@@ -149,7 +158,8 @@ class SpanQueries:
         if not known:
             return SpanColumns()
         query = Query()
-        return self._spans(query, _is_any(query, known), known, raw=raw, skeleton=skeleton)
+        columns = self._spans(query, _is_any(query, known), known, raw=raw, skeleton=skeleton)
+        return columns if skeleton else self._with_rates(columns)
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""
@@ -159,21 +169,7 @@ class SpanQueries:
         known = _checked_ids([trace_id])
         query = Query()
         where = f"{_is_any(query, known)} AND span_id = {query.blob(bytes.fromhex(span_id))}"
-        return self._spans(query, where, known, raw=False, skeleton=False)
-
-    def get_rates(self, trace_ids: Iterable[str], /) -> dict[str, tuple[float, str]]:
-        """Return rate and policy of those traces that were kept by chance."""
-        known = [trace for trace in dict.fromkeys(trace_ids) if _TRACE_ID.match(trace)]
-        if not known:
-            return {}
-        query = Query()
-        ids = ", ".join(query.blob(bytes.fromhex(trace)) for trace in known)
-        rows = self._rows(
-            "SELECT lower(hex(trace_id)), rate, toValidUTF8(toString(policy)) "
-            f"FROM {{db}}.tail_rates WHERE trace_id IN ({ids}) FORMAT JSONCompactEachRow",
-            query.parameters,
-        )
-        return {trace: (rate, policy) for trace, rate, policy in rows}
+        return self._with_rates(self._spans(query, where, known, raw=False, skeleton=False))
 
     def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
         """See `SpanReader.get_summaries`."""
@@ -181,35 +177,39 @@ class SpanQueries:
         if not known:
             return []
         query = Query()
-        statement = SELECT_SUMMARIES.replace("{where}", _is_any(query, known))
-        found = {row[0]: row for row in self._rows(statement, query.parameters)}
+        query.statement = SELECT_SUMMARIES.replace("{where}", _is_any(query, known))
+        found = {row[0].hex(): row for row in self._rows(query, 8)}
         return [_summary(found[trace_id]) for trace_id in known if trace_id in found]
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
         """See `SpanReader.get_dependencies`; minutes are taken whole."""
+        self._catch_up("dependencies")
         first, last = _minutes(start_unix_nano, end_unix_nano)
-        rows = self._rows(
-            "SELECT toValidUTF8(toString(parent)) AS p, toValidUTF8(toString(child)) AS c, "
-            "sum(calls) AS n FROM {db}.dependencies "
-            f"WHERE minute BETWEEN {first} AND {last} AND calls > 0 GROUP BY p, c "
-            "ORDER BY p, c FORMAT JSONCompactEachRow"
+        query = Query(
+            "SELECT {mark}, parent, child, sum(calls) FROM {db}.dependencies "
+            f"WHERE minute BETWEEN {first} AND {last} AND calls > 0 GROUP BY parent, child"
         )
-        return [DependencyLink(parent, child, count) for parent, child, count in rows]
+        return sorted(
+            DependencyLink(_text(parent), _text(child), count)
+            for parent, child, count in self._rows(query, 3)
+        )
 
     def get_red(
         self, start_unix_nano: int, end_unix_nano: int, service: str, /
     ) -> list[OperationRed]:
         """See `SpanReader.get_red`."""
+        self._catch_up("red")
         first, last = _minutes(start_unix_nano, end_unix_nano)
         query = Query()
         where = f"minute BETWEEN {first} AND {last} AND calls > 0"
         if service:
             where += f" AND service = {query.text(service)}"
-        rows = self._rows(SELECT_RED.replace("{where}", where), query.parameters)
-        return [
-            OperationRed(row[0], row[1], SPAN_KINDS[row[2]], *row[3:9])
-            for row in sorted(rows, key=lambda row: (row[0], row[1], SPAN_KINDS[row[2]]))
+        query.statement = SELECT_RED.replace("{where}", where)
+        found = [
+            OperationRed(_text(service), _text(operation), SPAN_KINDS[kind], *figures)
+            for service, operation, kind, *figures in self._rows(query, 9)
         ]
+        return sorted(found, key=lambda one: (one.service, one.operation, one.span_kind))
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""
@@ -219,7 +219,8 @@ class SpanQueries:
         query = Query()
         statement = SELECT_OTLP.replace("{where}", _is_any(query, known))
         settings = {**self._settings, **OTLP_SETTINGS}
-        return with_readable_values(self._database.query(statement, query.parameters, settings))
+        columns = self._engine.select(self._database, statement, 1, query.parameters, settings)
+        return b"".join(with_readable_values(message_of(answer)) for answer in columns[0])
 
     def _spans(
         self, query: Query, where: str, trace_ids: Sequence[str], *, raw: bool, skeleton: bool
@@ -228,8 +229,9 @@ class SpanQueries:
         settings = {**self._settings, **_BY_ID}
         if len(trace_ids) == 1:
             settings["max_threads"] = 1  # a second thread costs more than it reads
-        output = self._database.query(statement, query.parameters, settings)
-        rows = SpanRows(output, skeleton=skeleton)
+        width = len(COLUMNS) + skeleton
+        columns = self._engine.select(self._database, statement, width, query.parameters, settings)
+        rows = SpanRows(columns)
         origins = self._origins_of(rows["resource"], rows["scope"])
         return to_columns(rows, origins, trace_ids, raw=raw, skeleton=skeleton)
 
@@ -245,8 +247,8 @@ class SpanQueries:
         if not (new_resources or new_scopes):
             return known
         query = Query()
-        statement = select_origins_text(query.blobs(new_resources), query.blobs(new_scopes))
-        attributes, contents = unpacked(self._output(statement, query.parameters))
+        query.statement = select_origins_text(query.blobs(new_resources), query.blobs(new_scopes))
+        ((attributes, contents),) = self._rows(query, 2)
         known = Origins(
             {**known.resources, **dict(zip(new_resources, attributes, strict=True))},
             {**known.scopes, **dict(zip(new_scopes, contents, strict=True))},
@@ -259,8 +261,7 @@ class SpanQueries:
     def _places(self, question: TraceQuestion, tags: Sequence[Tag]) -> list[Places] | None:
         """Return where each tag may be met; None if the operation was never seen."""
         query = select_catalog(question)
-        values = unpacked(self._output(query.statement, query.parameters))
-        rows = [values[place : place + 5] for place in range(0, len(values), 5)]
+        rows = self._rows(query, 5)
         if not any(what == b"operation" for what, *_ in rows):
             return None
         nested = {key.decode(errors="replace") for what, key, *_ in rows if what == b"nested"}
@@ -289,20 +290,37 @@ class SpanQueries:
         meanings = any_value_meanings(value)
         if can_be_structured(value):
             query = select_structured_values(question, key)
-            stored = (
-                bytes.fromhex(row[0]) for row in self._rows(query.statement, query.parameters)
-            )
-            meanings += [meaning for meaning in stored if any_value_text(meaning) == value]
+            stored = self._rows(query, 1)
+            meanings += [meaning for (meaning,) in stored if any_value_text(meaning) == value]
         return Tag(key, value, tuple(meanings))
 
-    def _rows(
-        self, statement: str, parameters: Mapping[str, Parameter] | None = None
-    ) -> list[list[Any]]:
-        output = self._output(statement, parameters or {})
-        return [orjson.loads(line) for line in output.splitlines()]
+    def _with_rates(self, columns: SpanColumns) -> SpanColumns:
+        """Add rate and policy to those traces that were kept by chance."""
+        known = list(dict.fromkeys(columns.trace_id)) if self.shows_rates else []
+        if not known:
+            return columns
+        query = Query()
+        query.statement = (
+            "SELECT {mark}, trace_id, rate, policy "
+            f"FROM {{db}}.tail_rates WHERE {_is_any(query, known)}"
+        )
+        rates = self._rows(query, 3)
+        add_rates(columns, {trace.hex(): (rate, _text(policy)) for trace, rate, policy in rates})
+        return columns
 
-    def _output(self, statement: str, parameters: Mapping[str, Parameter]) -> bytes:
-        return self._database.query(statement, parameters, self._settings)
+    def _catch_up(self, rollup: str) -> None:
+        if self._rollups is not None:
+            self._rollups.catch_up(rollup, self._settled_segment_id())
+
+    def _rows(self, query: Query, width: int) -> list[tuple[Any, ...]]:
+        columns = self._engine.select(
+            self._database, query.statement, width, query.parameters, self._settings
+        )
+        return list(zip(*columns, strict=True))
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
 
 
 def _checked_ids(trace_ids: Sequence[str]) -> list[str]:
@@ -330,13 +348,13 @@ def _minutes(start_unix_nano: int, end_unix_nano: int) -> tuple[int, int]:
 def _summary(row: Sequence[Any]) -> TraceSummary:
     trace_id, root, start, end, spans, errors, orphans, services = row
     return TraceSummary(
-        trace_id=trace_id,
-        root_service_name=root[0],
-        root_operation_name=root[1],
+        trace_id=trace_id.hex(),
+        root_service_name=_text(root[0]),
+        root_operation_name=_text(root[1]),
         min_start_unix_nano=start,
         max_end_unix_nano=end,
         span_count=spans,
         error_span_count=errors,
         orphan_span_count=orphans,
-        services=tuple(sorted((name, count, bad) for name, count, bad in services)),
+        services=tuple(sorted((_text(name), count, bad) for name, count, bad in services)),
     )

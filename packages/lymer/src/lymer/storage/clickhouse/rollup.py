@@ -13,8 +13,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from lymer.storage.clickhouse.database import Database
-from lymer.storage.clickhouse.engine import ONE_PART, Settings
+from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
 from lymer.storage.clickhouse.expressions import select_window_end
 from lymer.storage.clickhouse.throughput import COUNT_ROOTS, HISTORY_MICROSECONDS
 
@@ -103,54 +102,68 @@ _COUNTING: Final[dict[str, str | int]] = {
 class Rollups:
     """Counts stored segments into the rollup tables; thread-safe."""
 
-    def __init__(self, database: Database, *, memory_bytes_max: int) -> None:
+    def __init__(self, engine: Engine, database: str, *, memory_bytes_max: int) -> None:
         """Read how far each rollup has come."""
+        self._engine = engine
         self._database = database
         self._settings: Settings = {**_COUNTING, "max_memory_usage": memory_bytes_max}
-        self._lock = threading.Lock()
         self._statements = {"red": _RED, "dependencies": _DEPENDENCIES}
         self._counted = {table: self._progress(table) for table in self._statements}
+        # One each: a reader waits for its own rollup only, and one that fails stops no other.
+        self._locks = {table: threading.Lock() for table in self._statements}
+        self._in_doubt: set[str] = set()
 
     def count_throughput(self, settled_segment_id: int) -> None:
         """Count throughput too from now on: what arrives, and what arrived just before."""
-        with self._lock:
-            begin = settled_segment_id - HISTORY_MICROSECONDS
-            self._counted["throughput"] = max(self._progress("throughput"), begin)
-            self._statements["throughput"] = COUNT_ROOTS
+        begin = settled_segment_id - HISTORY_MICROSECONDS
+        self._counted["throughput"] = max(self._progress("throughput"), begin)
+        self._locks["throughput"] = threading.Lock()
+        self._statements["throughput"] = COUNT_ROOTS
 
-    def behind(self, settled_segment_id: int) -> bool:
-        """Tell whether there is anything to count."""
-        return any(counted < settled_segment_id for counted in self._counted.values())
+    def tables(self) -> list[str]:
+        """Return the rollups there are."""
+        return list(self._statements)
 
-    def catch_up(self, settled_segment_id: int) -> None:
-        """Count every segment up to `settled_segment_id` that is not counted.
+    def catch_up(self, table: str, settled_segment_id: int) -> bool:
+        """Count into one rollup every segment up to `settled_segment_id` that is not counted.
+
+        Returns:
+            Whether there was any.
 
         Raises:
-            StorageError: Some rollup is where it was; calling again is right.
+            StorageError: The rollup is where it was, or some steps further; calling again is right.
         """
-        with self._lock:
-            for table, statement in self._statements.items():
-                while self._counted[table] < settled_segment_id:
-                    self._step(table, statement, settled_segment_id)
+        if self._counted[table] >= settled_segment_id:
+            return False
+        with self._locks[table]:
+            if table in self._in_doubt:
+                self._counted[table] = max(self._counted[table], self._progress(table))
+                self._in_doubt.discard(table)
+            while self._counted[table] < settled_segment_id:
+                self._step(table, settled_segment_id)
+        return True
 
     def _progress(self, table: str) -> int:
-        return int(
-            self._database.query(f"SELECT max(batch) FROM {{db}}.{table} FORMAT TSV", {}, {})
-        )
+        statement = f"SELECT {{mark}}, max(batch) FROM {{db}}.{table}"
+        ((batch,),) = self._engine.select(self._database, statement, 1)
+        return int(batch)
 
-    def _step(self, table: str, statement: str, settled_segment_id: int) -> None:
+    def _step(self, table: str, settled_segment_id: int) -> None:
         after = self._counted[table]
         upto = self._step_end(after, settled_segment_id)
         filled = (
-            statement.replace("{after}", str(after))
+            self._statements[table]
+            .replace("{after}", str(after))
             .replace("{upto}", str(upto))
             .replace("{lookback}", str(max(0, after - LOOKBACK_MICROSECONDS)))
         )
-        self._database.command(filled, self._settings)
+        self._in_doubt.add(table)  # a step that fails may have counted
+        self._engine.command(self._database, filled, {}, self._settings)
+        self._in_doubt.discard(table)
         self._counted[table] = upto
 
     def _step_end(self, after: int, settled_segment_id: int) -> int:
         """Return the last segment of the next step: so many that it holds about enough spans."""
         statement = select_window_end(after, settled_segment_id)
-        rows = self._database.query(f"{statement} FORMAT TSV", {}, {})
-        return int(rows) or settled_segment_id
+        ((end,),) = self._engine.select(self._database, statement, 1)
+        return int(end) or settled_segment_id

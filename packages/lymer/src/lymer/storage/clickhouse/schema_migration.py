@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from lymer.errors import StartupError
-from lymer.storage.clickhouse.database import Database
+from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.expressions import schema_scripts
 from lymer.telemetry.logs import EventLog
 
 __all__ = ["migrate"]
 
 _log = EventLog(__name__)
-_TABLES_WITH_TTL: Final = (
-    "spans",
-    "operations",
-    "origins",
-    "red",
-    "dependencies",
-    "tail_rates",
-)
-_TTL: Final = re.compile(r"\bTTL (.*?INTERVAL|.*?toIntervalSecond\()\s*'?(\d+)'?", re.DOTALL)
+RETENTION: Final = {
+    "spans": "toDateTime(intDiv(seg, 1000000), 'UTC')",
+    "operations": "seen",
+    "origins": "seen",
+    "red": "toDateTime(intDiv(batch, 1000000), 'UTC')",
+    "dependencies": "toDateTime(intDiv(batch, 1000000), 'UTC')",
+    "tail_rates": "toDateTime(intDiv(batch, 1000000), 'UTC')",
+}
+"""Tables whose rows go when they are old, and the instant from which that is counted. Written as
+the engine writes expressions, so that a table's own text can be compared."""
 
 
-def migrate(database: Database, retention_seconds: int) -> None:
+def migrate(engine: Engine, database: str, retention_seconds: int) -> None:
     """Create or upgrade the tables, and set how long they keep rows.
 
     A script is recorded after its last statement; its statements are `CREATE`s, each skipped if its
@@ -34,15 +34,16 @@ def migrate(database: Database, retention_seconds: int) -> None:
         StartupError: The database was made by a newer program.
         StorageError: The engine refused a statement.
     """
-    database.command("CREATE DATABASE IF NOT EXISTS {db}", {})
-    database.command(
+    engine.command(database, "CREATE DATABASE IF NOT EXISTS {db}")
+    engine.command(
+        database,
         "CREATE TABLE IF NOT EXISTS {db}.schema_versions (version UInt32, name String, "
         "applied DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version "
         "SETTINGS fsync_after_insert = 1",
-        {},
     )
-    rows = database.query("SELECT max(version) FROM {db}.schema_versions FORMAT TSV", {}, {})
-    current = int(rows)
+    ((current,),) = engine.select(
+        database, "SELECT {mark}, max(version) FROM {db}.schema_versions", 1
+    )
     scripts = schema_scripts()
     newest = scripts[-1][0]
     if current > newest:
@@ -55,37 +56,35 @@ def migrate(database: Database, retention_seconds: int) -> None:
         if version <= current:
             continue
         for statement in statements:
-            database.command(_if_not_exists(statement, retention_seconds), {})
-        database.command(
-            f"INSERT INTO {{db}}.schema_versions (version, name) VALUES ({version}, '{name}')", {}
+            engine.command(database, _filled(statement, retention_seconds))
+        engine.command(
+            database,
+            f"INSERT INTO {{db}}.schema_versions (version, name) SELECT {version}, '{name}'",
         )
         _log.info("schema applied", version=version, schema=name)
-    _set_retention(database, retention_seconds)
+    _set_retention(engine, database, retention_seconds)
 
 
-def _if_not_exists(statement: str, retention_seconds: int) -> str:
-    filled = statement.replace("{retention_seconds}", str(retention_seconds))
-    return re.sub(
-        r"^CREATE (TABLE|MATERIALIZED VIEW) ", r"CREATE \1 IF NOT EXISTS ", filled, count=1
-    )
+def _filled(statement: str, retention_seconds: int) -> str:
+    for table, instant in RETENTION.items():
+        statement = statement.replace(f"{{ttl_{table}}}", _ttl(instant, retention_seconds))
+    return statement
 
 
-def _set_retention(database: Database, retention_seconds: int) -> None:
+def _ttl(instant: str, retention_seconds: int) -> str:
+    return f"TTL {instant} + toIntervalSecond({retention_seconds})"
+
+
+def _set_retention(engine: Engine, database: str, retention_seconds: int) -> None:
     """Change the TTL of tables that were made with another retention."""
-    tables = ", ".join(f"'{table}'" for table in _TABLES_WITH_TTL)
-    output = database.query(
-        "SELECT name, replaceAll(create_table_query, '\\n', ' ') FROM system.tables "
-        f"WHERE database = '{{db}}' AND name IN ({tables}) FORMAT TSVRaw",
-        {},
-        {},
-    )
-    for line in output.decode().splitlines():
-        table, _, text = line.partition("\t")
-        found = _TTL.search(text)
-        if found is None or int(found.group(2)) == retention_seconds:
+    statement = "SELECT {mark}, name, create_table_query FROM system.tables WHERE database = '{db}'"
+    names, texts = engine.select(database, statement, 2)
+    present = dict(zip(names, texts, strict=True))
+    for table, instant in RETENTION.items():
+        ttl = _ttl(instant, retention_seconds)
+        if ttl.encode() in present[table.encode()]:
             continue
-        expression = found.group(1) + found.group(2)
-        changed = expression[: -len(found.group(2))] + str(retention_seconds)
-        changed += ")" if changed.count("(") > changed.count(")") else " SECOND"
-        database.command(f"ALTER TABLE {{db}}.{table} MODIFY TTL {changed}", {"mutations_sync": 0})
+        engine.command(
+            database, f"ALTER TABLE {{db}}.{table} MODIFY {ttl}", {}, {"mutations_sync": 0}
+        )
         _log.info("retention changed", table=table, seconds=retention_seconds)

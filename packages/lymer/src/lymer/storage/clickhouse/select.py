@@ -102,7 +102,7 @@ def select_catalog(question: TraceQuestion) -> Query:
     )
     parts = [
         (
-            "SELECT 'operation', '', '', toUInt64(0), toUInt64(0) FROM {db}.operations "
+            "SELECT {mark}, 'operation', '', '', toUInt64(0), toUInt64(0) FROM {db}.operations "
             f"WHERE {seen or '1'} LIMIT 1"
         )
     ]
@@ -110,16 +110,18 @@ def select_catalog(question: TraceQuestion) -> Query:
     if keys:
         names = ", ".join(query.text(key) for key in keys)
         parts.append(
-            "SELECT 'nested', key, '', 0, 0 FROM (SELECT DISTINCT arrayJoin(nested_keys) AS key "
+            "SELECT {mark}, 'nested', key, '', 0, 0 "
+            "FROM (SELECT DISTINCT arrayJoin(nested_keys) AS key "
             f"FROM {{db}}.origins) WHERE key IN ({names})"
         )
         texts = ", ".join(query.text(_origin_text(key)) for key in keys)
         parts.append(
-            "SELECT DISTINCT 'origin', resource, scope, cityHash64(resource), cityHash64(scope) "
+            "SELECT DISTINCT {mark}, 'origin', resource, scope, "
+            "cityHash64(resource), cityHash64(scope) "
             "FROM {db}.origins "
             f"WHERE multiSearchAny(resource, [{texts}]) OR multiSearchAny(scope, [{texts}])"
         )
-    query.statement = " UNION ALL ".join(parts) + " FORMAT MsgPack"
+    query.statement = " UNION ALL ".join(parts)
     return query
 
 
@@ -149,7 +151,7 @@ def select_traces(
         span_limit: Look at so many matching spans, newest first; None means at all of them.
 
     Returns:
-        A query whose rows are (trace id in hex, start of the newest matching span, number of
+        A query whose rows are (trace id, start of the newest matching span, number of
         matching spans seen), newest first; with a `span_limit`, of every trace among those spans.
     """
     query = Query()
@@ -158,12 +160,11 @@ def select_traces(
     if span_limit is not None:
         spans += f" ORDER BY start DESC LIMIT {query.number(span_limit)}"
     query.statement = (
-        "SELECT lower(hex(trace_id)), max(start) AS newest, count() "
+        "SELECT {mark}, trace_id, max(start) AS newest, count() "
         f"FROM ({spans}) GROUP BY trace_id ORDER BY newest DESC, trace_id"
     )
     if span_limit is None:
         query.statement += f" LIMIT {query.number(question.limit)}"
-    query.statement += " FORMAT JSONCompactEachRow"
     return query
 
 
@@ -278,7 +279,7 @@ def _nested(query: Query, tag: Tag) -> str:
 def select_structured_values(question: TraceQuestion, key: str) -> Query:
     """Ask which arrays and key-value lists stand under `key`, anywhere, in the question's range.
 
-    Rows: the AnyValue in hex, each once. A text such as `{"a":1}` has many encodings, so the stored
+    Rows: the AnyValue, each once. A text such as `{"a":1}` has many encodings, so the stored
     ones are asked for and compared as texts; such questions are rare, and may be slow.
     """
     query = Query()
@@ -293,12 +294,12 @@ def select_structured_values(question: TraceQuestion, key: str) -> Query:
         pairs.format(f"tupleElement({text}, 'attributes')") for text in (CAST_RESOURCE, CAST_SCOPE)
     ]
     query.statement = (
-        "SELECT DISTINCT hex(tupleElement(pair, 2)) FROM ("
+        "SELECT DISTINCT {mark}, tupleElement(pair, 2) FROM ("
         f"SELECT arrayJoin(arrayConcat({own}, arrayFlatten(arrayMap(x -> {nested}, events)), "
         f"arrayFlatten(arrayMap(x -> {nested}, links)))) AS pair "
         f"FROM {{db}}.spans WHERE {time} UNION ALL "
         f"SELECT arrayJoin(arrayConcat({', '.join(origin)})) AS pair FROM {{db}}.origins) "
         f"WHERE tupleElement(pair, 1) = {query.text(key.removeprefix(_RESOURCE_PREFIX))} "
-        "AND substring(tupleElement(pair, 2), 1, 1) IN ('*', '2') FORMAT JSONCompactEachRow"
+        "AND substring(tupleElement(pair, 2), 1, 1) IN ('*', '2')"
     )
     return query

@@ -2,19 +2,18 @@
 
 The engine plans a statement anew each time, and every function in it costs: rendering JSON in SQL
 took 75 ms a call, reading the bare columns takes 8 (docs/adr/009-reading-a-trace.md). So the engine
-finds and hands over columns as they lie, and `rows.py` renders each distinct attribute once.
+finds and hands over columns as they lie, and `wire/span_rows.py` renders each attribute once.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from lymer.wire.span_rows import COLUMNS, RESERVED_KEYS
+
 __all__ = [
     "CAST_RESOURCE",
     "CAST_SCOPE",
-    "COLUMNS",
-    "RESERVED_KEYS",
-    "WARNINGS_KEY",
     "select_origins_text",
     "select_spans",
 ]
@@ -29,25 +28,6 @@ CAST_SCOPE: Final = (
     "dropped UInt32, schema_url String)')"
 )
 """The column `scope` is the text of this tuple."""
-WARNINGS_KEY: Final = "@jaeger@warnings"
-"""Attribute in which Jaeger keeps warnings. Source: Jaeger, `internal/jptrace/attributes.go`."""
-RESERVED_KEYS: Final = (
-    "telemetry.sdk.language",
-    "telemetry.sdk.name",
-    "telemetry.sdk.version",
-    "telemetry.distro.name",
-    "telemetry.distro.version",
-    WARNINGS_KEY,
-)
-"""Span attributes that do not stay with the span. Source: Jaeger v2.20, `libraryattributes.go`."""
-
-COLUMNS: Final = (
-    "service", "resource", "scope", "trace_id", "span_id", "parent_span_id", "name", "kind",
-    "status", "status_message", "start", "duration", "trace_state", "warnings", "links", "events",
-    "flags", "dropped", "attrs",
-)  # fmt: skip
-"""Columns of `select_spans`, in order; a skeleton has one more: a hash of the attributes."""
-
 _RESERVED: Final = ", ".join(f"'{key}'" for key in RESERVED_KEYS)
 _SKELETON: Final = (
     *COLUMNS[:-1],
@@ -62,7 +42,7 @@ def select_spans(where: str, *, skeleton: bool) -> str:
     A skeleton has only the reserved attributes, and a hash of all.
     """
     columns = ", ".join(_SKELETON if skeleton else COLUMNS)
-    return f"SELECT {columns} FROM {{db}}.spans WHERE {where} FORMAT MsgPack"
+    return f"SELECT {{mark}}, {columns} FROM {{db}}.spans WHERE {where}"
 
 
 def select_origins_text(resources: str, scopes: str) -> str:
@@ -77,8 +57,7 @@ def select_origins_text(resources: str, scopes: str) -> str:
         scopes, each in the order of the arguments.
     """
     return (
-        f"SELECT arrayMap(resource -> tupleElement({CAST_RESOURCE}, 1), {resources}), "
+        f"SELECT {{mark}}, arrayMap(resource -> tupleElement({CAST_RESOURCE}, 1), {resources}), "
         f"arrayMap(scope -> (tupleElement({CAST_SCOPE} AS s, 1), tupleElement(s, 2), "
-        f"tupleElement(s, 3)), {scopes}) "
-        "FORMAT MsgPack"
+        f"tupleElement(s, 3)), {scopes})"
     )

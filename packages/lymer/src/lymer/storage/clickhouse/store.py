@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +17,16 @@ from lymer.errors import StartupError, StorageError
 from lymer.model.segment import SealedSegment
 from lymer.model.tail_policy import Policy
 from lymer.model.throughput import OperationRate, Throughput, merge_throughput
-from lymer.storage.clickhouse.database import Database, database_of, stored_tenants
 from lymer.storage.clickhouse.engine import Engine
-from lymer.storage.clickhouse.tail import check_policies
-from lymer.storage.clickhouse.tenant_store import StoreLimits, TenantStore
+from lymer.storage.clickhouse.nothing import NoEngine
+from lymer.storage.clickhouse.reader import TenantReader
+from lymer.storage.clickhouse.rollup import Rollups
+from lymer.storage.clickhouse.schema_migration import migrate
+from lymer.storage.clickhouse.tail import TailSampler, check_policies
+from lymer.storage.clickhouse.tenants import database_of, stored_tenants
+from lymer.storage.clickhouse.throughput import put_rates, select_rates, select_throughput
+from lymer.storage.clickhouse.writer import SegmentWriter
 from lymer.storage.contract import SpanReader
-from lymer.storage.memory import MemoryStore
 from lymer.storage.sampling_contract import SamplingStore
 from lymer.telemetry.logs import EventLog
 from lymer.tenancy import DEFAULT_TENANT
@@ -31,8 +36,31 @@ __all__ = ["ClickHouseStore"]
 _log = EventLog(__name__)
 _TENANTS_CAUGHT_UP_MAX: Final = 10
 """Tenants whose rollups are brought up to date in one go."""
-_NOTHING: Final = MemoryStore()
-"""What a tenant has that never sent a span: nothing is made for whoever only asks."""
+
+
+@dataclass(slots=True)
+class _Tenant:
+    """One tenant's parts, which share a database."""
+
+    database: str
+    writer: SegmentWriter
+    rollups: Rollups
+    reader: TenantReader
+    tail: TailSampler | None = None
+
+    def catch_up(self) -> bool:
+        """Bring every rollup up to what is stored; one that fails does not stop the others."""
+        settled = self.writer.settled_segment_id
+        failure = None
+        counted = False
+        for table in self.rollups.tables():
+            try:
+                counted |= self.rollups.catch_up(table, settled)
+            except StorageError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return counted
 
 
 class ClickHouseStore:
@@ -50,63 +78,76 @@ class ClickHouseStore:
 
         Args:
             engine: Closed by `close`.
-            retention_seconds: See `StoreLimits`, likewise the others.
-            memory_bytes_max: Of all tenants together.
-            query_timeout_seconds: Of one statement.
+            retention_seconds: Spans are kept so long after they arrived, whole days at a time.
+            memory_bytes_max: What the engine may use for all tenants together; one load gets at
+                most two thirds, one query at most half of it.
+            query_timeout_seconds: A statement of a reader that runs longer fails.
 
         Raises:
             StartupError: A database was made by a newer program.
         """
         self._engine = engine
-        self._limits = StoreLimits(retention_seconds, memory_bytes_max, query_timeout_seconds)
+        self._retention_seconds = retention_seconds
+        self._memory_bytes_max = memory_bytes_max
+        self._query_timeout_seconds = query_timeout_seconds
         self._lock = threading.Lock()
-        self._stores: dict[str, TenantStore] = {}
+        self._tenants: dict[str, _Tenant] = {}
         self._policies: tuple[Policy, ...] = ()
         self._next_caught_up = 0
         self._counts_throughput = False
+        # Of a tenant that never sent a span: nothing is made for whoever only asks.
+        self._nothing = TenantReader(
+            NoEngine(), "", None, lambda: 0, timeout_seconds=1, memory_bytes_max=1
+        )
         for tenant in [DEFAULT_TENANT, *stored_tenants(engine)]:
-            self._stores[tenant] = TenantStore(Database(engine, tenant), self._limits)
+            self._tenants[tenant] = self._opened(tenant)
         self._warn_of_detached_parts()
 
     @property
     def settled_segment_id(self) -> int:
         """The highest segment known to be stored, of any tenant; 0 if none."""
-        return max(store.settled_segment_id for store in self._all())
+        return max(
+            max(tenant.writer.settled_segment_id, tenant.tail.decided_segment_id)
+            if tenant.tail
+            else tenant.writer.settled_segment_id
+            for tenant in self._all()
+        )
 
     def tenants(self) -> list[str]:
         """Return who has ever stored a span, sorted; the default tenant is always among them."""
         with self._lock:
-            return sorted(self._stores)
+            return sorted(self._tenants)
 
     def for_tenant(self, tenant: str, /) -> SpanReader:
         """See `SpanStore.for_tenant`."""
         with self._lock:
-            return self._stores.get(tenant) or _NOTHING.for_tenant(tenant)
+            known = self._tenants.get(tenant)
+        return known.reader if known else self._nothing
 
     def write_segment(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter.write_segment`."""
-        self._made(segment.tenant).write_segment(segment)
+        self._made(segment.tenant).writer.write_segment(segment)
 
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter.recover_segment`."""
-        self._made(segment.tenant).recover_segment(segment)
+        self._made(segment.tenant).writer.recover_segment(segment)
 
     def can_decode(self, path: Path, /) -> bool:
         """See `SpanWriter.can_decode`."""
-        return self._made(DEFAULT_TENANT).can_decode(path)
+        return self._made(DEFAULT_TENANT).writer.can_decode(path)
 
     def catch_up(self) -> bool:
         """Bring all rollups up to what is stored; return whether there was anything to do."""
-        return self._catch_up(self._all(), len(self._stores)) > 0
+        return self._catch_up(self._all(), len(self._tenants)) > 0
 
     def catch_up_some(self) -> bool:
         """Do so for a few tenants, and for others at the next call; readers do it for themselves.
 
         A step costs 0.06 s of processor time even for a few spans.
         """
-        stores = self._all()
-        first = self._next_caught_up % len(stores)
-        seen = self._catch_up(stores[first:] + stores[:first], _TENANTS_CAUGHT_UP_MAX)
+        tenants = self._all()
+        first = self._next_caught_up % len(tenants)
+        seen = self._catch_up(tenants[first:] + tenants[:first], _TENANTS_CAUGHT_UP_MAX)
         self._next_caught_up = first + seen
         return seen > 0
 
@@ -117,27 +158,31 @@ class ClickHouseStore:
             StartupError: The engine cannot use a policy.
             StorageError: It failed.
         """
-        problem = check_policies(Database(self._engine, DEFAULT_TENANT), policies)
+        problem = check_policies(self._engine, policies)
         if problem:
             raise StartupError(f"cannot sample: {problem}")
         self._policies = tuple(policies)
-        for store in self._all():
-            store.sample_tails(self._policies)
+        for tenant in self._all():
+            self._sample_tails(tenant)
 
     def decide_traces(self, upto: int, /) -> tuple[int, int]:
         """See `TailSampled.decide_traces`."""
         kept = dropped = 0
-        for store in self._all():
-            store_kept, store_dropped = store.decide_traces(upto)
-            kept, dropped = kept + store_kept, dropped + store_dropped
+        for tenant in self._all():
+            if tenant.tail is None:
+                continue
+            tenant.catch_up()  # rollups count what may be dropped
+            settled = tenant.writer.settled_segment_id
+            of_tenant = tenant.tail.decide(upto, settled)
+            kept, dropped = kept + of_tenant[0], dropped + of_tenant[1]
         return kept, dropped
 
     def count_throughput(self) -> SamplingStore:
         """Begin to count what adaptive sampling asks for, and return who answers it."""
         self._counts_throughput = True
-        for store in self._all():
-            store.count_throughput()
-        return _Sampling(self._all, self._stores[DEFAULT_TENANT])
+        for tenant in self._all():
+            tenant.rollups.count_throughput(tenant.writer.settled_segment_id)
+        return _Sampling(self._engine, self._all)
 
     def check(self) -> None:
         """Return if the store is likely to answer now; raise `StorageError` if not."""
@@ -147,18 +192,18 @@ class ClickHouseStore:
         """Close the engine; idempotent."""
         self._engine.close()
 
-    def _all(self) -> list[TenantStore]:
+    def _all(self) -> list[_Tenant]:
         with self._lock:
-            return list(self._stores.values())
+            return list(self._tenants.values())
 
-    def _catch_up(self, stores: Sequence[TenantStore], steps_max: int) -> int:
-        """Return how many stores were looked at until so many had something to do."""
+    def _catch_up(self, tenants: Sequence[_Tenant], steps_max: int) -> int:
+        """Return how many tenants were looked at until so many had something to do."""
         steps = seen = 0
         failure = None
-        for store in stores:
+        for tenant in tenants:
             seen += 1
             try:
-                steps += store.catch_up()
+                steps += tenant.catch_up()
             except StorageError as error:  # must not hold up the others
                 steps, failure = steps + 1, error
             if steps >= steps_max:
@@ -167,54 +212,92 @@ class ClickHouseStore:
             raise failure
         return seen if steps else 0
 
-    def _made(self, tenant: str) -> TenantStore:
-        """Return the tenant's store; only the one thread that writes makes new ones."""
+    def _opened(self, tenant: str) -> _Tenant:
+        """Bring a tenant's database up to date, making it if needed."""
+        database = database_of(tenant)
+        memory_bytes_max = self._memory_bytes_max
+        migrate(self._engine, database, self._retention_seconds)
+        writer = SegmentWriter(
+            self._engine,
+            database,
+            load_memory_bytes_max=memory_bytes_max * 2 // 3,
+            retention_seconds=self._retention_seconds,
+        )
+        rollups = Rollups(self._engine, database, memory_bytes_max=memory_bytes_max // 2)
+        reader = TenantReader(
+            self._engine,
+            database,
+            rollups,
+            lambda: writer.settled_segment_id,
+            timeout_seconds=self._query_timeout_seconds,
+            memory_bytes_max=memory_bytes_max // 2,
+        )
+        return _Tenant(database, writer, rollups, reader)
+
+    def _sample_tails(self, tenant: _Tenant) -> None:
+        """Begin to decide on traces; what was stored before the first time stays."""
+        tail = TailSampler(
+            self._engine,
+            tenant.database,
+            self._policies,
+            memory_bytes_max=self._memory_bytes_max // 2,
+        )
+        tail.begin_after(tenant.writer.settled_segment_id)
+        tenant.tail = tail
+        tenant.reader.shows_rates = True
+
+    def _made(self, name: str) -> _Tenant:
+        """Return the tenant; only the one thread that writes makes new ones."""
         with self._lock:
-            store = self._stores.get(tenant)
-        if store is None:
-            database = Database(self._engine, tenant)
-            store = TenantStore(database, self._limits)
+            tenant = self._tenants.get(name)
+        if tenant is None:
+            tenant = self._opened(name)
             if self._policies:
-                store.sample_tails(self._policies)
+                self._sample_tails(tenant)
             if self._counts_throughput:
-                store.count_throughput()
-            _log.info("tenant added", tenant=tenant, database=database.name)
+                tenant.rollups.count_throughput(tenant.writer.settled_segment_id)
+            _log.info("tenant added", tenant=name, database=tenant.database)
             with self._lock:
-                self._stores[tenant] = store
-        return store
+                self._tenants[name] = tenant
+        return tenant
 
     def _warn_of_detached_parts(self) -> None:
         """Say loudly what the engine set aside: rows are missing from every answer."""
-        names = ", ".join(f"'{database_of(tenant)}'" for tenant in self._stores)
-        output = self._engine.query(
-            "SELECT database, table, name, reason FROM system.detached_parts "
-            f"WHERE database IN ({names}) FORMAT TSV",
-            {},
-            {},
+        names = ", ".join(f"'{tenant.database}'" for tenant in self._all())
+        statement = (
+            "SELECT {mark}, database, table, name, reason FROM system.detached_parts "
+            f"WHERE database IN ({names})"
         )
-        for line in output.decode(errors="replace").splitlines():
-            _log.error("part set aside by the engine, its rows are missing", part=line)
+        for part in zip(*self._engine.select("", statement, 4), strict=True):
+            text = " ".join(str(value, "utf-8", "replace") for value in part)
+            _log.error("part set aside by the engine, its rows are missing", part=text)
 
 
 class _Sampling:
     """A `SamplingStore`: throughput of all tenants, and rates in the default tenant's database."""
 
-    def __init__(self, stores: Callable[[], list[TenantStore]], keeper: TenantStore) -> None:
-        self._stores = stores
-        self._keeper = keeper
+    def __init__(self, engine: Engine, tenants: Callable[[], list[_Tenant]]) -> None:
+        self._engine = engine
+        self._tenants = tenants
 
     def get_throughput(
         self, after_unix_seconds: int, upto_unix_seconds: int, /
     ) -> list[Throughput]:
         """See `SamplingStore.get_throughput`."""
-        return merge_throughput(
-            store.get_throughput(after_unix_seconds, upto_unix_seconds) for store in self._stores()
-        )
+        parts = []
+        for tenant in self._tenants():
+            tenant.rollups.catch_up("throughput", tenant.writer.settled_segment_id)
+            parts.append(
+                select_throughput(
+                    self._engine, tenant.database, after_unix_seconds, upto_unix_seconds
+                )
+            )
+        return merge_throughput(parts)
 
     def put_rates(self, rates: Sequence[OperationRate], /) -> None:
-        """See `SamplingStore.put_rates`."""
-        self._keeper.put_rates(rates, clock.unix_nano())
+        """See `SamplingStore.put_rates`; what was computed last has the highest instant."""
+        put_rates(self._engine, database_of(DEFAULT_TENANT), rates, clock.unix_nano())
 
     def get_rates(self) -> list[OperationRate]:
         """See `SamplingStore.get_rates`."""
-        return self._keeper.get_rates()
+        return select_rates(self._engine, database_of(DEFAULT_TENANT))

@@ -17,8 +17,7 @@ from typing import Final
 
 from lymer.errors import StorageError
 from lymer.model.tail_policy import And, Composite, Drop, Policy, StringAttribute, TailPolicy
-from lymer.storage.clickhouse.database import Database
-from lymer.storage.clickhouse.engine import ONE_PART, Settings
+from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
 from lymer.storage.clickhouse.expressions import select_window_end
 from lymer.storage.clickhouse.tail_select import DECIDED, select_decisions
 
@@ -41,27 +40,34 @@ class TailSampler:
     """Decides on the traces of one tenant; one thread at a time."""
 
     def __init__(
-        self, database: Database, policies: Sequence[Policy], *, memory_bytes_max: int
+        self,
+        engine: Engine,
+        database: str,
+        policies: Sequence[Policy],
+        *,
+        memory_bytes_max: int,
     ) -> None:
         """Read how far deciding has come, and carry out what a crash may have left.
 
         Args:
+            engine: Holds the tables.
             database: The tenant's.
             policies: At least one.
             memory_bytes_max: What a statement may use.
         """
+        self._engine = engine
         self._database = database
         self._policies = tuple(policies)
         self._insert: Settings = {**ONE_PART, "max_memory_usage": memory_bytes_max}
         self._delete: Settings = {**_BY_PATCH, "max_memory_usage": memory_bytes_max}
         # Parts that are written from now on know the places of their rows, as patches need it.
-        database.command(
+        engine.command(
+            database,
             "ALTER TABLE {db}.spans MODIFY SETTING "
             "enable_block_number_column = 1, enable_block_offset_column = 1",
-            {},
         )
-        self._decided = self._number("SELECT max(batch) FROM {db}.tail_progress")
-        last = self._number("SELECT max(batch) FROM {db}.tail_decisions")
+        self._decided = self._number("SELECT {mark}, max(batch) FROM {db}.tail_progress")
+        last = self._number("SELECT {mark}, max(batch) FROM {db}.tail_decisions")
         if last > self._decided:
             self._carry_out(self._decided, last)
 
@@ -104,7 +110,8 @@ class TailSampler:
             settled=settled,
             remembered_after=max(0, after - REMEMBERED_SECONDS * _MICRO),
         )
-        self._database.query(
+        self._engine.command(
+            self._database,
             f"INSERT INTO {{db}}.tail_decisions ({DECIDED}) {decisions.statement} "
             f"UNION ALL SELECT toFixedString('', 16), {_MARK}, 0, '', {end}",
             decisions.parameters,
@@ -113,7 +120,8 @@ class TailSampler:
         self._carry_out(after, end)
         kept, dropped = (
             self._number(
-                f"SELECT count() FROM {{db}}.tail_decisions WHERE batch = {end} AND kept = {kept}"
+                "SELECT {mark}, count() FROM {db}.tail_decisions "
+                f"WHERE batch = {end} AND kept = {kept}"
             )
             for kept in (1, 0)
         )
@@ -121,25 +129,32 @@ class TailSampler:
 
     def _carry_out(self, after: int, upto: int) -> None:
         window = f"seg > {after} AND seg <= {upto}"
-        self._database.command(
+        self._engine.command(
+            self._database,
             "INSERT INTO {db}.tail_rates SELECT trace_id, rate, policy, batch "
             f"FROM {{db}}.tail_decisions WHERE batch > {after} AND batch <= {upto} "
             "AND kept = 1 AND rate < 1",
+            {},
             self._insert,
         )
-        self._database.command(
+        self._engine.command(
+            self._database,
             f"DELETE FROM {{db}}.spans WHERE {window} AND trace_id IN "
             f"(SELECT trace_id FROM {{db}}.tail_decisions WHERE kept = 0 "
             f"AND batch > {max(0, after - REMEMBERED_SECONDS * _MICRO)} AND trace_id IN "
             f"(SELECT trace_id FROM {{db}}.spans WHERE {window}))",
+            {},
             self._delete,
         )
         self._decided = upto
         self._note_progress()
 
     def _note_progress(self) -> None:
-        self._database.command(
-            f"INSERT INTO {{db}}.tail_progress SELECT 1, {self._decided}", self._insert
+        self._engine.command(
+            self._database,
+            f"INSERT INTO {{db}}.tail_progress SELECT 1, {self._decided}",
+            {},
+            self._insert,
         )
 
     def _window_end(self, upto: int) -> int:
@@ -150,7 +165,7 @@ class TailSampler:
         """
         after = self._decided
         newest = self._number(
-            f"SELECT max(seg) FROM {{db}}.spans WHERE seg > {after} AND seg <= {upto}"
+            f"SELECT {{mark}}, max(seg) FROM {{db}}.spans WHERE seg > {after} AND seg <= {upto}"
         )
         if not newest:
             return after
@@ -162,20 +177,16 @@ class TailSampler:
         return full or after
 
     def _number(self, statement: str) -> int:
-        output = self._database.query(f"{statement} FORMAT TSV", {}, {})
-        try:
-            return int(output)
-        except ValueError as error:
-            message = f"cannot sample: the engine said {output[:80]!r}"
-            raise StorageError(message) from error
+        ((number,),) = self._engine.select(self._database, statement, 1)
+        return int(number)
 
 
-def check_policies(database: Database, policies: Sequence[Policy]) -> str:
+def check_policies(engine: Engine, policies: Sequence[Policy]) -> str:
     """Return why the engine cannot use a regular expression of `policies`; empty if it can."""
     for policy in policies:
         for expression in _expressions(policy.rule):
             try:
-                database.query("SELECT match('', {p:String}) FORMAT Null", {"p": expression}, {})
+                engine.select("", "SELECT {mark}, match('', {p:String})", 1, {"p": expression}, {})
             except StorageError as error:
                 return f"policy {policy.name!r}: {expression!r} is no regular expression: {error}"
     return ""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
-
-import msgpack
+from typing import Final
 
 from lymer.errors import StorageError
 from lymer.model.throughput import OperationRate, Throughput
-from lymer.storage.clickhouse.database import Database
+from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.sampling_contract import OPERATIONS_PER_SERVICE_MAX
 
 __all__ = [
@@ -86,30 +84,32 @@ SELECT 0, '', '', 0, 0, 0, {{upto}}
 
 
 def select_throughput(
-    database: Database, after_unix_seconds: int, upto_unix_seconds: int
+    engine: Engine, database: str, after_unix_seconds: int, upto_unix_seconds: int
 ) -> list[Throughput]:
     """Return the throughput of one tenant; see `SamplingStore.get_throughput`."""
-    output = database.query(
-        "SELECT service, name, sumIf(roots, origin != 2) AS traces, "
+    columns = engine.select(
+        database,
+        "SELECT {mark}, service, name, sumIf(roots, origin != 2) AS traces, "
         f"groupUniqArrayIf({PROBABILITIES_MAX})(probability, origin IN (1, 2)), "
         f"groupUniqArrayIf({PROBABILITIES_MAX})(probability, origin = 3), "
         "max(origin = 0) FROM {db}.throughput "
         f"WHERE second > {after_unix_seconds} AND second <= {upto_unix_seconds} "
         "GROUP BY service, name ORDER BY service, traces DESC, name "
-        f"LIMIT {OPERATIONS_PER_SERVICE_MAX} BY service FORMAT MsgPack",
-        {},
-        {},
+        f"LIMIT {OPERATIONS_PER_SERVICE_MAX} BY service",
+        6,
     )
     found = [
         Throughput(
             _str(service), _str(name), count, frozenset(tags), frozenset(thresholds), bool(bare)
         )
-        for service, name, count, tags, thresholds, bare in _rows(output, 6)
+        for service, name, count, tags, thresholds, bare in zip(*columns, strict=True)
     ]
     return sorted(found, key=lambda each: (each.service, each.operation))
 
 
-def put_rates(database: Database, rates: Sequence[OperationRate], unix_nano: int) -> None:
+def put_rates(
+    engine: Engine, database: str, rates: Sequence[OperationRate], unix_nano: int
+) -> None:
     """Keep `rates` as what was computed at an instant; see `SamplingStore.put_rates`."""
     rows = [
         [each.service, each.operation, each.probability, each.traces_per_second] for each in rates
@@ -118,7 +118,8 @@ def put_rates(database: Database, rates: Sequence[OperationRate], unix_nano: int
     if len(text) > _RATES_BYTES_MAX:
         message = f"cannot keep sampling rates: {len(text)} bytes, the limit is {_RATES_BYTES_MAX}"
         raise StorageError(message)
-    database.query(
+    engine.command(
+        database,
         "INSERT INTO {db}.sampling_rates "
         f"SELECT {unix_nano}, tupleElement(row, 1), tupleElement(row, 2), tupleElement(row, 3), "
         "tupleElement(row, 4) FROM (SELECT arrayJoin(JSONExtract({rates:String}, "
@@ -128,29 +129,20 @@ def put_rates(database: Database, rates: Sequence[OperationRate], unix_nano: int
     )
 
 
-def select_rates(database: Database) -> list[OperationRate]:
+def select_rates(engine: Engine, database: str) -> list[OperationRate]:
     """Return what was computed last; see `SamplingStore.get_rates`."""
-    output = database.query(
-        "SELECT service, operation, probability, traces_per_second FROM {db}.sampling_rates "
+    columns = engine.select(
+        database,
+        "SELECT {mark}, service, operation, probability, traces_per_second "
+        "FROM {db}.sampling_rates "
         f"WHERE at = (SELECT max(at) FROM {{db}}.sampling_rates) AND service != '{MARK_RATES}' "
-        "ORDER BY service, operation FORMAT MsgPack",
-        {},
-        {},
+        "ORDER BY service, operation",
+        4,
     )
     return [
         OperationRate(_str(service), _str(operation), probability, qps)
-        for service, operation, probability, qps in _rows(output, 4)
+        for service, operation, probability, qps in zip(*columns, strict=True)
     ]
-
-
-def _rows(output: bytes, width: int) -> list[list[Any]]:
-    """Return the rows of FORMAT MsgPack: values one behind the other."""
-    unpacker = msgpack.Unpacker(raw=True, max_buffer_size=0)
-    unpacker.feed(output)
-    values = list(unpacker)
-    if len(values) % width:
-        raise StorageError(f"cannot read sampling rates: {len(values)} values, {width} in a row")
-    return [values[start : start + width] for start in range(0, len(values), width)]
 
 
 def _str(sent: bytes) -> str:

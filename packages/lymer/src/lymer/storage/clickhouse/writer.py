@@ -6,11 +6,10 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from lymer.errors import StorageError, UndecodableError
+from lymer.errors import UndecodableError
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.catalog import Catalog
-from lymer.storage.clickhouse.database import Database
-from lymer.storage.clickhouse.engine import ONE_PART
+from lymer.storage.clickhouse.engine import ONE_PART, Engine
 from lymer.storage.clickhouse.expressions import LOAD
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
 
@@ -23,22 +22,28 @@ _LOADING: Final[dict[str, str | int]] = {
 
 
 class SegmentWriter:
-    """Writes segments through an database. Part of `SpanWriter`; one thread at a time writes."""
+    """Writes the segments of one tenant; one thread at a time writes. Part of `SpanWriter`."""
 
     def __init__(
-        self, database: Database, *, load_memory_bytes_max: int, retention_seconds: int
+        self,
+        engine: Engine,
+        database: str,
+        *,
+        load_memory_bytes_max: int,
+        retention_seconds: int,
     ) -> None:
         """Remember what one load may use of memory, bytes, and how long rows stay."""
+        self._engine = engine
         self._database = database
         self._load_settings = {
             **FORMAT_SETTINGS,
             **_LOADING,
             "max_memory_usage": load_memory_bytes_max,
         }
-        self._catalog = Catalog(database, retention_seconds=retention_seconds)
+        self._catalog = Catalog(engine, database, retention_seconds=retention_seconds)
         self._settled_lock = threading.Lock()
-        rows = database.query("SELECT max(seg) FROM {db}.spans FORMAT TSV", {}, {})
-        self._settled_segment_id = int(rows)
+        ((newest,),) = engine.select(database, "SELECT {mark}, max(seg) FROM {db}.spans", 1)
+        self._settled_segment_id: int = newest
 
     @property
     def settled_segment_id(self) -> int:
@@ -49,7 +54,9 @@ class SegmentWriter:
     def write_segment(self, segment: SealedSegment, /) -> None:
         """Store a segment; see `SpanWriter.write_segment`."""
         statement = LOAD.replace("{seg}", str(segment.segment_id))
-        self._database.load_file(statement, segment.path, STRUCTURE, self._load_settings)
+        self._engine.load_file(
+            self._database, statement, segment.path, STRUCTURE, self._load_settings
+        )
         self._catalog.add(segment.segment_id)
         self._settle(segment)
 
@@ -64,8 +71,10 @@ class SegmentWriter:
             self._settle(segment)
             return
         if stored:
-            self._database.command(
+            self._engine.command(
+                self._database,
                 f"ALTER TABLE {{db}}.spans DELETE WHERE seg = {segment.segment_id}",
+                {},
                 {"mutations_sync": 2},
             )
         self.write_segment(segment)
@@ -75,22 +84,17 @@ class SegmentWriter:
         # The load itself, into nothing: what this reads can be stored.
         statement = LOAD.removeprefix("INSERT INTO {db}.spans").replace("{seg}", "0")
         try:
-            self._database.load_file(
-                f"{statement} FORMAT Null", path, STRUCTURE, self._load_settings
+            self._engine.load_file(
+                self._database, f"{statement} FORMAT Null", path, STRUCTURE, self._load_settings
             )
         except UndecodableError:
             return False
         return True
 
     def _stored_spans(self, segment: SealedSegment) -> int:
-        rows = self._database.query(
-            f"SELECT count() FROM {{db}}.spans WHERE seg = {segment.segment_id} FORMAT TSV", {}, {}
-        )
-        try:
-            return int(rows)
-        except ValueError as error:
-            message = f"cannot count segment {segment.segment_id}: the engine said {rows[:80]!r}"
-            raise StorageError(message) from error
+        statement = f"SELECT {{mark}}, count() FROM {{db}}.spans WHERE seg = {segment.segment_id}"
+        ((count,),) = self._engine.select(self._database, statement, 1)
+        return int(count)
 
     def _settle(self, segment: SealedSegment) -> None:
         with self._settled_lock:

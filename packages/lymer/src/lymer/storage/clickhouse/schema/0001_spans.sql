@@ -1,6 +1,6 @@
 -- One row per span, in the order of their starts: spans of a trace lie together, and "newest first"
 -- is reading backwards. Why each column and index is as it is: docs/adr/003-indexes.md.
-CREATE TABLE {db}.spans
+CREATE TABLE IF NOT EXISTS {db}.spans
 (
     seg UInt64 CODEC(Delta(8), ZSTD(1)),
     trace_id FixedString(16) CODEC(ZSTD(1)),
@@ -43,7 +43,7 @@ CREATE TABLE {db}.spans
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(toDateTime(intDiv(seg, 1000000), 'UTC'))
 ORDER BY start
-TTL toDateTime(intDiv(seg, 1000000), 'UTC') + INTERVAL {retention_seconds} SECOND
+{ttl_spans}
 SETTINGS min_bytes_for_wide_part = 67108864, fsync_after_insert = 1, fsync_part_directory = 1,
     ttl_only_drop_parts = 1, merge_selector_base = 16,
     max_bytes_to_merge_at_max_space_in_pool = 8589934592,

@@ -2,7 +2,7 @@
 -- spans' events and links have attributes. A tag is looked for here first: most can be neither in a
 -- resource nor in an event. Both tables are filled by views that are idempotent (max, set union), for
 -- a view commits apart from its table.
-CREATE TABLE {db}.operations
+CREATE TABLE IF NOT EXISTS {db}.operations
 (
     service LowCardinality(String),
     name LowCardinality(String),
@@ -11,10 +11,10 @@ CREATE TABLE {db}.operations
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (service, name, kind)
-TTL seen + INTERVAL {retention_seconds} SECOND
+{ttl_operations}
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
-CREATE TABLE {db}.origins
+CREATE TABLE IF NOT EXISTS {db}.origins
 (
     resource String CODEC(ZSTD(3)),
     scope String CODEC(ZSTD(3)),
@@ -23,5 +23,5 @@ CREATE TABLE {db}.origins
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (cityHash64(resource), cityHash64(scope))
-TTL seen + INTERVAL {retention_seconds} SECOND
+{ttl_origins}
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;

@@ -1,7 +1,7 @@
 -- Sums per minute of span start. `batch` is the highest segment a row holds: max(batch) is how far
 -- the rollup has come, and survives merges, so every segment is counted exactly once
 -- (docs/adr/007-rollups-by-ingest-watermark.md). Minutes are whole minutes since 1970.
-CREATE TABLE {db}.red
+CREATE TABLE IF NOT EXISTS {db}.red
 (
     service LowCardinality(String),
     name LowCardinality(String),
@@ -16,10 +16,10 @@ CREATE TABLE {db}.red
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMMDD(toDateTime(intDiv(batch, 1000000), 'UTC'))
 ORDER BY (service, name, kind, minute)
-TTL toDateTime(intDiv(batch, 1000000), 'UTC') + INTERVAL {retention_seconds} SECOND
+{ttl_red}
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1;
 
-CREATE TABLE {db}.dependencies
+CREATE TABLE IF NOT EXISTS {db}.dependencies
 (
     parent LowCardinality(String),
     child LowCardinality(String),
@@ -30,5 +30,5 @@ CREATE TABLE {db}.dependencies
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMMDD(toDateTime(intDiv(batch, 1000000), 'UTC'))
 ORDER BY (parent, child, minute)
-TTL toDateTime(intDiv(batch, 1000000), 'UTC') + INTERVAL {retention_seconds} SECOND
+{ttl_dependencies}
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1;

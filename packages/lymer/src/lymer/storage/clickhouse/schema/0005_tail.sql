@@ -3,7 +3,7 @@
 -- its spans. `batch` is the last segment of the window a decision was made for. The row without a
 -- trace says how far deciding has come, in one part with the decisions; tail_progress says it when
 -- they are forgotten.
-CREATE TABLE {db}.tail_decisions
+CREATE TABLE IF NOT EXISTS {db}.tail_decisions
 (
     trace_id FixedString(16) CODEC(NONE),
     kept UInt8,
@@ -18,7 +18,7 @@ ORDER BY trace_id
 TTL decided + INTERVAL 1 HOUR
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1;
 
-CREATE TABLE {db}.tail_progress
+CREATE TABLE IF NOT EXISTS {db}.tail_progress
 (
     one UInt8,
     batch UInt64
@@ -27,7 +27,7 @@ ENGINE = ReplacingMergeTree(batch)
 ORDER BY one
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
-CREATE TABLE {db}.tail_rates
+CREATE TABLE IF NOT EXISTS {db}.tail_rates
 (
     trace_id FixedString(16) CODEC(NONE),
     rate Float32,
@@ -37,5 +37,5 @@ CREATE TABLE {db}.tail_rates
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMMDD(toDateTime(intDiv(batch, 1000000), 'UTC'))
 ORDER BY trace_id
-TTL toDateTime(intDiv(batch, 1000000), 'UTC') + INTERVAL {retention_seconds} SECOND
+{ttl_tail_rates}
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts = 1;

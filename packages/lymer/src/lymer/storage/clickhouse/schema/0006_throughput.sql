@@ -2,7 +2,7 @@
 -- by the same watermark as the other rollups, only while adaptive sampling is switched on
 -- (docs/adr/019-throughput-by-the-engine.md). `origin`: 0 does not say, 1 tags of a probabilistic
 -- sampler, 2 tags of another one, 3 the threshold in the trace state.
-CREATE TABLE {db}.throughput
+CREATE TABLE IF NOT EXISTS {db}.throughput
 (
     second UInt32 CODEC(Delta(4), ZSTD(1)),
     service LowCardinality(String),
@@ -20,7 +20,7 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, ttl_only_drop_parts =
 
 -- What adaptive sampling computed, one part for each time; the row without a service marks a time at
 -- which there was nothing.
-CREATE TABLE {db}.sampling_rates
+CREATE TABLE IF NOT EXISTS {db}.sampling_rates
 (
     at UInt64,
     service String,

@@ -9,8 +9,8 @@ from typing import Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from fakes.memory_store.span import StoredSpan
 from lymer.model.throughput import OperationRate, Throughput, merge_throughput
-from lymer.storage.memory.span import StoredSpan
 
 __all__ = ["MemorySampling"]
 

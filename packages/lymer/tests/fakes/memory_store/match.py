@@ -10,8 +10,8 @@ from typing import Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from fakes.memory_store.span import Attributes, StoredSpan
 from lymer.model.question import SPAN_KINDS, TraceQuestion
-from lymer.storage.memory.span import Attributes, StoredSpan
 from lymer.wire.go_text import from_bool_text
 from lymer.wire.jaeger_json import to_text
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lymer.storage.memory.store import MemoryStore, transform_request
+from fakes.memory_store.store import MemoryStore
 
-__all__ = ["MemoryStore", "transform_request"]
+__all__ = ["MemoryStore"]

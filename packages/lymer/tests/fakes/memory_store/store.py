@@ -13,6 +13,10 @@ from pathlib import Path
 
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
 
+from fakes.memory_store.columns import to_columns
+from fakes.memory_store.match import is_match
+from fakes.memory_store.segment import decode_segment
+from fakes.memory_store.span import StoredSpan, to_stored_spans
 from lymer.errors import StorageError, UndecodableError
 from lymer.model.columns import SpanColumns
 from lymer.model.question import (
@@ -25,18 +29,14 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.storage.contract import SealedSegment, SpanReader
-from lymer.storage.memory.columns import to_columns
-from lymer.storage.memory.match import is_match
-from lymer.storage.memory.segment import decode_request, decode_segment
-from lymer.storage.memory.span import StoredSpan, to_stored_spans
 
-__all__ = ["MemoryStore", "transform_request"]
+__all__ = ["MemoryStore"]
 
 _NANO_PER_MINUTE = 60_000_000_000
 
 
 class MemoryStore:
-    """Implements `SpanStore`. Unbounded: for tests and demonstrations."""
+    """Implements `SpanStore`. Unbounded: for tests."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -194,19 +194,6 @@ class _Tenant:
                 for spans in traces
                 for span in sorted(spans, key=lambda one: (one.start_unix_nano, one.span_id))
             ]
-
-
-def transform_request(body: bytes) -> SpanColumns:
-    """Return the spans of one request as if they were stored, traces in order of appearance.
-
-    Raises:
-        UndecodableError: `body` is no `ExportTraceServiceRequest`.
-    """
-    spans_by_trace: dict[str, list[StoredSpan]] = {}
-    for span in to_stored_spans(decode_request(body)):
-        spans_by_trace.setdefault(span.trace_id, []).append(span)
-    spans = itertools.chain.from_iterable(spans_by_trace.values())
-    return to_columns(spans, raw=True, skeleton=False)
 
 
 def _content(path: Path) -> bytes:

@@ -12,9 +12,9 @@ from typing import Final
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from fakes.memory_store.span import Attributes, StoredSpan
 from lymer.model.columns import SpanColumns
 from lymer.model.question import SPAN_KINDS
-from lymer.storage.memory.span import Attributes, StoredSpan
 from lymer.wire.jaeger_json import json_string, to_key_value_json
 
 __all__ = ["to_columns"]

@@ -1,4 +1,4 @@
-"""Columns of the engine as `SpanColumns`, pure.
+"""Rows of stored spans as `SpanColumns`.
 
 Each distinct attribute is rendered once per answer, however many spans have it. The adjusters that
 look into attributes are applied here (`raw=False`): sorting, addresses, library attributes.
@@ -11,15 +11,40 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-import msgpack
 from opentelemetry.proto.common.v1 import common_pb2
 
 from lymer.model.columns import SpanColumns
 from lymer.model.question import SPAN_KINDS
-from lymer.storage.clickhouse.span_columns import COLUMNS, RESERVED_KEYS, WARNINGS_KEY
 from lymer.wire.jaeger_json import any_value_text, json_string, key_value_json
 
-__all__ = ["Origins", "Pair", "Scope", "SpanRows", "to_columns", "unpacked"]
+__all__ = [
+    "COLUMNS",
+    "RESERVED_KEYS",
+    "WARNINGS_KEY",
+    "Origins",
+    "Pair",
+    "Scope",
+    "SpanRows",
+    "to_columns",
+]
+
+COLUMNS: Final = (
+    "service", "resource", "scope", "trace_id", "span_id", "parent_span_id", "name", "kind",
+    "status", "status_message", "start", "duration", "trace_state", "warnings", "links", "events",
+    "flags", "dropped", "attrs",
+)  # fmt: skip
+"""What a row holds, in order; a skeleton's has one more: a hash of the attributes."""
+WARNINGS_KEY: Final = "@jaeger@warnings"
+"""Attribute in which Jaeger keeps warnings. Source: Jaeger, `internal/jptrace/attributes.go`."""
+RESERVED_KEYS: Final = (
+    "telemetry.sdk.language",
+    "telemetry.sdk.name",
+    "telemetry.sdk.version",
+    "telemetry.distro.name",
+    "telemetry.distro.version",
+    WARNINGS_KEY,
+)
+"""Span attributes that do not stay with the span. Source: Jaeger v2.20, `libraryattributes.go`."""
 
 Pair = tuple[bytes, bytes]
 """Key and AnyValue bytes of one attribute, as stored."""
@@ -39,27 +64,13 @@ _by_key: Final = itemgetter(0)
 _AnyValue: Any = common_pb2.AnyValue
 
 
-def unpacked(output: bytes) -> list[Any]:
-    """Return the values of MsgPack output: strings as bytes, arrays as tuples, maps as pairs.
-
-    Pairs, for a map may hold a key twice.
-    """
-    unpacker = msgpack.Unpacker(
-        raw=True, use_list=False, object_pairs_hook=tuple, max_buffer_size=len(output) or 1
-    )
-    unpacker.feed(output)
-    return list(unpacker)
-
-
 class SpanRows:
-    """The values of `select_spans`, one sequence per column."""
+    """Stored spans, one sequence for each of `COLUMNS`."""
 
-    def __init__(self, output: bytes, *, skeleton: bool) -> None:
-        """Part the values, which stand row by row, into columns."""
-        values = unpacked(output)
-        width = len(COLUMNS) + skeleton
-        self._columns = {name: values[place::width] for place, name in enumerate(COLUMNS)}
-        self._hashes = values[width - 1 :: width] if skeleton else self._columns["attrs"]
+    def __init__(self, columns: Sequence[list[Any]]) -> None:
+        """Name the columns; a skeleton has one more, the hash of all attributes."""
+        self._columns = dict(zip(COLUMNS, columns, strict=False))
+        self._hashes = columns[-1]
 
     def __getitem__(self, name: str) -> list[Any]:
         """Return a column by its name."""
@@ -182,7 +193,7 @@ def to_columns(
     """Render rows as columns.
 
     Args:
-        rows: From `select_spans`.
+        rows: The spans, in any order.
         origins: Knows every resource and scope of the rows.
         trace_ids: The order of the traces in the answer.
         raw: Attributes as they were sent.

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from lymer.errors import UndecodableError
 
-__all__ = ["decode_request", "decode_segment"]
+__all__ = ["decode_segment"]
 
 
 def decode_segment(content: bytes) -> list[ExportTraceServiceRequest]:
@@ -18,10 +18,10 @@ def decode_segment(content: bytes) -> list[ExportTraceServiceRequest]:
     Raises:
         UndecodableError: A length runs over the end, or a request is not protobuf.
     """
-    return [decode_request(message, offset) for offset, message in _messages(content)]
+    return [_decode_request(message, offset) for offset, message in _messages(content)]
 
 
-def decode_request(message: bytes, offset: int = 0) -> ExportTraceServiceRequest:
+def _decode_request(message: bytes, offset: int = 0) -> ExportTraceServiceRequest:
     """Decode one request; `offset` says in an error where it stood, bytes.
 
     Raises:
