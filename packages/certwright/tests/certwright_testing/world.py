@@ -1,6 +1,7 @@
 """All loops on a store in memory with a clock that tests move: what happens, one write at a time.
 
-The world does what `engine` does, but in one thread of control and without waiting: a key is woken
+The world does what `engine` does, but in one thread of control and without waiting, and every write
+passes our webhook, for controller and webhook must agree in every story: a key is woken
 by changes through the loops' own `wakes`, by `look_again_after_seconds` and by `retry`. Between any
 two writes a test may let the process die, lose an answer, or have another writer come first.
 """
@@ -49,6 +50,7 @@ from certwright.reconcile.controllers import all_controllers
 from certwright.reconcile.options import Options
 from certwright.resources import meta
 from certwright.resources.kinds import KINDS, Key, Kind, Manifest
+from certwright_testing.webhook import admit
 
 __all__ = ["START", "Died", "Fault", "World", "everything", "run"]
 
@@ -361,13 +363,15 @@ class World:
         match action:
             case Create(obj):
                 try:
-                    await self.store.create(obj, manager=manager)
+                    admitted = await admit(obj, None, gates=self.options.gates)
+                    await self.store.create(admitted, manager=manager)
                 except AlreadyExistsError:
                     return
             case Update(obj):
-                await self.store.update(obj, manager=manager)
+                await self.store.update(await self._admitted(obj, ""), manager=manager)
             case UpdateStatus(obj):
-                await self.store.update_status(obj, manager=manager)
+                admitted = await self._admitted(obj, "status")
+                await self.store.update_status(admitted, manager=manager)
             case Apply(obj, subresource):
                 await self.store.apply(obj, manager=manager, subresource=subresource)
             case Delete(key, uid):
@@ -377,3 +381,10 @@ class World:
                     return
             case _:
                 raise AssertionError(action)
+
+    async def _admitted(self, obj: Manifest, subresource: str) -> Manifest:
+        """Ask the webhook, unless the object is gone, which the store will say."""
+        old = await self.store.get(meta.key_of(obj))
+        if old is None:
+            return obj
+        return await admit(obj, old, subresource=subresource, gates=self.options.gates)

@@ -26,7 +26,7 @@ from certwright.pki.extensions import (
     decode_extended_key_usage,
     decode_key_usage,
 )
-from certwright.pki.usages import usages_of
+from certwright.pki.usages import KEY_USAGES, usages_of
 from certwright.resources import known
 from certwright.resources.certificate import DEFAULT_USAGES
 from certwright.resources.certificate_request import CertificateRequest
@@ -145,7 +145,7 @@ def _csr_errors(request: CertificateRequest) -> list[FieldError]:
     bits, extended, errors = _usages_in(csr, pem)
     if errors:
         return errors
-    asked, given = _without_signing(wanted), _without_signing(usages_of(bits, extended))
+    asked, given = _comparable(wanted), _comparable(usages_of(bits, extended))
     if not given or sorted(given) in (sorted(asked), sorted(DEFAULT_USAGES)):
         return []
     return [
@@ -179,13 +179,21 @@ def _usages_in(csr: DecodedRequest, pem: bytes) -> tuple[int, tuple[str, ...], l
     return bits, extended, errors
 
 
-def _without_signing(usages: Sequence[str]) -> list[str]:
-    """Return usages with `signing` as `digital signature`, which it is, and that only once."""
-    renamed = ["digital signature" if usage == "signing" else usage for usage in usages]
+_SAME: Final = {"signing": "digital signature", "s/mime": "email protection"}
+"""Word → the other word for the same bit or identifier, which is the one that a CSR is read as."""
+
+
+def _comparable(usages: Sequence[str]) -> list[str]:
+    """Return usages by one word each, and `digital signature` only once, for it is one bit.
+
+    The original reads the identifier of `email protection` as either of its words by chance, and so
+    refuses both now and then; here neither is.
+    """
+    renamed = [_SAME.get(usage, usage) for usage in usages]
     return [
         usage
         for position, usage in enumerate(renamed)
-        if usage != "digital signature" or usage not in renamed[:position]
+        if usage not in KEY_USAGES or usage not in renamed[:position]
     ]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from certwright.errors import InvalidError
+from certwright.pki.addresses import ip_bytes
 from certwright.resources.gotext import quote
 
 __all__ = ["parse_address"]
@@ -114,7 +115,23 @@ class _Parser:
         self._skip_space()
         if not self._rest:
             raise InvalidError("mail: no domain in addr-spec")
-        return f"{local}@{self._atom(permissive=False)}"
+        literal = self._rest.startswith("[")
+        domain = self._domain_literal() if literal else self._atom(permissive=False)
+        return f"{local}@{domain}"
+
+    def _domain_literal(self) -> str:
+        """Read an address in brackets, as Go does since 1.22."""
+        content, closed, rest = self._rest[1:].partition("]")
+        for character in content:
+            if character in "\\[" or not _is_visible(character):
+                shown = quote(character)[1:-1]
+                raise InvalidError(f"mail: bad character in domain-literal: '{shown}'")
+        if not closed:
+            raise InvalidError("mail: unclosed domain-literal")
+        if ip_bytes(content) is None:
+            raise InvalidError(f"mail: invalid IP address in domain-literal: {quote(content)}")
+        self._rest = rest
+        return f"[{content}]"
 
     def _phrase(self) -> str:
         words: list[str] = []

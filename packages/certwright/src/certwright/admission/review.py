@@ -3,12 +3,12 @@
 ::
 
     AdmissionReview ─▶ decode ─▶ mutate:    identity of a new CertificateRequest ─▶ JSON Patch
-                              └▶ validate:  deprecation, resource rules, identity, approval
+                              └▶ validate:  approval, identity, rules of the kind; deprecation warns
 
 All plugins are asked, and all that they refuse stands in the one message. Approval needs answers
 of the API server: `Approver` gives them.
 
-Source: reference cert-manager.md 4.2.
+Source: reference cert-manager.md 4.2; the order is that of the recorded answers.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from certwright.admission.approval import decides
 from certwright.admission.fields import FieldError, Verdict, aggregate
+from certwright.admission.go_json import through_go
 from certwright.admission.identity import (
     UserInfo,
     created_identity_errors,
@@ -28,15 +29,13 @@ from certwright.admission.identity import (
     with_identity,
 )
 from certwright.admission.json_patch import json_patch
-from certwright.admission.shape import type_errors
 from certwright.admission.validation import validate_create, validate_update
 from certwright.errors import InvalidError, StoreError
 from certwright.resources import known
-from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.crds import CUSTOM_KINDS
 from certwright.resources.features import FeatureGates
-from certwright.resources.kinds import CERTIFICATE, CERTIFICATE_REQUEST, ORDER, Manifest
+from certwright.resources.kinds import CERTIFICATE_REQUEST, Manifest
 from certwright.resources.meta import kind_of, mapping_at
 
 __all__ = ["AdmissionRequest", "Approver", "decode_review", "mutate", "validate"]
@@ -120,19 +119,21 @@ def _object(request: Mapping[str, Any], field: str) -> Manifest | None:
 
 
 def mutate(request: AdmissionRequest) -> Manifest:
-    """Return the AdmissionReview that answers a mutating webhook."""
+    """Return the AdmissionReview that answers a mutating webhook.
+
+    Every object is rewritten as Go's types write it, so that what is stored does not depend on
+    whose webhook stood in front.
+    """
     obj = request.object
     if request.operation not in _JUDGED or obj is None:
         return _allowed(request)
     try:
-        _decode(obj)
+        written = _decode(obj)
     except InvalidError as error:
         return _refused(request, 400, "BadRequest", str(error))
-    if not request.is_certificate_request or request.operation != "CREATE":
-        return _allowed(request)
-    patch = json_patch(obj, with_identity(obj, request.user))
-    if not patch:
-        return _allowed(request)
+    if request.is_certificate_request and request.operation == "CREATE":
+        written = with_identity(written, request.user)
+    patch = json_patch(obj, written)
     encoded = base64.b64encode(json.dumps(patch, separators=(",", ":")).encode())
     return _allowed(request, patchType="JSONPatch", patch=encoded.decode("ascii"))
 
@@ -146,17 +147,22 @@ async def validate(request: AdmissionRequest, gates: FeatureGates, approver: App
         return _allowed(request)
     warnings = list(_deprecations(request))
     try:
-        if request.object is not None:
-            _decode(request.object)
-        if request.old is not None:
-            _decode(request.old)
+        request = replace(
+            request,
+            object=None if request.object is None else _decode(request.object),
+            old=None if request.old is None else _decode(request.old),
+        )
         verdict = _judge(request, gates)
-        messages = [*map(str, verdict.errors), *_identity_messages(request)]
     except InvalidError as error:
         return _refused(request, 400, "BadRequest", str(error))
     warnings += verdict.warnings
-    messages += await _approval_messages(request, approver)
-    text = aggregate(messages)
+    text = aggregate(
+        [
+            *await _approval_messages(request, approver),
+            *_identity_messages(request),
+            *map(str, verdict.errors),
+        ]
+    )
     if text:
         return _refused(request, 406, "NotAcceptable", text, warnings)
     return _allowed(request, **({"warnings": warnings} if warnings else {}))
@@ -214,8 +220,8 @@ async def _approval_messages(request: AdmissionRequest, approver: Approver) -> l
 # ------------------------------------------------------------------------------ both
 
 
-def _decode(obj: Manifest) -> None:
-    """Refuse what the API's types cannot hold: the other rules need not look at types again.
+def _decode(obj: Manifest) -> Manifest:
+    """Return what the API's types hold of an object; the rules need not look at types again.
 
     Raises:
         InvalidError: A field has a wrong type, or a duration is none.
@@ -223,17 +229,7 @@ def _decode(obj: Manifest) -> None:
     kind = kind_of(obj)
     if kind not in CUSTOM_KINDS:
         raise InvalidError(f'no kind "{kind.name}" is registered for version "{kind.api_version}"')
-    errors = type_errors(obj)
-    if errors:
-        raise InvalidError(aggregate(map(str, errors)))
-    match kind:
-        case _ if kind == CERTIFICATE:
-            cert = Certificate(obj)
-            _ = (cert.duration_nano, cert.renew_before_nano)
-        case _ if kind in {CERTIFICATE_REQUEST, ORDER}:
-            _ = CertificateRequest(obj).duration_nano
-        case _:
-            pass
+    return through_go(obj)
 
 
 def _allowed(request: AdmissionRequest, **more: Any) -> Manifest:

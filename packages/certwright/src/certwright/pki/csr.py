@@ -246,6 +246,8 @@ def _decode(pem: bytes) -> DecodedRequest:
     if block is None:
         raise InvalidError("error decoding certificate request PEM block")
     outer = der.Reader(block.der)
+    if len(block.der) > 1 and outer.tag != der.SEQUENCE:
+        raise InvalidError(_not_a_request(block.der))
     reader = outer.read(der.SEQUENCE).reader
     outer.finish()
     signed = reader.read(der.SEQUENCE)
@@ -272,6 +274,20 @@ def _decode(pem: bytes) -> DecodedRequest:
         if alternative
         else AlternativeNames(),
     )
+
+
+def _not_a_request(data: bytes) -> str:
+    """Say as Go does that the bytes begin with another tag; it prints its whole state."""
+    tag, length = data[0], data[1]
+    found = (
+        f"{{class:{tag >> 6} tag:{tag & 0x1F} length:{length}"
+        f" isCompound:{str(bool(tag & 0x20)).lower()}}}"
+    )
+    wanted = (
+        "{optional:false explicit:false application:false private:false defaultValue:<nil>"
+        " tag:<nil> stringType:0 timeType:0 set:false omitEmpty:false}"
+    )
+    return f"asn1: structure error: tags don't match (16 vs {found}) {wanted} certificateRequest @2"
 
 
 def _requested_extensions(attributes: der.Element) -> dict[str, Extension]:

@@ -132,8 +132,9 @@ class _Parser:
         raw = _unhex(self._data[at:end], "failed to decode BER encoding")
         try:
             self._buffer += der.Reader(raw).read().content
-        except InvalidError as error:
-            raise InvalidError(f"failed to decode BER packet: {error}") from None
+        except InvalidError:
+            problem = "invalid length byte 0xff" if raw[1:2] == b"\xff" else "unexpected EOF"
+            raise InvalidError(f"failed to decode BER packet: {problem}") from None
         return end - 1
 
 

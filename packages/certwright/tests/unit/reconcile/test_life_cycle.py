@@ -397,11 +397,19 @@ async def test_a_temporary_certificate_stands_in_and_is_not_ready() -> None:
     assert Certificate(await world.got(WEB)).revision == 1
 
 
-@pytest.mark.parametrize("issuer_type", ["acme", "vault", "venafi"])
+_NOT_SERVED = {
+    "acme": {"server": "https://a.example", "privateKeySecretRef": {"name": "account"}},
+    "vault": {"server": "s", "path": "p", "auth": {"tokenSecretRef": {"name": "t"}}},
+    "venafi": {"zone": "z", "cloud": {"apiTokenSecretRef": {"name": "t"}}},
+}
+
+
+@pytest.mark.parametrize("issuer_type", sorted(_NOT_SERVED))
 async def test_types_that_are_not_served_are_said_to_be(issuer_type: str) -> None:
     """The issuer is not ready, its requests wait, and both say why and what to do."""
     world = World(private_key=ecdsa_only)
-    await world.apply({**issuer(), "spec": {issuer_type: {}}}, certificate(spec=SPEC))
+    spec = {issuer_type: _NOT_SERVED[issuer_type]}
+    await world.apply({**issuer(), "spec": spec}, certificate(spec=SPEC))
     await world.advance(timedelta(minutes=1))
 
     ready = get_condition(await world.got(ISSUER.key("one", "ca")), "Ready")
