@@ -12,6 +12,7 @@
     │   └── TenantError          a request that does not say whose it is, or says it wrongly
     ├── OverloadedError          ours, now: the sender should repeat it after `retry_after_seconds`
     ├── StorageError             the engine failed; repeating may help
+    │   ├── StorageMemoryError   the statement needs more memory than it may have: ask for less
     │   └── StorageAwayError     the process that owns the store cannot be reached
     ├── StartupError             the program cannot start as it is configured
     └── CorruptJournalError      the disk's: page someone
@@ -32,6 +33,7 @@ __all__ = [
     "StartupError",
     "StorageAwayError",
     "StorageError",
+    "StorageMemoryError",
     "TenantError",
     "TooLargeError",
     "TraceNotFoundError",
@@ -126,6 +128,10 @@ class OverloadedError(LymerError):
 
 class StorageError(LymerError):
     """The engine could not do what it was asked; the cause is chained."""
+
+
+class StorageMemoryError(StorageError):
+    """A statement needed more memory than it may have, or than is left."""
 
 
 class StorageAwayError(StorageError):

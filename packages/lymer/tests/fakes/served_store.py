@@ -94,9 +94,9 @@ class ServedStore(RemoteStore):
         """See `SpanWriter.recover_segment`."""
         self._store.recover_segment(segment)
 
-    def can_decode(self, path: Path, /) -> bool:
-        """See `SpanWriter.can_decode`."""
-        return self._store.can_decode(path)
+    def write_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter.write_part`."""
+        self._store.write_part(segment, path)
 
     def close(self) -> None:
         """Close everything."""

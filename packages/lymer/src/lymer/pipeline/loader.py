@@ -1,7 +1,8 @@
 """From the journal to the store: one segment after another, each until it is stored.
 
 A segment that cannot be stored now is tried again for ever, with back-off: it was acknowledged. A
-segment that cannot be read is repaired (`repair.py`), so poison never blocks what is behind it.
+segment that cannot be read, or needs too much memory, is stored in parts (`parts.py`), so poison
+never blocks what is behind it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from lymer import clock
-from lymer.errors import LymerError, StorageError, UndecodableError
+from lymer.errors import LymerError, StorageError, StorageMemoryError, UndecodableError
 from lymer.model.segment import SealedSegment
-from lymer.pipeline.repair import repair_segment
+from lymer.pipeline.parts import write_in_parts
 from lymer.storage.contract import SpanWriter
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
@@ -25,6 +26,8 @@ _log = EventLog(__name__)
 _POLL_SECONDS: Final = 0.5
 _BACKOFF_SECONDS_MIN: Final = 0.2
 _BACKOFF_SECONDS_MAX: Final = 30.0
+_WHOLE_SPANS_MAX: Final = 500_000
+"""A segment of more spans is stored in parts at once: whole, it needs more memory than there is."""
 
 
 class SegmentSource(Protocol):
@@ -140,8 +143,8 @@ class Loader:
                     self._before_store(segment)
                 try:
                     self._write(segment, recovering=recovering)
-                except UndecodableError as error:
-                    segment, recovering = self._repaired(segment, error), True
+                except (UndecodableError, StorageMemoryError) as error:
+                    segment, recovering = self._in_parts(segment, error), True
                     self._write(segment, recovering=True)
                 self._source.remove(original)
                 break
@@ -163,21 +166,23 @@ class Loader:
             return  # all of it is in quarantine
         if recovering:
             self._writer.recover_segment(segment)
+        elif segment.span_count > _WHOLE_SPANS_MAX:
+            raise StorageMemoryError(f"it has {segment.span_count} spans")
         else:
             self._writer.write_segment(segment)
 
-    def _repaired(self, segment: SealedSegment, error: LymerError) -> SealedSegment:
-        _log.warning("segment unreadable, repairing", segment=segment.segment_id, error=error)
-        repaired, quarantined = repair_segment(segment, self._writer.can_decode, self._quarantine)
+    def _in_parts(self, segment: SealedSegment, error: LymerError) -> SealedSegment:
+        _log.warning("segment is stored in parts", segment=segment.segment_id, error=error)
+        stored, quarantined = write_in_parts(segment, self._writer, self._quarantine)
         if quarantined:
             self._metrics.quarantined_requests.inc(quarantined)
             _log.error(
-                "requests quarantined",
+                "spans quarantined",
                 segment=segment.segment_id,
                 requests=quarantined,
                 folder=self._quarantine,
             )
-        return repaired
+        return stored
 
     def _fail(self, segment: SealedSegment, error: Exception) -> None:
         self._metrics.store_failures.inc()

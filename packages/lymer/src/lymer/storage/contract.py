@@ -42,11 +42,19 @@ class SpanWriter(Protocol):
 
         Raises:
             UndecodableError: A request in the segment cannot be read; nothing was stored.
+            StorageMemoryError: It needs more memory than there is; nothing was stored.
             StorageError: Nothing was stored, or it is not known; call `recover_segment` next.
         """
 
-    def can_decode(self, path: Path, /) -> bool:
-        """Tell whether every request in the file can be read; stores nothing."""
+    def write_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """Store the spans in the file `path` as some of `segment`: all of them or none.
+
+        For a segment that cannot be written whole. It counts as stored when `recover_segment` has
+        found all its spans after the last part. After a failure or a crash in between call that
+        first: it deletes what is there.
+
+        Raises: As `write_segment`.
+        """
 
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """Store `segment` if an interrupted `write_segment` did not; idempotent, same promises."""

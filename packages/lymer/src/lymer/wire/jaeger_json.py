@@ -25,6 +25,7 @@ __all__ = [
     "int_json",
     "json_string",
     "key_value_json",
+    "nested_json",
     "short_trace_id",
     "to_key_value_json",
     "to_text",
@@ -125,23 +126,23 @@ def to_text(value: AnyValue) -> str:
         case "bytes_value":
             return base64.b64encode(value.bytes_value).decode()
         case "array_value" | "kvlist_value":
-            return _nested_json(value)
+            return nested_json(value)
         case _:
             return ""
 
 
-def _nested_json(value: AnyValue) -> str:
+def nested_json(value: AnyValue) -> str:
     """Return a value as compact JSON; depth is bounded by protobuf's limit of 100 messages."""
     match value.WhichOneof("value"):
         case "array_value":
-            return "[" + ",".join(map(_nested_json, value.array_value.values)) + "]"
+            return "[" + ",".join(map(nested_json, value.array_value.values)) + "]"
         case "kvlist_value":
             # Of equal keys the last one wins, as in pdata's `Map.AsRaw`.
             fields = {pair.key: pair.value for pair in value.kvlist_value.values}
             return (
                 "{"
                 + ",".join(
-                    f"{json_string(key)}:{_nested_json(fields[key])}" for key in sorted(fields)
+                    f"{json_string(key)}:{nested_json(fields[key])}" for key in sorted(fields)
                 )
                 + "}"
             )

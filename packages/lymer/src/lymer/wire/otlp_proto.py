@@ -1,7 +1,8 @@
 """OTLP protobuf at the door: is it readable, and how many spans does it hold.
 
-One C-level parse answers both; no span is touched in Python. Only a request with invalid UTF-8 is
-taken apart, because Go senders do produce it and Jaeger stores it sanitized.
+One C-level parse answers both; no span is touched in Python. Only a request with invalid UTF-8 or
+very deep values is taken apart, because Go senders do produce them, and one that is too large to be
+parsed at once.
 
 Source: opentelemetry-proto 1.9, `collector/trace/v1/trace_service.proto`.
 """
@@ -9,21 +10,30 @@ Source: opentelemetry-proto 1.9, `collector/trace/v1/trace_service.proto`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
-from opentelemetry.proto.common.v1 import common_pb2
-from opentelemetry.proto.resource.v1 import resource_pb2
-from opentelemetry.proto.trace.v1 import trace_pb2
 
 from lymer.errors import UndecodableError
+from lymer.wire.otlp_classes import LenientRequest
+from lymer.wire.otlp_depth import VALUE_DEPTH_MAX, with_shallow_values
+from lymer.wire.otlp_large import ELEMENTS_MAX, PIECE_BYTES, Checked, check_large
 from lymer.wire.otlp_text import sanitize_texts
+from lymer.wire.proto_fields import field_bytes, iter_fields
 
 __all__ = ["CheckedRequest", "canonical_request", "check_as_sent", "check_request", "count_spans"]
 
 _Request: Any = trace_service_pb2.ExportTraceServiceRequest
+_RESOURCE_SPANS: Final = 0x0A
+_SCOPE_SPANS: Final = 0x12
+_LIBRARY_SPANS: Final = 1000 << 3 | 2
+"""Field `instrumentation_library_spans`, the name of `scope_spans` before OTLP 0.15."""
+_LIBRARY_SPANS_BYTES: Final = b"\xc2\x3e"
+_REFUSED: Final = (
+    f"a span may have {ELEMENTS_MAX} attributes, events, links and members of lists, and lists "
+    f"nested {VALUE_DEPTH_MAX} deep in a value"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +41,35 @@ class CheckedRequest:
     """An `ExportTraceServiceRequest` that can be stored."""
 
     body: bytes
-    """Protobuf bytes, as sent unless a text in them was not UTF-8."""
+    """Protobuf bytes, as sent unless something in them had to be put right."""
     span_count: int
+    refused_spans: int = 0
+    """Spans that were left out of it."""
+    reason: str = ""
+    """Why, for the sender."""
 
 
 def check_request(body: bytes) -> CheckedRequest:
-    """Parse `body` once and count its spans.
+    """Check `body`, count its spans, and leave out those that cannot be stored.
 
     Raises:
         UndecodableError: `body` is not an `ExportTraceServiceRequest`.
+        TooLargeError: What belongs to all its spans is over a limit.
     """
-    try:
-        request = _Request.FromString(body)
-    except DecodeError as error:
-        return _check_with_bytes_for_text(body, error)
-    return CheckedRequest(body, count_spans(request))
+    if _LIBRARY_SPANS_BYTES in body:
+        body = _with_scope_spans(body)
+    checked = _check_piece(body) if len(body) <= PIECE_BYTES else check_large(body, _check_piece)
+    reason = _REFUSED if checked.refused else ""
+    return CheckedRequest(checked.body, checked.span_count, checked.refused, reason)
 
 
 def check_as_sent(body: bytes) -> CheckedRequest | None:
-    """Do what `check_request` does if that takes one parse; None if more is to be said or done.
+    """Do what `check_request` does if that takes one short parse; None if it does not.
 
-    For an event loop: what is left takes 20 us a span, and belongs on a thread.
+    For an event loop: what is left takes 20 us a span, or has very many, and belongs on a thread.
     """
+    if len(body) > PIECE_BYTES or _LIBRARY_SPANS_BYTES in body:
+        return None
     try:
         return CheckedRequest(body, count_spans(_Request.FromString(body)))
     except DecodeError:
@@ -78,7 +95,7 @@ def canonical_request(body: bytes) -> bytes:
         UndecodableError: `body` is not an `ExportTraceServiceRequest`.
     """
     try:
-        request = _LenientRequest.FromString(body)
+        request = LenientRequest.FromString(body)
     except DecodeError as error:
         raise UndecodableError(_message(error)) from error
     request.DiscardUnknownFields()
@@ -89,35 +106,42 @@ def _message(error: DecodeError) -> str:
     return f"cannot decode ExportTraceServiceRequest: {str(error) or 'the bytes are not protobuf'}"
 
 
-def _check_with_bytes_for_text(body: bytes, strict_error: DecodeError) -> CheckedRequest:
-    """Accept what fails only because a text is not UTF-8, sanitized."""
+def _check_piece(body: bytes) -> Checked:
     try:
-        request = _LenientRequest.FromString(body)
+        return Checked(body, count_spans(_Request.FromString(body)), 0)
+    except DecodeError as error:
+        strict_error = error
+    refused = 0
+    try:
+        request = LenientRequest.FromString(body)
     except DecodeError:
-        raise UndecodableError(_message(strict_error)) from strict_error
+        try:
+            shallow, refused = with_shallow_values(body)
+            request = LenientRequest.FromString(shallow)
+        except DecodeError:
+            raise UndecodableError(_message(strict_error)) from strict_error
     sanitize_texts(request)
-    return CheckedRequest(bytes(request.SerializeToString()), count_spans(request))
+    return Checked(bytes(request.SerializeToString()), count_spans(request), refused)
 
 
-def _lenient_request_class() -> Any:
-    """Make the request class with `bytes` wherever the schema says `string`."""
-    pool = descriptor_pool.DescriptorPool()
-    for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2):
-        file = descriptor_pb2.FileDescriptorProto()
-        module.DESCRIPTOR.CopyToProto(file)
-        pending = list(file.message_type)
-        while pending:
-            message = pending.pop()
-            pending.extend(message.nested_type)
-            for field in message.field:
-                if field.type == descriptor_pb2.FieldDescriptorProto.TYPE_STRING:
-                    field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
-        pool.Add(file)
-    return message_factory.GetMessageClass(
-        pool.FindMessageTypeByName(
-            "opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest"
-        )
-    )
+def _with_scope_spans(body: bytes) -> bytes:
+    """Give `instrumentation_library_spans` the number it has now; its content is the same.
 
-
-_LenientRequest: Any = _lenient_request_class()
+    Source: opentelemetry-proto 0.15 to 0.19, `trace.proto` and its change log.
+    """
+    parts: list[bytes] = []
+    try:
+        for start, content, end, tag in iter_fields(body, 0, len(body)):
+            if tag == _RESOURCE_SPANS and body.find(_LIBRARY_SPANS_BYTES, content, end) >= 0:
+                inner = [
+                    field_bytes(_SCOPE_SPANS, body[within:behind])
+                    if number == _LIBRARY_SPANS
+                    else body[begin:behind]
+                    for begin, within, behind, number in iter_fields(body, content, end)
+                ]
+                parts.append(field_bytes(tag, *inner))
+            else:
+                parts.append(body[start:end])
+    except ValueError:
+        return body  # which is no request, and the parser says so better
+    return b"".join(parts)

@@ -9,20 +9,17 @@ jaeger.md 2.10: a tag is added unless the resource has the key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from lymer.errors import UndecodableError
+from lymer.wire.proto_fields import iter_fields, varint_bytes
 
 __all__ = ["ResourceTags"]
 
-_VARINT: Final = 0
-_FIXED64: Final = 1
-_SIZED: Final = 2
-_FIXED32: Final = 5
 _FIRST_FIELD: Final = 0x0A
 """Field 1, length-delimited: `resource_spans` of a request, `resource` of those, `attributes`."""
 
@@ -54,13 +51,13 @@ class ResourceTags:
         """
         parts: list[bytes] = []
         try:
-            for start, content, end, tag in _fields(body, 0, len(body)):
+            for start, content, end, tag in iter_fields(body, 0, len(body)):
                 if tag == _FIRST_FIELD:
                     tagged = self._tagged(body, content, end)
-                    parts += (b"\x0a", _varint(len(tagged)), tagged)
+                    parts += (b"\x0a", varint_bytes(len(tagged)), tagged)
                 else:
                     parts.append(body[start:end])
-        except (IndexError, ValueError) as error:
+        except ValueError as error:
             raise UndecodableError(f"cannot add tags: {error}") from error
         return b"".join(parts)
 
@@ -68,59 +65,16 @@ class ResourceTags:
         """Return a `ResourceSpans`; what a sender wrote as two resources is one, as parsers do."""
         resource = b""
         others: list[bytes] = []
-        for start, content, end, tag in _fields(body, begin, stop):
+        for start, content, end, tag in iter_fields(body, begin, stop):
             if tag == _FIRST_FIELD:
                 resource += body[content:end]
             else:
                 others.append(body[start:end])
         resource += self._missing(resource)
-        return b"".join((b"\x0a", _varint(len(resource)), resource, *others))
+        return b"".join((b"\x0a", varint_bytes(len(resource)), resource, *others))
 
     def _missing(self, resource: bytes) -> bytes:
         keys = {attribute.key for attribute in Resource.FromString(resource).attributes}
         if keys.isdisjoint(key for key, _ in self._encoded):
             return self._all
         return b"".join(encoded for key, encoded in self._encoded if key not in keys)
-
-
-def _fields(body: bytes, offset: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield of every field: where it begins, where its content begins, where it ends, its tag."""
-    while offset < stop:
-        start = offset
-        tag, offset = _read_varint(body, offset)
-        kind = tag & 7
-        content = offset
-        if kind == _SIZED:
-            size, content = _read_varint(body, offset)
-            offset = content + size
-        elif kind == _VARINT:
-            _, offset = _read_varint(body, offset)
-        elif kind in {_FIXED64, _FIXED32}:
-            offset += 8 if kind == _FIXED64 else 4
-        else:
-            raise ValueError(f"field of wire type {kind}")
-        if offset > stop:
-            raise ValueError("a field is longer than its message")
-        yield start, content, offset, tag
-
-
-def _read_varint(body: bytes, offset: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = body[offset]
-        offset += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, offset
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number of more than 10 bytes")
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

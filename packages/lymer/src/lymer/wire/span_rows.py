@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1 import common_pb2
 
 from lymer.model.columns import SpanColumns
@@ -140,7 +141,10 @@ class _Process:
         """Source: Jaeger v2.20, `adjuster/clockskew.go`, host key."""
         for key in _HOST_KEYS:
             if key in self.values:
-                value = _AnyValue.FromString(self.values[key])
+                try:
+                    value = _AnyValue.FromString(self.values[key])
+                except DecodeError:  # stored as sent, with a field of another wire type
+                    return ""
                 inner = value.array_value.values
                 if inner:
                     return any_value_text(inner[0].SerializeToString())

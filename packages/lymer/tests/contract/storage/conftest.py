@@ -35,7 +35,7 @@ class Store:
         """The store itself."""
         self.write_segment = opened.write_segment
         self.recover_segment = opened.recover_segment
-        self.can_decode = opened.can_decode
+        self.write_part = opened.write_part
         self.close = opened.close
 
     @property

@@ -73,14 +73,40 @@ def test_a_segment_that_cannot_be_decoded_stores_nothing(
     bad_path.write_bytes(good.path.read_bytes() + garbage)
     bad = SealedSegment(1_795_365_820_000_000, bad_path, 2, bad_path.stat().st_size)
 
-    assert not store.can_decode(bad_path)
-    assert store.can_decode(good.path)
     with pytest.raises(UndecodableError):
         store.write_segment(bad)
     assert span_ids(store) == []
 
     store.write_segment(good)
     assert [span_hex(1)] == span_ids(store)
+
+
+@pytest.mark.parametrize("parts", [[1, 2], [2, 1], [1], [2], [], [1, 2, 1]])
+def test_a_segment_in_parts_is_stored_once(store: Store, tmp_path: Path, parts: list[int]) -> None:
+    """Whatever parts are there, some twice as after a crash: `recover_segment` makes it whole."""
+    requests = {number: make_request(make_span(1, number)) for number in (1, 2)}
+    whole = write_segment_file(tmp_path, *requests.values())
+    for place, number in enumerate(parts):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        store.write_part(whole, write_segment_file(folder, requests[number]).path)
+    store.recover_segment(whole)
+    store.recover_segment(whole)
+
+    assert sorted(span_ids(store)) == [span_hex(1), span_hex(2)]
+
+
+def test_a_bad_part_stores_nothing(store: Store, tmp_path: Path) -> None:
+    """And the parts before it stay, until the segment is whole."""
+    whole = write_segment_file(tmp_path, make_request(make_span(1, 1)))
+    bad = tmp_path / "bad.part"
+    bad.write_bytes(b"\x05abc")
+
+    with pytest.raises(UndecodableError):
+        store.write_part(whole, bad)
+    store.recover_segment(whole)
+
+    assert span_ids(store) == [span_hex(1)]
 
 
 def test_an_empty_segment_is_fine(store: Store, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from fakes.memory_store.columns import to_columns
 from fakes.memory_store.match import is_match
 from fakes.memory_store.segment import decode_segment
 from fakes.memory_store.span import StoredSpan, to_stored_spans
-from lymer.errors import StorageError, UndecodableError
+from lymer.errors import StorageError
 from lymer.model.columns import SpanColumns
 from lymer.model.question import (
     SPAN_KINDS,
@@ -41,6 +41,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tenants: dict[str, _Tenant] = {}
+        self._parts: dict[int, list[StoredSpan]] = {}
 
     def close(self) -> None:
         """Forget everything."""
@@ -54,26 +55,25 @@ class MemoryStore:
 
     def write_segment(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter.write_segment`."""
-        spans = [
-            span
-            for request in decode_segment(_content(segment.path))
-            for span in to_stored_spans(request)
-        ]
+        self._add(segment, _spans(segment.path))
+
+    def write_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter.write_part`."""
+        self._parts.setdefault(segment.segment_id, []).extend(_spans(path))
+
+    def recover_segment(self, segment: SealedSegment, /) -> None:
+        """See `SpanWriter.recover_segment`."""
+        parts = self._parts.pop(segment.segment_id, [])
+        self._add(segment, parts if len(parts) == segment.span_count else _spans(segment.path))
+
+    def _add(self, segment: SealedSegment, spans: Sequence[StoredSpan]) -> None:
         with self._lock:
             tenant = self._tenants.setdefault(segment.tenant, _Tenant())
         tenant.add(segment.segment_id, spans)
 
-    def can_decode(self, path: Path, /) -> bool:
-        """See `SpanWriter.can_decode`."""
-        try:
-            decode_segment(_content(path))
-        except UndecodableError:
-            return False
-        return True
 
-    def recover_segment(self, segment: SealedSegment, /) -> None:
-        """See `SpanWriter.recover_segment`."""
-        self.write_segment(segment)
+def _spans(path: Path) -> list[StoredSpan]:
+    return [span for request in decode_segment(_content(path)) for span in to_stored_spans(request)]
 
 
 class _Tenant:

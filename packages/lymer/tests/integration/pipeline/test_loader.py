@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from fakes.segments import FakeSegments, FakeWriter, write_segment
 from lymer.clock import monotonic_seconds
 from lymer.errors import StorageError
+from lymer.journal.record import encode_record
 from lymer.model.segment import SealedSegment
 from lymer.pipeline.loader import Loader
 from lymer.pipeline.quarantine import QUARANTINE_BYTES_MAX
@@ -190,6 +192,58 @@ def test_poison_is_set_aside_and_its_neighbours_are_stored(plant: Plant, places:
     assert plant.metric("lymer_quarantine_requests_total") == len(places)
     assert plant.metric("lymer_store_spans_total") == len(kept) + 1
     assert [one.name for one in plant.folder.iterdir()] == ["quarantine"]
+
+
+def many(first: int, count: int) -> bytes:
+    """Return a request of so many spans."""
+    return make_request(*(make_span(1, first + n) for n in range(count))).SerializeToString()
+
+
+def names_of(bodies: list[bytes]) -> list[bytes]:
+    """Return the ids of all spans, in their order."""
+    return [
+        span.span_id
+        for body in bodies
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+@pytest.mark.parametrize("spans_max", [1, 2, 7, 99, 100])
+def test_what_needs_too_much_memory_is_stored_in_parts(plant: Plant, spans_max: int) -> None:
+    """Down to one span, in the order of the segment; what follows is stored too."""
+    plant.writer.spans_max = spans_max
+    bodies = [many(1, 3), many(10, 100), many(200, 1), many(300, 40)]
+    path = plant.folder / f"{7:020d}.otlp"
+    counts = [3, 100, 1, 40]
+    path.write_bytes(
+        b"".join(b"".join(encode_record(*one)) for one in zip(bodies, counts, strict=True))
+    )
+    segment = SealedSegment(7, path, sum(counts), path.stat().st_size)
+
+    plant.run(segment, plant.segment(8, good(9)))
+
+    assert names_of(plant.writer.stored[7]) == names_of(bodies)
+    assert plant.writer.stored[8] == [good(9)]
+    assert max(plant.writer.part_sizes) <= spans_max
+    assert plant.quarantined() == {}
+
+
+def test_only_the_span_that_is_poison_goes_to_quarantine(plant: Plant) -> None:
+    """Its neighbours in the same request are stored."""
+    request = make_request(
+        make_span(1, 1), make_span(1, 2, name="poison"), make_span(1, 3), make_span(1, 4)
+    ).SerializeToString()
+    path = plant.folder / f"{7:020d}.otlp"
+    path.write_bytes(b"".join(encode_record(request, 4)))
+
+    plant.run(SealedSegment(7, path, 4, path.stat().st_size))
+
+    kept = make_request(make_span(1, 1), make_span(1, 3), make_span(1, 4)).SerializeToString()
+    assert names_of(plant.writer.stored[7]) == names_of([kept])
+    (aside,) = plant.quarantined().values()
+    assert names_of([aside]) == [make_span(1, 2).span_id]
 
 
 def test_bytes_that_are_no_protobuf_go_to_quarantine_as_they_are(plant: Plant) -> None:

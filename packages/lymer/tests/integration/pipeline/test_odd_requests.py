@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from integration.pipeline.conftest import RealStore
+from lymer.errors import UndecodableError
+from lymer.model.segment import SealedSegment
 from lymer.wire.otlp_proto import CheckedRequest, check_request
 from make import make_request, make_span
 
@@ -72,7 +74,9 @@ def test_the_engine_does_refuse_them(real_store: RealStore, span: bytes) -> None
     message = _with_span(span)
     path.write_bytes(_varint(len(message)) + message)
 
-    assert not real_store.store.can_decode(path)
+    segment = SealedSegment(1, path, 1, path.stat().st_size)
+    with pytest.raises(UndecodableError):
+        real_store.store.write_part(segment, path)
 
 
 @pytest.mark.parametrize(

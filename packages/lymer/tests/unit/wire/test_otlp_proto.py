@@ -11,8 +11,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from lymer.errors import UndecodableError
+from lymer.wire.jaeger_json import to_text
+from lymer.wire.otlp_depth import VALUE_DEPTH_MAX
 from lymer.wire.otlp_proto import canonical_request, check_as_sent, check_request
-from make import make_event, make_link, make_request, make_span
+from make import make_event, make_link, make_request, make_span, value
 
 _MARK = "markmark"
 _BROKEN = b"mark\xffark"
@@ -239,11 +241,65 @@ def test_deep_values_are_taken() -> None:
     assert check_request(_nested(40)).span_count == 1
 
 
-@pytest.mark.parametrize("depth", [60, 2_000])
-def test_values_deeper_than_protobuf_reads_are_refused(depth: int) -> None:
-    """At the door, for nobody could read them back."""
+@pytest.mark.parametrize("depth", [50, 60, 2_000, VALUE_DEPTH_MAX])
+def test_values_deeper_than_most_parsers_read_become_text(depth: int) -> None:
+    """The text that Jaeger shows of such a value: Go programs may send it."""
+    checked = check_request(_nested(depth))
+
+    assert (checked.span_count, checked.refused_spans) == (1, 0)
+    span = _span(ExportTraceServiceRequest.FromString(checked.body))
+    assert span.attributes[0].value.string_value == "[" * depth + '"deep"' + "]" * depth
+
+
+def test_text_of_deep_values_is_that_of_shallow_ones() -> None:
+    """Lists of keys and values sorted, every kind of member, in the middle of many lists."""
+    inner = value([{"b": [1, 2.5, True, b"x", None], "a": {"z": "y", "c": []}}, "t", float("nan")])
+    deep = inner.SerializeToString()
+    for _ in range(60):
+        deep = _field(5, _field(1, deep))
+    key_value = _field(1, b"k") + _field(2, deep)
+
+    checked = check_request(_field(1, _field(2, _field(2, _field(9, key_value)))))
+
+    span = _span(ExportTraceServiceRequest.FromString(checked.body))
+    assert span.attributes[0].value.string_value == "[" * 60 + to_text(inner) + "]" * 60
+
+
+def test_a_span_with_a_value_that_is_too_deep_is_refused_alone() -> None:
+    """Its neighbours are stored, and the sender is told."""
+    deep = _nested(VALUE_DEPTH_MAX + 1)
+    good = make_request(make_span(1, 1), make_span(1, 2)).SerializeToString()
+
+    checked = check_request(good + deep + good)
+
+    assert (checked.span_count, checked.refused_spans) == (4, 1)
+    assert str(VALUE_DEPTH_MAX) in checked.reason
+
+
+def test_a_deep_value_that_is_no_value_is_refused() -> None:
+    """As any other request that cannot be read."""
+    broken = _nested(60).replace(b"deep", b"d\xff\xff\xff")
+    check_request(broken)
     with pytest.raises(UndecodableError):
-        check_request(_nested(depth))
+        check_request(_nested(60).replace(b"\x0a\x04deep", b"\x0a\x7fdeep"))
+
+
+@pytest.mark.parametrize("copies", [1, 3000])
+def test_spans_under_their_old_name_are_taken(copies: int) -> None:
+    """`instrumentation_library_spans`, which exporters before OTLP 1.0 send."""
+    request = make_request(*[make_span(1, 1 + number) for number in range(copies)])
+    resource = request.resource_spans[0]
+    old = b"".join(
+        b"\xc2\x3e" + _VarintBytes(scope.ByteSize()) + scope.SerializeToString()
+        for scope in resource.scope_spans
+    )
+    body = _field(1, _field(1, resource.resource.SerializeToString()) + old)
+
+    checked = check_request(body)
+
+    assert checked.span_count == copies
+    assert ExportTraceServiceRequest.FromString(checked.body) == request
+    assert check_as_sent(body) is None
 
 
 @given(st.binary(min_size=8, max_size=8), st.binary(min_size=8, max_size=8))

@@ -100,6 +100,7 @@ class Engine(Protocol):
 
         Raises:
             UndecodableError: A message in the file cannot be read; nothing was inserted.
+            StorageMemoryError: It needs more memory than it may have; nothing was inserted.
             StorageError: Anything else; whether rows were inserted is not known.
         """
 

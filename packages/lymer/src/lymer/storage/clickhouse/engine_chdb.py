@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from lymer.errors import StartupError, StorageError, UndecodableError
+from lymer.errors import StartupError, StorageError, StorageMemoryError, UndecodableError
 from lymer.storage.clickhouse.engine import Mark, Parameter, Settings
 
 __all__ = ["ChdbEngine"]
@@ -32,6 +32,7 @@ _DECODE_CODES: Final = (
 """UNKNOWN_PROTOBUF_FORMAT, CANNOT_READ_ALL_DATA, ATTEMPT_TO_READ_AFTER_EOF,
 NO_COLUMN_SERIALIZED_TO_PROTOBUF_FIELD, PROTOBUF_BAD_CAST, INCORRECT_DATA,
 CANNOT_PARSE_QUOTED_STRING."""
+_MEMORY_CODE: Final = "Code: 241."
 _MESSAGE_CHARACTERS_MAX: Final = 600
 
 
@@ -125,6 +126,8 @@ class ChdbEngine:
         except StorageError as error:
             if str(error).startswith(_DECODE_CODES):
                 raise UndecodableError(str(error)) from error
+            if str(error).startswith(_MEMORY_CODE):
+                raise StorageMemoryError(str(error)) from error
             raise
 
     def check(self) -> None:

@@ -132,9 +132,9 @@ class ClickHouseStore:
         """See `SpanWriter.recover_segment`."""
         self._made(segment.tenant).writer.recover_segment(segment)
 
-    def can_decode(self, path: Path, /) -> bool:
-        """See `SpanWriter.can_decode`."""
-        return self._made(DEFAULT_TENANT).writer.can_decode(path)
+    def write_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter.write_part`."""
+        self._made(segment.tenant).writer.write_part(segment, path)
 
     def catch_up(self) -> bool:
         """Bring all rollups up to what is stored; return whether there was anything to do."""

@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from lymer.errors import UndecodableError
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import ONE_PART, Engine
@@ -53,10 +52,7 @@ class SegmentWriter:
 
     def write_segment(self, segment: SealedSegment, /) -> None:
         """Store a segment; see `SpanWriter.write_segment`."""
-        statement = LOAD.replace("{seg}", str(segment.segment_id))
-        self._engine.load_file(
-            self._database, statement, segment.path, STRUCTURE, self._load_settings
-        )
+        self.write_part(segment, segment.path)
         self._catalog.add(segment.segment_id)
         self._settle(segment)
 
@@ -79,17 +75,10 @@ class SegmentWriter:
             )
         self.write_segment(segment)
 
-    def can_decode(self, path: Path, /) -> bool:
-        """Tell whether the engine reads every request in `path`; see `SpanWriter.can_decode`."""
-        # The load itself, into nothing: what this reads can be stored.
-        statement = LOAD.removeprefix("INSERT INTO {db}.spans").replace("{seg}", "0")
-        try:
-            self._engine.load_file(
-                self._database, f"{statement} FORMAT Null", path, STRUCTURE, self._load_settings
-            )
-        except UndecodableError:
-            return False
-        return True
+    def write_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """Store some spans of a segment; see `SpanWriter.write_part`."""
+        statement = LOAD.replace("{seg}", str(segment.segment_id))
+        self._engine.load_file(self._database, statement, path, STRUCTURE, self._load_settings)
 
     def _stored_spans(self, segment: SealedSegment) -> int:
         statement = f"SELECT {{mark}}, count() FROM {{db}}.spans WHERE seg = {segment.segment_id}"

@@ -1,0 +1,166 @@
+"""A segment that cannot be stored as it is: in parts, down to the span that is to blame.
+
+A segment may need more memory than a load may use, or hold what the engine cannot read. Its
+requests are written again as files of their own and stored one file after another under the
+segment's id; what fails is halved, first between requests, then between the spans of one, and a
+request the engine cannot read is written canonically before it is. A span that still fails goes to
+the quarantine folder.
+
+Exactly once: the segment's id and number of spans stay the law. While only some parts are stored,
+the store has another number of its spans than the segment, so a crash ends in `recover_segment`
+deleting them and all beginning anew. If spans went to quarantine, the segment's file is replaced
+atomically by one without them before the spans are counted for the last time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from lymer.errors import StorageMemoryError, UndecodableError
+from lymer.journal.disk import sync_folder
+from lymer.journal.record import encode_record
+from lymer.journal.recovery import REWRITE_SUFFIX, TRIAL_SUFFIX, open_records
+from lymer.model.segment import SealedSegment
+from lymer.pipeline.quarantine import set_aside
+from lymer.storage.contract import SpanWriter
+from lymer.wire.otlp_proto import canonical_request
+from lymer.wire.otlp_split import split_request
+
+__all__ = ["PART_SPANS_MAX", "write_in_parts"]
+
+PART_SPANS_MAX: Final = 100_000
+"""Spans of the first parts: the emptiest span needs 1.3 kB of memory while it is loaded."""
+_PART_BYTES_MAX: Final = 4 * 2**20
+_HUNGRY_BYTES_MIN: Final = 64 * 1024
+"""A smaller span cannot need too much memory: then the engine has none left, for now."""
+
+
+class _Request(NamedTuple):
+    body: bytes
+    span_count: int
+    is_canonical: bool = False
+
+
+def write_in_parts(
+    segment: SealedSegment, writer: SpanWriter, quarantine: Path
+) -> tuple[SealedSegment, int]:
+    """Store the spans of `segment`, of which none are stored; `recover_segment` must follow.
+
+    Args:
+        segment: Its file is replaced if something is set aside.
+        writer: The store.
+        quarantine: Folder for what cannot be stored.
+
+    Returns:
+        The segment as it is now, and how many requests or single spans were set aside.
+
+    Raises:
+        StorageError: Some parts are stored, or it is not known: the segment must be recovered.
+        OSError: Likewise.
+    """
+    good: list[_Request] = []
+    bad: list[_Request] = []
+    trial = segment.path.with_suffix(TRIAL_SUFFIX)
+    pending = list(_first_parts(segment.path))[::-1]
+    try:
+        while pending:
+            part = pending.pop()
+            _write(trial, part)
+            try:
+                writer.write_part(segment, trial)
+            except (StorageMemoryError, UndecodableError) as error:
+                smaller = _smaller(part, error)
+                if smaller is None:
+                    bad += part
+                pending += (smaller or [])[::-1]
+            else:
+                good += part
+    finally:
+        trial.unlink(missing_ok=True)
+    if not bad:
+        return segment, 0
+    names = (f"{segment.path.stem}-{place:05d}" for place in range(len(bad)))
+    set_aside(quarantine, zip(names, (one.body for one in bad), strict=True))
+    _replace(segment.path, good)
+    spans = sum(one.span_count for one in good)
+    return replace(segment, span_count=spans, byte_count=segment.path.stat().st_size), len(bad)
+
+
+def _first_parts(path: Path) -> Iterator[list[_Request]]:
+    """Yield the requests of a segment, so many as a load takes in its stride."""
+    part: list[_Request] = []
+    spans = size = 0
+    with open_records(path) as records:
+        for record in records:
+            request = _Request(bytes(record.body), record.span_count)
+            if part and (
+                spans + request.span_count > PART_SPANS_MAX
+                or size + len(request.body) > _PART_BYTES_MAX
+            ):
+                yield part
+                part, spans, size = [], 0, 0
+            if request.span_count > PART_SPANS_MAX:
+                yield from ([one] for one in _split(request, PART_SPANS_MAX))
+            else:
+                part.append(request)
+                spans += request.span_count
+                size += len(request.body)
+    if part:
+        yield part
+
+
+def _smaller(part: list[_Request], error: Exception) -> list[list[_Request]] | None:
+    """Return what to try instead of a part that failed; None if there is nothing left to try."""
+    if isinstance(error, UndecodableError) and not all(one.is_canonical for one in part):
+        return _canonical(part)
+    if len(part) > 1:
+        middle = len(part) // 2
+        return [part[:middle], part[middle:]]
+    (request,) = part
+    if request.span_count < 2:
+        if isinstance(error, StorageMemoryError) and len(request.body) < _HUNGRY_BYTES_MIN:
+            raise error
+        return None
+    try:
+        return [[one] for one in _split(request, max(1, request.span_count // 2))]
+    except UndecodableError:
+        return None
+
+
+def _canonical(part: list[_Request]) -> list[list[_Request]]:
+    """Write the requests anew; one that cannot be is tried alone, as it is."""
+    made: list[list[_Request]] = [[]]
+    for request in part:
+        try:
+            body = canonical_request(request.body)
+        except UndecodableError:
+            made += [[request._replace(is_canonical=True)], []]
+        else:
+            made[-1].append(_Request(body, request.span_count, is_canonical=True))
+    return [some for some in made if some]
+
+
+def _split(request: _Request, spans_max: int) -> Iterator[_Request]:
+    for body, count in split_request(request.body, spans_max=spans_max, bytes_max=_PART_BYTES_MAX):
+        yield _Request(body, count, request.is_canonical)
+
+
+def _write(path: Path, requests: Sequence[_Request]) -> None:
+    with path.open("wb") as file:
+        for one in requests:
+            file.writelines(encode_record(one.body, one.span_count))
+
+
+def _replace(path: Path, requests: Sequence[_Request]) -> None:
+    successor = path.with_suffix(REWRITE_SUFFIX)
+    with successor.open("wb") as file:
+        for one in requests:
+            file.writelines(encode_record(one.body, one.span_count))
+        file.flush()
+        os.fsync(file.fileno())
+    successor.replace(path)
+    sync_folder(path.parent)
