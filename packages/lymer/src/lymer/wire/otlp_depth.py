@@ -15,13 +15,14 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from lymer.errors import UndecodableError
 from lymer.wire.jaeger_json import json_string, nested_json
 from lymer.wire.otlp_classes import LenientValue, OpaqueRequest
-from lymer.wire.proto_fields import iter_fields
+from lymer.wire.proto_fields import field_bytes, iter_fields
 
 __all__ = ["VALUE_DEPTH_MAX", "with_shallow_values"]
 
 VALUE_DEPTH_MAX: Final = 5000
 """How deep lists may be nested in an attribute's value: Go's 10,000 messages."""
 
+_MESSAGES_AROUND: Final = 6
 _KEY: Final = 0x0A
 _VALUE: Final = 0x12
 _ARRAY: Final = 0x2A
@@ -74,7 +75,7 @@ def _is_shallow(holder: Any) -> bool:
     """Tell whether its values can be read now; those that could not have become text."""
     for attribute in holder.attributes:
         try:
-            LenientValue.FromString(attribute.value)
+            LenientValue.FromString(_within(attribute.value))
         except DecodeError:
             try:
                 text = _deep_text(attribute.value)
@@ -84,6 +85,13 @@ def _is_shallow(holder: Any) -> bool:
                 raise UndecodableError(f"cannot decode a value: {error}") from error
             attribute.value = AnyValue(string_value=text).SerializeToString()
     return True
+
+
+def _within(value: bytes) -> bytes:
+    """Return a value that is as deep as this one is in an event of a span of a request."""
+    for _ in range(_MESSAGES_AROUND // 2):
+        value = field_bytes(_ARRAY, field_bytes(_ENTRY, value))
+    return value
 
 
 def _deep_text(value: bytes) -> str:
