@@ -47,6 +47,9 @@ _COMMANDS: Final = {
     "cainjector": _Entry(
         "certwright.cli.ca_injector", "ca_injector", "Keep CA bundles up to date."
     ),
+    "acmesolver": _Entry(
+        "certwright.cli.acme_solver", "acme_solver", "Answer one HTTP-01 challenge."
+    ),
     "ctl": _Entry("certwright.cli.ctl", "ctl", "Ask and tell about certificates, as cmctl does."),
     "manifests": _Entry(
         "certwright.cli.manifests", "manifests", "Print what to install in a cluster."

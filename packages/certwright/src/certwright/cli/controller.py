@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from certwright.cli.acme_options import check_options
 from certwright.cli.options import (
     Gates,
     GoBool,
@@ -17,61 +18,88 @@ from certwright.cli.options import (
     logging_options,
     start_logging,
 )
+from certwright.resources import known
 from certwright.resources.features import FeatureGates
 
 __all__ = ["controller"]
 
 
+_SOLVER: Final = "--acme-http01-solver"
+_SOLVER_OPTIONS: Final = (
+    ("image", "quay.io/jetstack/cert-manager-acmesolver:v1.12.2", "Image of HTTP-01 solver pods."),
+    ("resource-request-cpu", "10m", "CPU they ask for."),
+    ("resource-request-memory", "64Mi", "Memory they ask for."),
+    ("resource-limits-cpu", "100m", "Most CPU they get."),
+    ("resource-limits-memory", "64Mi", "Most memory they get."),
+)
+
+
 def _acme_options(command: Any) -> Any:
-    """Add the flags of ACME and of the shims: checked and kept, for when these loops come."""
-    version = "v1.12.2"
-    image = f"quay.io/jetstack/cert-manager-acmesolver:{version}"
-    for name, default in reversed(
+    """Add the flags of ACME."""
+    command = check_options(command)
+    for name, default, text in reversed(_SOLVER_OPTIONS):
+        command = click.option(f"{_SOLVER}-{name}", default=default, show_default=True, help=text)(
+            command
+        )
+    for name, truth, text in reversed(
         (
-            ("--acme-http01-solver-image", image),
-            ("--acme-http01-solver-resource-request-cpu", "10m"),
-            ("--acme-http01-solver-resource-request-memory", "64Mi"),
-            ("--acme-http01-solver-resource-limits-cpu", "100m"),
-            ("--acme-http01-solver-resource-limits-memory", "64Mi"),
-            ("--dns01-check-retry-period", "10s"),
-            ("--default-issuer-name", ""),
-            ("--default-issuer-group", "cert-manager.io"),
+            (f"{_SOLVER}-run-as-non-root", True, "Whether they must not run as root."),
+            (
+                "--cluster-issuer-ambient-credentials",
+                True,
+                "Whether ClusterIssuers may use this process's own cloud credentials.",
+            ),
+            ("--issuer-ambient-credentials", False, "Whether Issuers may."),
         )
     ):
-        command = click.option(
-            name, default=default, show_default=True, expose_value=False, help="For ACME and shims."
-        )(command)
-    for name, truth in reversed(
-        (
-            ("--acme-http01-solver-run-as-non-root", True),
-            ("--dns01-recursive-nameservers-only", False),
-            ("--cluster-issuer-ambient-credentials", True),
-            ("--issuer-ambient-credentials", False),
+        command = click.option(name, type=GoBool(), default=truth, show_default=True, help=text)(
+            command
         )
-    ):
+    return click.option(
+        "--max-concurrent-challenges",
+        type=int,
+        default=60,
+        show_default=True,
+        help="Challenges that are worked on at once.",
+    )(command)
+
+
+def _shim_options(command: Any) -> Any:
+    """Add the flags of the shims: checked and kept, for when these loops come."""
+    for name, default in (("--default-issuer-name", ""), ("--default-issuer-group", known.GROUP)):
         command = click.option(
-            name,
-            type=GoBool(),
-            default=truth,
-            show_default=True,
-            expose_value=False,
-            help="For ACME.",
+            name, default=default, show_default=True, expose_value=False, help="For the shims."
         )(command)
-    command = click.option(
+    return click.option(
         "--auto-certificate-annotations",
         type=GoList(),
         multiple=True,
         expose_value=False,
         help="For the shims.  [default: kubernetes.io/tls-acme]",
     )(command)
-    return click.option(
-        "--max-concurrent-challenges",
-        type=int,
-        default=60,
-        show_default=True,
-        expose_value=False,
-        help="For ACME.",
-    )(command)
+
+
+def _acme(flags: dict[str, Any]) -> Any:
+    """Take the flags of ACME out of `flags`."""
+    from certwright.reconcile.options import AcmeOptions
+
+    return AcmeOptions(
+        solver_image=flags.pop("acme_http01_solver_image"),
+        solver_request_cpu=flags.pop("acme_http01_solver_resource_request_cpu"),
+        solver_request_memory=flags.pop("acme_http01_solver_resource_request_memory"),
+        solver_limit_cpu=flags.pop("acme_http01_solver_resource_limits_cpu"),
+        solver_limit_memory=flags.pop("acme_http01_solver_resource_limits_memory"),
+        solver_run_as_non_root=flags.pop("acme_http01_solver_run_as_non_root"),
+        http01_nameservers=_joined(flags.pop("acme_http01_solver_nameservers")),
+        dns01_nameservers=_joined(flags.pop("dns01_recursive_nameservers")),
+        dns01_recursive_only=flags.pop("dns01_recursive_nameservers_only"),
+        dns01_wait_seconds=flags.pop("dns01_propagation_wait"),
+        check_seconds=flags.pop("dns01_check_retry_period"),
+        self_check=flags.pop("acme_self_check"),
+        cluster_issuer_ambient=flags.pop("cluster_issuer_ambient_credentials"),
+        issuer_ambient=flags.pop("issuer_ambient_credentials"),
+        challenges_max=flags.pop("max_concurrent_challenges"),
+    )
 
 
 @click.command(cls=GoCommand, short_help="Keep a cluster's certificates issued and renewed.")
@@ -99,12 +127,7 @@ def _acme_options(command: Any) -> Any:
     "  [default: *]",
 )
 @_acme_options
-@click.option(
-    "--acme-http01-solver-nameservers", type=GoList(), multiple=True, help="HOST:PORT, for ACME."
-)
-@click.option(
-    "--dns01-recursive-nameservers", type=GoList(), multiple=True, help="HOST:PORT, for ACME."
-)
+@_shim_options
 @click.option("--default-issuer-kind", default="Issuer", show_default=True, help="For the shims.")
 @click.option(
     "--enable-certificate-owner-ref",
@@ -157,6 +180,7 @@ def controller(*, verbosity: int, logging_format: str, gates: FeatureGates, **fl
     from certwright.roles.controller_options import ControllerOptions
 
     start_logging(verbosity, logging_format)
+    acme = _acme(flags)
     lists = {name: _joined(value) for name, value in flags.items() if isinstance(value, tuple)}
     prefixes = lists.pop("copied_annotation_prefixes") or Options().copied_annotation_prefixes
     lists["controllers"] = lists["controllers"] or ("*",)
@@ -166,6 +190,7 @@ def controller(*, verbosity: int, logging_format: str, gates: FeatureGates, **fl
         enable_certificate_owner_ref=flags.pop("enable_certificate_owner_ref"),
         copied_annotation_prefixes=prefixes,
         gates=gates,
+        acme=acme,
     )
     flags.pop("copied_annotation_prefixes")
     for name in ("lease_duration", "renew_deadline", "retry_period"):

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from certwright.cli.acme_options import check_options as acme_check_options
 from certwright.cli.options import (
     Gates,
     GoDuration,
@@ -20,6 +21,37 @@ from certwright.cli.options import (
 from certwright.errors import StartupError
 
 __all__ = ["quickstart", "standalone", "status"]
+
+
+def acme_options(command: Any) -> Any:
+    """Add the flags of ACME."""
+    command = acme_check_options(command)
+    command = click.option(
+        "--http01-check-port",
+        type=int,
+        default=80,
+        hidden=True,
+        help="Where the self-check of HTTP-01 goes; CAs always ask port 80.",
+    )(command)
+    command = click.option(
+        "--http01-command",
+        default="",
+        help="Answer HTTP-01 by this command, which is told by CERTWRIGHT_ACTION (present, cleanup)"
+        ", _DOMAIN, _TOKEN and _KEY.",
+    )(command)
+    command = click.option(
+        "--http01-webroot",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Answer HTTP-01 by files in this folder, which a web server shows on port 80.",
+    )(command)
+    return click.option(
+        "--http01-listen",
+        default="",
+        metavar="HOST:PORT",
+        help="Answer HTTP-01 here, while there is something to prove; such as 0.0.0.0:80 or "
+        "[::]:80.",
+    )(command)
+
 
 _FOLDER: Final = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
@@ -45,6 +77,7 @@ _FOLDER: Final = click.argument("folder", metavar="DIR", type=click.Path(path_ty
     show_default=True,
     help="Longest time of one run.",
 )
+@acme_options
 @click.option("--group", default="", help="This group may read keys too (mode 0640).")
 @click.option("--feature-gates", "gates", type=Gates(), default="", help=gates_help())
 @click.option(
@@ -107,15 +140,57 @@ def status(folder: Path) -> None:
     sys.exit(0 if page.is_good else 1)
 
 
+def _acme_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the flags of ACME say: settings, and how HTTP-01 challenges are answered."""
+    from certwright.adapters.acme.http01 import (
+        CommandAnswers,
+        ListenerAnswers,
+        NoAnswers,
+        WebrootAnswers,
+    )
+    from certwright.reconcile.options import AcmeOptions
+    from certwright.roles.controller_options import address_of
+
+    ways: list[Any] = []
+    if given["http01_listen"]:
+        ways.append(ListenerAnswers(*address_of(given["http01_listen"], "http01-listen")))
+    if given["http01_webroot"] is not None:
+        ways.append(WebrootAnswers(given["http01_webroot"]))
+    if given["http01_command"]:
+        ways.append(CommandAnswers(given["http01_command"]))
+    if len(ways) > 1:
+        raise StartupError(
+            "give only one of --http01-listen, --http01-webroot and --http01-command"
+        )
+    options = AcmeOptions(
+        http01_nameservers=_joined(given["acme_http01_solver_nameservers"]),
+        http01_port=given["http01_check_port"],
+        dns01_nameservers=_joined(given["dns01_recursive_nameservers"]),
+        dns01_recursive_only=given["dns01_recursive_nameservers_only"],
+        dns01_wait_seconds=given["dns01_propagation_wait"],
+        check_seconds=given["dns01_check_retry_period"],
+        self_check=given["acme_self_check"],
+    )
+    return {"options": options, "answers": ways[0] if ways else NoAnswers()}
+
+
+def _joined(parts: tuple[Any, ...]) -> tuple[str, ...]:
+    return tuple(text for part in parts for text in part)
+
+
 def _settings(folder: Path, given: dict[str, Any]) -> Any:
     from certwright.adapters.secret_folder import Access
     from certwright.roles.standalone.layout import Layout
     from certwright.roles.standalone.reload import ReloadSettings
     from certwright.roles.standalone.service import StandaloneSettings, folder_options
 
+    acme = _acme_settings(given)
     return StandaloneSettings(
         layout=Layout(folder),
-        options=folder_options(given["gates"], delete_secrets=given["delete_secrets"]),
+        options=folder_options(
+            given["gates"], delete_secrets=given["delete_secrets"], acme=acme["options"]
+        ),
+        answers=acme["answers"],
         access=Access(_group_id(given["group"])),
         reload=ReloadSettings(
             given["reload_command"],

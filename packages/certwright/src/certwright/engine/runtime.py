@@ -21,6 +21,7 @@ from certwright.engine.clock_watch import CLOCK_CHECK_SECONDS, ClockWatch
 from certwright.engine.events import EventRecorder
 from certwright.engine.executor import Executor
 from certwright.engine.objects import Objects
+from certwright.engine.outside import NoOutside, Outside
 from certwright.engine.store import Store
 from certwright.engine.worker import ControllerLoop
 from certwright.errors import StoreError
@@ -70,6 +71,8 @@ class Runtime:
     sources: Callable[[], Sources]
     metrics: Metrics
     settings: RuntimeSettings = field(default_factory=RuntimeSettings)
+    outside: Outside = field(default_factory=NoOutside)
+    """Answers what plans ask."""
     _loops: list[ControllerLoop] = field(default_factory=list)
     _by_kind: dict[Kind, list[ControllerLoop]] = field(default_factory=dict)
     _wakes: dict[Kind, list[tuple[ControllerLoop, Wake]]] = field(default_factory=dict)
@@ -93,7 +96,7 @@ class Runtime:
                     for reflector in objects.reflectors:
                         await reflector.synced.wait()
                     for loop in self._loops:
-                        for _ in range(self.settings.workers):
+                        for _ in range(_workers(loop.controller, self.settings)):
                             group.create_task(loop.work())
                     _log.info("controllers started", count=len(self._loops))
                     self._started.set()
@@ -143,13 +146,14 @@ class Runtime:
                 self.store,
                 objects,
                 events,
-                manager=MANAGER_PREFIX + controller.name,
+                manager=MANAGER_PREFIX + controller.component,
                 observed=self._observe,
             )
             loop = ControllerLoop(
                 controller,
                 objects,
                 executor,
+                outside=self.outside,
                 sources=self.sources,
                 threads=threads,
                 metrics=self.metrics,
@@ -216,6 +220,11 @@ class Runtime:
             await events.flush(EVENTS_SECONDS_MAX)
         finally:
             writer.cancel()
+
+
+def _workers(controller: AnyController, settings: RuntimeSettings) -> int:
+    most = controller.workers_max
+    return settings.workers if most is None else min(most, settings.workers)
 
 
 async def run_controllers(

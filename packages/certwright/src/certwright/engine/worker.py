@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from certwright import clock
 from certwright.engine.executor import Executor
 from certwright.engine.objects import Objects
+from certwright.engine.outside import Outside
 from certwright.engine.queue import WorkQueue
 from certwright.errors import CertwrightError, ConflictError
 from certwright.reconcile.contract import AnyController, Plan, Sources
@@ -34,6 +35,7 @@ class ControllerLoop:
         objects: Objects,
         executor: Executor,
         *,
+        outside: Outside,
         sources: Callable[[], Sources],
         threads: ThreadPoolExecutor,
         metrics: Metrics,
@@ -41,6 +43,7 @@ class ControllerLoop:
         self.controller = controller
         self._objects = objects
         self._executor = executor
+        self._outside = outside
         self._sources = sources
         self._threads = threads
         self._metrics = metrics
@@ -118,6 +121,12 @@ class ControllerLoop:
                 self._threads, self.controller.plan, snapshot, self._sources()
             )
             await self._executor.carry_out(plan.actions)
+            while plan.ask is not None:
+                answer = await self._outside.answer(plan.ask.question)
+                plan = await loop.run_in_executor(
+                    self._threads, plan.ask.decide, answer, self._sources()
+                )
+                await self._executor.carry_out(plan.actions)
             return plan
 
     def _failed(self, key: Key, reason: str, bug: BaseException | None = None) -> None:

@@ -26,6 +26,7 @@ from certwright.resources.secret import Secret
 
 __all__ = [
     "IssuerState",
+    "LocalSigner",
     "Notice",
     "Outcome",
     "Refused",
@@ -88,6 +89,8 @@ class Waiting:
     """Whole message of condition and event."""
     create: tuple[Manifest, ...] = ()
     """Objects that are to do the work."""
+    delete: tuple[tuple[Key, str], ...] = ()
+    """Keys and uids of objects that did it wrong."""
     retry: bool = False
     """Whether to come back after the loop's back-off, although nothing may change."""
 
@@ -129,11 +132,6 @@ class Signer(Protocol):
     def issuer_needs(self, issuer: Issuer, resource_namespace: str, /) -> tuple[Key, ...]:
         """Return the objects that the issuer's readiness depends on."""
 
-    def state(
-        self, issuer: Issuer, resource_namespace: str, objects: Mapping[Key, Manifest], /
-    ) -> IssuerState:
-        """Return whether the issuer is set up, from what was found of `issuer_needs`."""
-
     def needs(
         self, request: CertificateRequest, issuer: Issuer, resource_namespace: str, /
     ) -> tuple[Key, ...]:
@@ -141,6 +139,15 @@ class Signer(Protocol):
 
     def sign(self, request: SigningRequest, /) -> Outcome:
         """Decide about an approved request of an issuer that is ready. May be slow."""
+
+
+class LocalSigner(Signer, Protocol):
+    """Is set up when objects are as they should be; nobody else need be asked."""
+
+    def state(
+        self, issuer: Issuer, resource_namespace: str, objects: Mapping[Key, Manifest], /
+    ) -> IssuerState:
+        """Return whether the issuer is set up, from what was found of `issuer_needs`."""
 
 
 def not_found_text(name: str) -> str:

@@ -28,6 +28,7 @@ from certwright.reconcile.contract import (
     Backoff,
     Controller,
     Create,
+    Delete,
     Emit,
     Plan,
     Reader,
@@ -59,6 +60,7 @@ from certwright.resources.kinds import (
     CERTIFICATE_REQUEST,
     CLUSTER_ISSUER,
     ISSUER,
+    ORDER,
     SECRET,
     Key,
     Manifest,
@@ -186,8 +188,9 @@ def _plan_pending(
     written = _write(request, pending, options)
     # Said once: looking again at what has not changed is no news.
     news = (Emit(request.object, "Normal", waiting.reason, waiting.message),) if written else ()
-    creations: list[Action] = [Create(obj) for obj in waiting.create]
-    return Plan((*creations, *written, *news), retry=waiting.message if waiting.retry else "")
+    work: list[Action] = [Create(obj) for obj in waiting.create]
+    work += [Delete(key, uid) for key, uid in waiting.delete]
+    return Plan((*work, *written, *news), retry=waiting.message if waiting.retry else "")
 
 
 def _failure_time(request: CertificateRequest, now: datetime) -> str:
@@ -253,6 +256,13 @@ async def _requests_of_issuer(obj: Manifest, reader: Reader) -> Sequence[Key]:
     return [meta.key_of(found) for found in await reader.find(OPEN_REQUESTS_BY_ISSUER, value)]
 
 
+async def _owner_of_order(obj: Manifest, _reader: Reader) -> Sequence[Key]:
+    owner = meta.controller_of(obj)
+    if owner is None or owner.kind != CERTIFICATE_REQUEST.name:
+        return ()
+    return (CERTIFICATE_REQUEST.key(meta.namespace(obj), owner.name),)
+
+
 def requests_controller(issuer_type: IssuerType, options: Options) -> Controller[RequestGathered]:
     """Return the loop for the issuers of one type."""
     kinds = (ISSUER,) if options.namespace else (ISSUER, CLUSTER_ISSUER)
@@ -267,6 +277,7 @@ def requests_controller(issuer_type: IssuerType, options: Options) -> Controller
                 keys += await _requests_of_issuer(issuer, reader)
         return keys
 
+    orders = (Wake(ORDER, _owner_of_order),) if issuer_type == "acme" else ()
     return Controller(
         name=f"certificaterequests-issuer-{issuer_type.lower()}",
         kind=CERTIFICATE_REQUEST,
@@ -275,6 +286,7 @@ def requests_controller(issuer_type: IssuerType, options: Options) -> Controller
         wakes=(
             *(Wake(kind, _requests_of_issuer) for kind in kinds),
             Wake(SECRET, requests_of_secret),
+            *orders,
         ),
         backoff=Backoff(5.0, 300.0),
         indexes=(OPEN_REQUESTS_BY_ISSUER, OPEN_REQUESTS_BY_KEY_SECRET, *indexes),

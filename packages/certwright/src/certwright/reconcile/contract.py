@@ -21,6 +21,7 @@ from certwright.resources.kinds import Key, Kind, Manifest
 __all__ = [
     "Action",
     "Apply",
+    "Ask",
     "Backoff",
     "Controller",
     "Create",
@@ -185,6 +186,16 @@ Action: TypeAlias = Create | Update | UpdateStatus | Apply | Delete | Expect | E
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A question to the world outside the store, and what to do about the answer."""
+
+    question: Any
+    """One of `acme.questions`."""
+    decide: Callable[[Any, Sources], Plan]
+    """Pure: plans from the answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What to do next about one object, in this order; the first failure ends it."""
 
@@ -193,6 +204,9 @@ class Plan:
     """Wake this key again after so long, whatever happens; replaces an earlier wish."""
     retry: str = ""
     """Why this could not be decided; logged, and the key wakes after the controller's back-off."""
+    ask: Ask | None = None
+    """Asked after the actions; the plan that its answer leads to is carried out in place of the
+    rest of this one."""
 
 
 # ------------------------------------------------------------------------------ time and chance
@@ -254,6 +268,15 @@ class Controller(Generic[S]):
     """Indexes that `gather` and `wakes` use."""
     timeout_seconds: float | None = None
     """Longest time one pass may take; None for no limit."""
+    workers_max: int | None = None
+    """Passes at once, if fewer than for all loops: 1 for one that counts across objects."""
+    part_of: str = ""
+    """The loop that this one is a part of, if it is one: it runs and writes under that name."""
+
+    @property
+    def component(self) -> str:
+        """The name for users: in --controllers, as source of events and as field manager."""
+        return self.part_of or self.name
 
 
 AnyController: TypeAlias = Controller[Any]

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from certwright.reconcile.acme_challenges import challenges_controller
+from certwright.reconcile.acme_orders import orders_controller
+from certwright.reconcile.acme_scheduler import scheduler_controller
 from certwright.reconcile.approver import approver_controller
 from certwright.reconcile.certificate_metrics import certificate_metrics_controller
 from certwright.reconcile.certificate_request import requests_controller
@@ -43,6 +46,9 @@ def all_controllers(options: Options) -> tuple[AnyController, ...]:
         approver_controller(options),
         *(requests_controller(issuer_type, options) for issuer_type in _ISSUER_TYPES),
         *signing_requests,
+        orders_controller(options),
+        challenges_controller(options),
+        scheduler_controller(options),
         trigger_controller(options),
         readiness_controller(options),
         key_manager_controller(options),

@@ -7,15 +7,27 @@ from typing import Final
 
 from certwright.reconcile.contract import Index
 from certwright.resources import known, meta
+from certwright.resources.acme import Challenge, Order
 from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.conditions import get_condition
-from certwright.resources.kinds import CERTIFICATE, CERTIFICATE_REQUEST, SECRET, Manifest
+from certwright.resources.kinds import (
+    CERTIFICATE,
+    CERTIFICATE_REQUEST,
+    CHALLENGE,
+    ORDER,
+    SECRET,
+    Manifest,
+)
 
 __all__ = [
     "CERTIFICATES_BY_KEY_SECRET",
     "CERTIFICATES_BY_SECRET",
+    "CHALLENGES_BY_OWNER",
+    "CHALLENGES_BY_STAGE",
     "KEY_SECRETS_BY_OWNER",
+    "OPEN_CHALLENGES_BY_ISSUER",
+    "OPEN_ORDERS_BY_ISSUER",
     "OPEN_REQUESTS_BY_ISSUER",
     "OPEN_REQUESTS_BY_KEY_SECRET",
     "REQUESTS_BY_NAME_PREFIX",
@@ -87,6 +99,29 @@ def _key_secret_of_open_request(obj: Manifest) -> Iterator[str]:
         yield place(request.namespace, name)
 
 
+def _issuer_of_open_order(obj: Manifest) -> Iterator[str]:
+    order = Order(obj)
+    if order.has_failed or order.status.get("certificate"):
+        return
+    ref = order.issuer_ref
+    yield issuer_value(ref.kind_or_default, order.namespace, ref.name)
+
+
+def _issuer_of_open_challenge(obj: Manifest) -> Iterator[str]:
+    challenge = Challenge(obj)
+    if challenge.is_processing and not challenge.is_final:
+        ref = challenge.issuer_ref
+        yield issuer_value(ref.kind_or_default, challenge.namespace, ref.name)
+
+
+def _stage(obj: Manifest) -> Iterator[str]:
+    challenge = Challenge(obj)
+    if challenge.is_processing:
+        yield "processing"
+    elif not challenge.is_final and meta.deletion_time(obj) is None:
+        yield "waiting"
+
+
 CERTIFICATES_BY_SECRET: Final = Index("secret", CERTIFICATE, _secret_of_certificate)
 """By `namespace/spec.secretName`."""
 CERTIFICATES_BY_KEY_SECRET: Final = Index("key-secret", CERTIFICATE, _key_secret_of_certificate)
@@ -103,3 +138,11 @@ OPEN_REQUESTS_BY_KEY_SECRET: Final = Index(
     "request-key-secret", CERTIFICATE_REQUEST, _key_secret_of_open_request
 )
 """Requests without an answer, by the Secret that their annotation names."""
+CHALLENGES_BY_OWNER: Final = Index("owner", CHALLENGE, _owner)
+"""By the uid of the Order that controls them."""
+CHALLENGES_BY_STAGE: Final = Index("stage", CHALLENGE, _stage)
+"""`processing`, or `waiting` for the scheduler."""
+OPEN_CHALLENGES_BY_ISSUER: Final = Index("issuer", CHALLENGE, _issuer_of_open_challenge)
+"""Challenges at work, by `issuer_value`."""
+OPEN_ORDERS_BY_ISSUER: Final = Index("issuer", ORDER, _issuer_of_open_order)
+"""Orders without an end, by `issuer_value`."""

@@ -5,14 +5,14 @@ Source: reference cert-manager.md 3.1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from typing import Final
 
 from certwright.errors import InvalidError
 from certwright.issuers.contract import IssuerState, Notice
-from certwright.issuers.signers import SIGNERS
+from certwright.issuers.signers import LOCAL_SIGNERS, SIGNERS
+from certwright.reconcile.acme_account import plan_account
 from certwright.reconcile.contract import (
     Backoff,
     Controller,
@@ -24,10 +24,10 @@ from certwright.reconcile.contract import (
     Wake,
 )
 from certwright.reconcile.indexes import place
+from certwright.reconcile.issuer_ready import IssuerGathered, plan_ready, resource_namespace
 from certwright.reconcile.options import Options
-from certwright.reconcile.status import write_status
 from certwright.resources import meta
-from certwright.resources.conditions import get_condition, with_condition
+from certwright.resources.conditions import get_condition
 from certwright.resources.issuer import Issuer
 from certwright.resources.kinds import CLUSTER_ISSUER, ISSUER, SECRET, Key, Kind, Manifest
 
@@ -44,19 +44,6 @@ NOT_SUPPORTED: Final = "IssuerTypeNotSupported"
 """Reason of Ready on issuers of a type that cannot be served."""
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerGathered:
-    """An issuer and the objects that its readiness depends on."""
-
-    issuer: Issuer
-    objects: Mapping[Key, Manifest] = field(default_factory=dict)
-
-
-def resource_namespace(issuer: Issuer, options: Options) -> str:
-    """Return where the Secrets of an issuer are."""
-    return options.cluster_resource_namespace if issuer.is_cluster_issuer else issuer.namespace
-
-
 def not_supported_text(issuer_type: str) -> str:
     """Return what is said about an issuer of a type that cannot be served."""
     return (
@@ -70,37 +57,18 @@ def plan_issuer(gathered: IssuerGathered, sources: Sources, *, options: Options)
     """Plan the condition Ready."""
     issuer = gathered.issuer
     try:
+        if issuer.type == "acme":
+            return plan_account(gathered, sources, options=options)
         state = _state(gathered, options)
     except InvalidError as error:
         message = f"Error initializing issuer: {error}"
         return Plan((Emit(issuer.object, "Warning", "ErrInitIssuer", message),), retry=str(error))
-    ready = with_condition(
-        issuer.object,
-        type="Ready",
-        status="True" if state.ready else "False",
-        reason=state.reason,
-        message=state.message,
-        now=sources.now,
-        observed_generation=issuer.generation,
-    )
-    events = [
-        Emit(issuer.object, notice.type, notice.reason, notice.message) for notice in state.notices
-    ]
-    if state.error:
-        message = f"Error initializing issuer: {state.error}"
-        events.append(Emit(issuer.object, "Warning", "ErrInitIssuer", message))
-    return Plan(
-        (
-            *write_status(issuer.object, ready, options.gates, conditions=("Ready",)),
-            *events,
-        ),
-        retry=state.error,
-    )
+    return plan_ready(issuer, state, sources, options)
 
 
 def _state(gathered: IssuerGathered, options: Options) -> IssuerState:
     issuer = gathered.issuer
-    signer = SIGNERS.get(issuer.type)
+    signer = LOCAL_SIGNERS.get(issuer.type)
     if signer is not None:
         return signer.state(issuer, resource_namespace(issuer, options), gathered.objects)
     message = not_supported_text(issuer.type)

@@ -17,7 +17,7 @@ from certwright.pki.keys import public_key_der
 from certwright.resources.certificate import Certificate
 from certwright.resources.meta import dns_safe_shorten_to_52
 
-__all__ = ["key_secret_names", "request_name_prefix", "request_names"]
+__all__ = ["key_secret_names", "name_suffix", "request_name_prefix", "request_names"]
 
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 """Kubernetes' suffixes have no vowels, no 0, 1 and 3: they never spell a word.
@@ -36,7 +36,7 @@ def request_names(certificate: Certificate, revision: int, key: PublicKeyTypes) 
     """Yield names for the request of a revision and a key, the first to be taken if it is free."""
     for attempt in count():
         parts = ("request", certificate.uid, str(revision), public_key_der(key).hex(), str(attempt))
-        yield request_name_prefix(certificate) + _suffix(*parts)
+        yield request_name_prefix(certificate) + name_suffix(*parts)
 
 
 def key_secret_names(certificate: Certificate, revision: int) -> Iterator[str]:
@@ -46,10 +46,11 @@ def key_secret_names(certificate: Certificate, revision: int) -> Iterator[str]:
     """
     prefix = certificate.name[: _NAME_LENGTH_MAX - _SUFFIX_LENGTH - 1]
     for attempt in count():
-        yield f"{prefix}-{_suffix('key', certificate.uid, str(revision), str(attempt))}"
+        yield f"{prefix}-{name_suffix('key', certificate.uid, str(revision), str(attempt))}"
 
 
-def _suffix(*parts: str) -> str:
+def name_suffix(*parts: str) -> str:
+    """Return five characters that follow from `parts`."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     number = int.from_bytes(digest, "big")
     letters: list[str] = []

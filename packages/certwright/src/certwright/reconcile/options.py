@@ -9,7 +9,46 @@ from dataclasses import dataclass, field
 
 from certwright.resources.features import FeatureGates
 
-__all__ = ["Options"]
+__all__ = ["AcmeOptions", "Options"]
+
+
+@dataclass(frozen=True, slots=True)
+class AcmeOptions:
+    """Settings of ACME; the comment names the flag."""
+
+    solver_image: str = "quay.io/jetstack/cert-manager-acmesolver:v1.12.2"
+    """--acme-http01-solver-image."""
+    solver_request_cpu: str = "10m"
+    solver_request_memory: str = "64Mi"
+    solver_limit_cpu: str = "100m"
+    solver_limit_memory: str = "64Mi"
+    """--acme-http01-solver-resource-..."""
+    solver_run_as_non_root: bool = True
+    """--acme-http01-solver-run-as-non-root."""
+    http01_nameservers: tuple[str, ...] = ()
+    """--acme-http01-solver-nameservers."""
+    http01_passes: int = 5
+    """Successful self-checks in a row before the CA is asked."""
+    http01_port: int = 80
+    """Where the self-check goes."""
+    http01_in_process: bool = False
+    """Answer HTTP-01 by this process's own means: there is no cluster."""
+    dns01_nameservers: tuple[str, ...] = ()
+    """--dns01-recursive-nameservers."""
+    dns01_recursive_only: bool = False
+    """--dns01-recursive-nameservers-only."""
+    dns01_wait_seconds: float = 60.0
+    """How long after a TXT record was seen the CA is asked: caches elsewhere."""
+    check_seconds: float = 10.0
+    """--dns01-check-retry-period: between two self-checks."""
+    self_check: bool = True
+    """--acme-self-check: whether the answer must be seen from here before the CA is asked."""
+    cluster_issuer_ambient: bool = True
+    """--cluster-issuer-ambient-credentials."""
+    issuer_ambient: bool = False
+    """--issuer-ambient-credentials."""
+    challenges_max: int = 60
+    """--max-concurrent-challenges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +70,4 @@ class Options:
     """--copied-annotation-prefixes: which annotations of a Certificate its requests get."""
     gates: FeatureGates = field(default_factory=FeatureGates)
     """--feature-gates."""
+    acme: AcmeOptions = field(default_factory=AcmeOptions)

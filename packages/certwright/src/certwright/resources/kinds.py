@@ -14,13 +14,17 @@ __all__ = [
     "CLUSTER_ISSUER",
     "CUSTOM_RESOURCE_DEFINITION",
     "EVENT",
+    "HTTP_ROUTE",
+    "INGRESS",
     "ISSUER",
     "KINDS",
     "LEASE",
     "MUTATING_WEBHOOK_CONFIGURATION",
     "NAMESPACE",
     "ORDER",
+    "POD",
     "SECRET",
+    "SERVICE",
     "SUBJECT_ACCESS_REVIEW",
     "VALIDATING_WEBHOOK_CONFIGURATION",
     "Key",
@@ -92,6 +96,12 @@ CHALLENGE: Final = Kind(_ACME, "v1", "Challenge", "challenges", has_status=True)
 SECRET: Final = Kind("", "v1", "Secret", "secrets")
 NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces", namespaced=False, has_status=True)
 EVENT: Final = Kind("", "v1", "Event", "events")
+POD: Final = Kind("", "v1", "Pod", "pods", has_status=True)
+SERVICE: Final = Kind("", "v1", "Service", "services", has_status=True)
+INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses", has_status=True)
+HTTP_ROUTE: Final = Kind(
+    "gateway.networking.k8s.io", "v1beta1", "HTTPRoute", "httproutes", has_status=True
+)
 LEASE: Final = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 CERTIFICATE_SIGNING_REQUEST: Final = Kind(
     "certificates.k8s.io",
@@ -145,6 +155,10 @@ KINDS: Final = (
     NAMESPACE,
     EVENT,
     LEASE,
+    POD,
+    SERVICE,
+    INGRESS,
+    HTTP_ROUTE,
     CERTIFICATE_SIGNING_REQUEST,
     SUBJECT_ACCESS_REVIEW,
     MUTATING_WEBHOOK_CONFIGURATION,

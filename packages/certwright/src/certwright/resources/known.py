@@ -58,6 +58,7 @@ __all__ = [
     "PRIVATE_KEY_SIZE",
     "RENEW_BEFORE",
     "REVISION_HISTORY_LIMIT",
+    "ROLLOVER_ACCOUNT_KEY",
     "SUBJECT_COUNTRIES",
     "SUBJECT_LOCALITIES",
     "SUBJECT_ORGANIZATIONAL_UNITS",
@@ -131,6 +132,11 @@ VENAFI_PICKUP_ID: Final = "venafi.cert-manager.io/pickup-id"
 ISSUE_TEMPORARY_CERTIFICATE: Final = "cert-manager.io/issue-temporary-certificate"
 HTTP01_OVERRIDE_INGRESS_NAME: Final = "acme.cert-manager.io/http01-override-ingress-name"
 HTTP01_OVERRIDE_INGRESS_CLASS: Final = "acme.cert-manager.io/http01-override-ingress-class"
+
+# ------------------------------------------------------------------------------ Issuers, ours
+
+ROLLOVER_ACCOUNT_KEY: Final = "certwright.dev/rollover-account-key"
+"""On an ACME issuer: its account is to get a new key; goes when it has."""
 
 # ------------------------------------------------------------------------------ injectables
 

@@ -19,6 +19,7 @@ from typing import Final
 from aiohttp import web
 
 from certwright import __version__, clock
+from certwright.adapters.acme.outside import RealWorld
 from certwright.adapters.kube import KubeStore, load_connection
 from certwright.engine.leader import LeaderElection, LeaseTerms
 from certwright.engine.rate_limit import TokenBucket
@@ -75,18 +76,21 @@ def run_controller(options: ControllerOptions) -> None:
     asyncio.run(until_told_to_stop(work))
 
 
-async def _control(store: Store, lease_store: Store, options: ControllerOptions) -> None:
+async def _control(store: KubeStore, lease_store: Store, options: ControllerOptions) -> None:
     metrics = Metrics(clock.now)
     election = _election(lease_store, options)
+    world = RealWorld(webhook=store.call, observe=_observer(metrics))
     runtime = Runtime(
         store,
         chosen_controllers(options),
         _sources,
         metrics,
         RuntimeSettings(workers=options.concurrent_workers, namespace=options.decisions.namespace),
+        world,
     )
     _log.info("starting controller", version=__version__, pid=os.getpid())
     async with (
+        world,
         _listening(options.metrics_listen_address, "metrics-listen-address", _metrics_app(metrics)),
         _listening(
             options.healthz_listen_address,
@@ -106,7 +110,9 @@ def chosen_controllers(options: ControllerOptions) -> tuple[AnyController, ...]:
             controllers=", ".join(missing),
         )
     chosen = tuple(
-        controller for controller in all_controllers(options.decisions) if controller.name in names
+        controller
+        for controller in all_controllers(options.decisions)
+        if controller.component in names
     )
     _log.info("enabled controllers", controllers=", ".join(sorted(c.name for c in chosen)))
     return chosen
@@ -140,6 +146,16 @@ def _election(store: Store, options: ControllerOptions) -> LeaderElection | None
 
 def _sources() -> Sources:
     return Sources(clock.now(), generate_private_key, lambda: secrets.randbits(128) or 1)
+
+
+def _observer(metrics: Metrics) -> Callable[[tuple[tuple[str, str], ...], float], None]:
+    """Return what counts requests to CAs. Source: reference cert-manager.md 8.1."""
+
+    def observe(labels: tuple[tuple[str, str], ...], seconds: float) -> None:
+        metrics.count("certmanager_http_acme_client_request_count", labels)
+        metrics.observe("certmanager_http_acme_client_request_duration_seconds", labels, seconds)
+
+    return observe
 
 
 def _metrics_app(metrics: Metrics) -> web.Application:

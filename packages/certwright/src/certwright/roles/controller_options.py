@@ -56,7 +56,7 @@ DEFAULT_ON: Final = (
 """What `*` stands for."""
 KNOWN: Final = (*DEFAULT_ON, _GATEWAY, *_SIGNING_REQUESTS)
 """Every name that --controllers takes."""
-NOT_AVAILABLE: Final = frozenset({"ingress-shim", _GATEWAY, "orders", "challenges"})
+NOT_AVAILABLE: Final = frozenset({"ingress-shim", _GATEWAY})
 """Known names without a loop in this version: enabling one is reported once and changes nothing."""
 
 
@@ -82,8 +82,6 @@ class ControllerOptions:
     healthz_leader_seconds_max: float = 20.0
     """--internal-healthz-leader-election-timeout: how long a leader's lease may be over."""
     default_issuer_kind: str = "Issuer"
-    dns01_recursive_nameservers: tuple[str, ...] = ()
-    acme_http01_solver_nameservers: tuple[str, ...] = ()
     decisions: Options = field(default_factory=Options)
     """What planners are told: --namespace, --cluster-resource-namespace, --feature-gates and
     more."""
@@ -115,10 +113,16 @@ def check_options(options: ControllerOptions) -> None:
             f"invalid value for kube-api-burst: {options.kube_api_burst} must be higher or equal"
             f" to kube-api-qps: {options.kube_api_qps:g}"
         )
-    for server in (*options.dns01_recursive_nameservers, *options.acme_http01_solver_nameservers):
+    acme = options.decisions.acme
+    for server in (*acme.dns01_nameservers, *acme.http01_nameservers):
         if problem := _problem_of(server):
             raise StartupError(f"invalid DNS server ({problem}): {server}")
     _check_leases(options)
+    if acme.challenges_max <= 0:
+        raise StartupError(
+            "invalid value for max-concurrent-challenges:"
+            f" {acme.challenges_max} must be higher than 0"
+        )
     if options.concurrent_workers <= 0:
         raise StartupError(
             "invalid value for concurrent-workers:"
@@ -158,6 +162,8 @@ def _check_leases(options: ControllerOptions) -> None:
 
 def _problem_of(server: str) -> str:
     """Return what is wrong with `host:port`; empty if nothing. Source: Go's `SplitHostPort`."""
+    if server.startswith("https://"):
+        return ""  # DNS over HTTPS, as later versions take it
     host, colon, _port = server.rpartition(":")
     if not colon:
         return f"address {server}: missing port in address"

@@ -286,7 +286,7 @@ def test_one_namespace_has_no_cluster_issuers() -> None:
 
 def test_loops_are_named_as_the_original_names_them() -> None:
     """Queues, metrics, field managers and --controllers use these names."""
-    assert {loop.name for loop in all_controllers(Options())} == {
+    assert {loop.component for loop in all_controllers(Options())} == {
         "issuers",
         "clusterissuers",
         "certificates-metrics",
@@ -302,6 +302,8 @@ def test_loops_are_named_as_the_original_names_them() -> None:
         "certificates-request-manager",
         "certificates-readiness",
         "certificates-revision-manager",
+        "orders",
+        "challenges",
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from certwright.errors import StartupError
 from certwright.reconcile.controllers import all_controllers
-from certwright.reconcile.options import Options
+from certwright.reconcile.options import AcmeOptions, Options
 from certwright.resources.features import FeatureGates
 from certwright.roles.controller_options import (
     DEFAULT_ON,
@@ -65,12 +65,12 @@ def test_the_defaults_are_the_originals_and_are_valid() -> None:
             id="unknown controllers",
         ),
         pytest.param(
-            {"dns01_recursive_nameservers": ("8.8.8.8",)},
+            {"decisions": Options(acme=AcmeOptions(dns01_nameservers=("8.8.8.8",)))},
             "invalid DNS server (address 8.8.8.8: missing port in address): 8.8.8.8",
             id="nameserver without a port",
         ),
         pytest.param(
-            {"acme_http01_solver_nameservers": ("::1:53",)},
+            {"decisions": Options(acme=AcmeOptions(http01_nameservers=("::1:53",)))},
             "invalid DNS server (address ::1:53: too many colons in address): ::1:53",
             id="IPv6 nameserver without brackets",
         ),
@@ -93,6 +93,11 @@ def test_the_defaults_are_the_originals_and_are_valid() -> None:
             {"concurrent_workers": 0},
             "invalid value for concurrent-workers: 0 must be higher than 0",
             id="nobody works",
+        ),
+        pytest.param(
+            {"decisions": Options(acme=AcmeOptions(challenges_max=0))},
+            "invalid value for max-concurrent-challenges: 0 must be higher than 0",
+            id="no challenge at all",
         ),
     ],
 )
@@ -143,7 +148,7 @@ def test_gates_turn_loops_on() -> None:
 def test_every_known_name_is_a_loop_or_known_not_to_be() -> None:
     """Nothing is missing in silence."""
     gates = FeatureGates.parse("AllAlpha=true")
-    built = {controller.name for controller in all_controllers(Options(gates=gates))}
+    built = {controller.component for controller in all_controllers(Options(gates=gates))}
 
     assert built | NOT_AVAILABLE == set(KNOWN)
     assert not built & NOT_AVAILABLE

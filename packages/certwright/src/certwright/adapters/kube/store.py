@@ -7,7 +7,7 @@ import json
 import platform
 import random
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -171,6 +171,14 @@ class KubeStore:
             StoreError: There is none, or no answer.
         """
         return await self._ask(Request("GET", path))
+
+    async def call(self, path: str, body: Mapping[str, Any]) -> Manifest:
+        """Return what a POST of JSON to a path gives: an API of others behind the API server.
+
+        Raises:
+            StoreError: There is none, or no answer.
+        """
+        return await self._ask(Request("POST", path, body=json.dumps(body).encode()))
 
     # -------------------------------------------------------------------------- transport
 

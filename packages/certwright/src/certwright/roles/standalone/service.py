@@ -15,11 +15,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Self, cast
 
 from certwright import clock
+from certwright.adapters.acme.http01 import HttpAnswers, NoAnswers
+from certwright.adapters.acme.outside import RealWorld
 from certwright.adapters.files import FileStore, FolderLock
 from certwright.adapters.secret_folder import Access
 from certwright.engine.runtime import Runtime, RuntimeSettings
@@ -32,14 +34,17 @@ from certwright.errors import (
 from certwright.pki.keys import generate_private_key
 from certwright.reconcile.contract import Sources
 from certwright.reconcile.controllers import all_controllers
-from certwright.reconcile.options import Options
+from certwright.reconcile.options import AcmeOptions, Options
 from certwright.resources import meta
+from certwright.resources.acme import Order
 from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import (
     CERTIFICATE,
+    CHALLENGE,
     CLUSTER_ISSUER,
     EVENT,
     ISSUER,
+    ORDER,
     SECRET,
     Manifest,
 )
@@ -61,6 +66,8 @@ _log: Final = EventLog(__name__)
 _STATE_MODE: Final = 0o700
 PUBLISH_SECONDS: Final = 10.0
 """Folders are compared with the Secrets at least so often, and put right."""
+ORDER_POLL_SECONDS: Final = 0.5
+"""How often `run_once` looks whether the orders have come to an end."""
 EVENT_AGE_MAX: Final = timedelta(hours=1)
 """Events are forgotten after so long, as an API server does."""
 
@@ -73,24 +80,32 @@ class StandaloneSettings:
     options: Options
     access: Access = field(default_factory=Access)
     reload: ReloadSettings = field(default_factory=lambda: ReloadSettings(""))
+    answers: HttpAnswers = field(default_factory=NoAnswers)
+    """How HTTP-01 challenges are answered."""
     poll_seconds: float = 1.0
     """How often the files are looked at."""
     once_seconds_max: float = 120.0
     """How long `run_once` may take."""
 
 
-def folder_options(gates: FeatureGates, *, delete_secrets: bool = False) -> Options:
+def folder_options(
+    gates: FeatureGates, *, delete_secrets: bool = False, acme: AcmeOptions | None = None
+) -> Options:
     """Return how the loops decide in a folder.
 
     Args:
         gates: Feature gates.
         delete_secrets: Whether a Secret goes with its Certificate.
+        acme: Settings of ACME; those of a cluster do not count.
     """
     return Options(
         cluster_resource_namespace=DEFAULT_NAMESPACE,
         enable_certificate_owner_ref=delete_secrets,
         copied_annotation_prefixes=(*Options().copied_annotation_prefixes, f"-{SOURCE}"),
         gates=gates,
+        acme=replace(
+            acme or AcmeOptions(), http01_in_process=True, http01_passes=1, issuer_ambient=True
+        ),
     )
 
 
@@ -100,7 +115,7 @@ async def serve(settings: StandaloneSettings) -> None:
     Raises:
         StartupError: The folder cannot be used, or another process has it.
     """
-    with _Service(settings) as service:
+    async with _Service(settings) as service:
         await service.intake.take()
         async with asyncio.TaskGroup() as group:
             group.create_task(service.runtime.run())
@@ -121,7 +136,7 @@ async def run_once(settings: StandaloneSettings) -> list[str]:
     Raises:
         StartupError: The folder cannot be used, or another process has it.
     """
-    with _Service(settings) as service:
+    async with _Service(settings) as service:
         await service.intake.take()
         running = asyncio.create_task(service.runtime.run())
         try:
@@ -140,7 +155,7 @@ async def run_once(settings: StandaloneSettings) -> list[str]:
 
 async def _settled(service: _Service, running: asyncio.Task[None], seconds_max: float) -> None:
     """Wait until the loops have nothing to do now; what they wait for does not count."""
-    settling = asyncio.create_task(service.runtime.settle(seconds_max))
+    settling = asyncio.create_task(_come_to_rest(service, seconds_max))
     try:
         await asyncio.wait({settling, running}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -151,6 +166,26 @@ async def _settled(service: _Service, running: asyncio.Task[None], seconds_max: 
     finally:
         settling.cancel()
         await asyncio.gather(settling, return_exceptions=True)
+
+
+async def _come_to_rest(service: _Service, seconds_max: float) -> None:
+    """Wait until nothing is to be done now, and no order is under way.
+
+    Raises:
+        TimeoutError: There was still work after `seconds_max`.
+    """
+    async with asyncio.timeout(seconds_max):
+        await service.runtime.settle(seconds_max)
+        while await _has_orders_under_way(service.store):
+            await asyncio.sleep(ORDER_POLL_SECONDS)
+            await service.runtime.settle(seconds_max)
+
+
+async def _has_orders_under_way(store: FileStore) -> bool:
+    orders = map(Order, (await store.list(Selection(ORDER))).objects)
+    if any(not order.has_failed and not order.certificate for order in orders):
+        return True
+    return bool((await store.list(Selection(CHALLENGE))).objects)
 
 
 async def _objects(store: FileStore) -> list[Manifest]:
@@ -174,7 +209,7 @@ class _Service:
         self.settings = settings
         self.lock = FolderLock(layout.state)
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         self.lock.__enter__()
         settings = self.settings
         try:
@@ -186,20 +221,25 @@ class _Service:
             self.publisher = Publisher(
                 self.store, settings.layout, settings.access, self.reload.before_change
             )
+            self.world = RealWorld(answers=settings.answers)
             self.runtime = Runtime(
                 self.store,
                 all_controllers(settings.options),
                 _sources,
                 Metrics(clock.now),
                 RuntimeSettings(all_secrets=True),
+                self.world,
             )
         except BaseException:
             self.lock.__exit__(None, None, None)
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.lock.__exit__(None, None, None)
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self.world.__aexit__(None, None, None)
+        finally:
+            self.lock.__exit__(None, None, None)
 
     async def follow_files(self) -> None:
         """Take the files in whenever they change, and grant what `ctl` asks for."""

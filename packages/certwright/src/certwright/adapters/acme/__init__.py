@@ -1,0 +1,1 @@
+"""ACME over the network: the client, and the answers to challenges."""

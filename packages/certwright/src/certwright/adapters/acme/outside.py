@@ -1,0 +1,91 @@
+"""The world outside the store, as loops ask it: CAs, web servers, name servers."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from certwright.acme.questions import (
+    CheckDns,
+    CheckHttp,
+    CleanUpDns,
+    CleanUpToken,
+    NotYet,
+    PresentDns,
+    PresentToken,
+    ValidateCaa,
+)
+from certwright.adapters.acme.client import AcmeClient
+from certwright.adapters.acme.http01 import HttpAnswers, HttpCheck, NoAnswers
+from certwright.adapters.acme.transport import Observe, Transport, no_metrics
+from certwright.adapters.dns.caa import validate_caa
+from certwright.adapters.dns.propagation import DnsCheck
+from certwright.adapters.dns.providers import DnsProviders, WebhookCall
+from certwright.errors import CertwrightError
+
+__all__ = ["RealWorld"]
+
+
+class RealWorld:
+    """Answers what loops ask. An async context: sockets are closed at its end."""
+
+    def __init__(
+        self,
+        *,
+        answers: HttpAnswers | None = None,
+        webhook: WebhookCall | None = None,
+        observe: Observe = no_metrics,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            answers: How this process answers HTTP-01 challenges by itself.
+            webhook: Calls the API server for solvers of others.
+            observe: Is told of every request to a CA.
+        """
+        self._transport = Transport(observe)
+        self._plain = Transport()
+        self._client = AcmeClient(self._transport)
+        self._answers = answers or NoAnswers()
+        self._http = HttpCheck()
+        self._dns = DnsCheck()
+        self._providers = DnsProviders(self._plain, webhook)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._transport.__aexit__(kind, error, traceback)
+        await self._plain.__aexit__(kind, error, traceback)
+
+    async def answer(self, question: Any, /) -> Any:
+        """Return the answer that the question's docstring names."""
+        if self._client.handles(question):
+            return await self._client.answer(question)
+        try:
+            return await self._solve(question)
+        except CertwrightError as error:
+            return NotYet(str(error))
+
+    async def _solve(self, question: Any) -> Any:
+        match question:
+            case CheckHttp():
+                return await self._http.check(question)
+            case CheckDns():
+                return await self._dns.check(question)
+            case PresentToken():
+                return await self._answers.present(question)
+            case CleanUpToken():
+                return await self._answers.clean_up(question)
+            case PresentDns() | CleanUpDns():
+                return await self._providers.change(question)
+            case ValidateCaa():
+                directory = await self._client.directory(question.server)
+                return await validate_caa(question, directory.caa_identities)
+            case _:
+                raise LookupError(f"nobody answers {type(question).__name__}")

@@ -1,0 +1,1 @@
+"""DNS: what zones hold, and the providers that change it."""

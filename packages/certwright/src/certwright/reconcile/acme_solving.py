@@ -1,0 +1,92 @@
+"""What is asked of the world to solve a Challenge: present, check, clean up.
+
+Source: reference cert-manager.md 3.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from certwright.acme.questions import (
+    CheckDns,
+    CheckHttp,
+    CleanUpDns,
+    CleanUpToken,
+    PresentDns,
+    PresentToken,
+)
+from certwright.reconcile.acme_dns01 import follows_cnames, solver_config
+from certwright.reconcile.options import Options
+from certwright.resources.acme import Challenge
+from certwright.resources.kinds import Key, Manifest
+
+__all__ = ["check_question", "cleanup_question", "present_question"]
+
+
+def present_question(
+    challenge: Challenge, found: Mapping[Key, Manifest], options: Options
+) -> PresentDns | PresentToken | None:
+    """Return what puts the answer in place; None if objects do.
+
+    Raises:
+        InvalidError: The solver cannot work as it is configured.
+    """
+    if challenge.type == "DNS-01":
+        return PresentDns(
+            solver_config(challenge, found, options),
+            challenge.uid,
+            challenge.dns_name,
+            challenge.key,
+            follows_cnames(challenge),
+            options.acme.dns01_nameservers,
+        )
+    if options.acme.http01_in_process:
+        return PresentToken(challenge.dns_name, challenge.token, challenge.key)
+    return None
+
+
+def cleanup_question(
+    challenge: Challenge, found: Mapping[Key, Manifest], options: Options
+) -> CleanUpDns | CleanUpToken | None:
+    """Return what takes the answer away; None if objects do.
+
+    Raises:
+        InvalidError: The solver cannot work as it is configured.
+    """
+    if challenge.type == "DNS-01":
+        return CleanUpDns(
+            solver_config(challenge, found, options),
+            challenge.uid,
+            challenge.dns_name,
+            challenge.key,
+            follows_cnames(challenge),
+            options.acme.dns01_nameservers,
+        )
+    if options.acme.http01_in_process:
+        return CleanUpToken(challenge.dns_name, challenge.token, challenge.key)
+    return None
+
+
+def check_question(challenge: Challenge, options: Options) -> CheckDns | CheckHttp | None:
+    """Return what looks whether the answer can be seen from here; None if nobody wants to know."""
+    acme = options.acme
+    if not acme.self_check:
+        return None
+    if challenge.type == "DNS-01":
+        return CheckDns(
+            challenge.uid,
+            challenge.dns_name,
+            challenge.key,
+            acme.dns01_nameservers,
+            acme.dns01_recursive_only,
+            acme.dns01_wait_seconds,
+        )
+    return CheckHttp(
+        challenge.uid,
+        challenge.dns_name,
+        challenge.token,
+        challenge.key,
+        acme.http01_nameservers,
+        acme.http01_passes,
+        acme.http01_port,
+    )
