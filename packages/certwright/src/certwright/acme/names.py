@@ -1,114 +1,25 @@
 """Names of Orders and Challenges, as the original computes them: of what they are for.
 
-Source: reference cert-manager.md 3.4 (ComputeName); cert-manager v1.12.2 pkg/apis/acme/v1 (the
-order of fields, which Go's JSON keeps).
+Source: reference cert-manager.md 3.4 (ComputeName); Go encoding/json (fields in the order in which
+they are declared).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from certwright.resources.go_types import fields_of
 from certwright.resources.kinds import Manifest
 from certwright.resources.meta import dns_safe_shorten_to_52
 
 __all__ = ["adler32", "challenge_name", "go_json", "order_name"]
 
 _LONG_NAME: Final = 52
-_ISSUER_REF: Final = ("name", "kind", "group")
-_ORDER: Final = ("request", "issuerRef", "commonName", "dnsNames", "ipAddresses", "duration")
-_CHALLENGE: Final = (
-    "url",
-    "authorizationURL",
-    "dnsName",
-    "wildcard",
-    "type",
-    "token",
-    "key",
-    "solver",
-    "issuerRef",
-)
-_SECRET_REF: Final = ("name", "key")
-_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "issuerRef": _ISSUER_REF,
-    "solver": ("selector", "http01", "dns01"),
-    "selector": ("matchLabels", "dnsNames", "dnsZones"),
-    "http01": ("ingress", "gatewayHTTPRoute"),
-    "ingress": (
-        "serviceType",
-        "ingressClassName",
-        "class",
-        "name",
-        "podTemplate",
-        "ingressTemplate",
-    ),
-    "gatewayHTTPRoute": ("serviceType", "labels", "parentRefs"),
-    "parentRefs": ("group", "kind", "namespace", "name", "sectionName", "port"),
-    "podTemplate": ("metadata", "spec"),
-    "spec": (
-        "nodeSelector",
-        "affinity",
-        "tolerations",
-        "priorityClassName",
-        "serviceAccountName",
-        "imagePullSecrets",
-    ),
-    "tolerations": ("key", "operator", "value", "effect", "tolerationSeconds"),
-    "metadata": ("annotations", "labels"),
-    "dns01": (
-        "cnameStrategy",
-        "akamai",
-        "cloudDNS",
-        "cloudflare",
-        "route53",
-        "azureDNS",
-        "digitalocean",
-        "acmeDNS",
-        "rfc2136",
-        "webhook",
-    ),
-    "akamai": (
-        "serviceConsumerDomain",
-        "clientTokenSecretRef",
-        "clientSecretSecretRef",
-        "accessTokenSecretRef",
-    ),
-    "cloudDNS": ("serviceAccountSecretRef", "project", "hostedZoneName"),
-    "cloudflare": ("email", "apiKeySecretRef", "apiTokenSecretRef"),
-    "route53": (
-        "accessKeyID",
-        "accessKeyIDSecretRef",
-        "secretAccessKeySecretRef",
-        "role",
-        "hostedZoneID",
-        "region",
-    ),
-    "azureDNS": (
-        "clientID",
-        "clientSecretSecretRef",
-        "subscriptionID",
-        "tenantID",
-        "resourceGroupName",
-        "hostedZoneName",
-        "environment",
-        "managedIdentity",
-    ),
-    "managedIdentity": ("clientID", "resourceID"),
-    "digitalocean": ("tokenSecretRef",),
-    "acmeDNS": ("host", "accountSecretRef"),
-    "rfc2136": ("nameserver", "tsigSecretSecretRef", "tsigKeyName", "tsigAlgorithm"),
-    "webhook": ("groupName", "solverName", "config"),
-}
-"""Order of fields, by the name of the field that holds them; what is not here is by name."""
-_AS_IT_IS: Final = frozenset({"config"})
-_ALWAYS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "rfc2136": {"tsigSecretSecretRef": {"name": ""}},
-    "route53": {"secretAccessKeySecretRef": {"name": ""}},
-    "podTemplate": {"metadata": {}, "spec": {}},
-    "ingressTemplate": {"metadata": {}},
-}
-"""Fields that Go writes although nothing stands in them: they are no pointers."""
+_FNV_PRIME: Final = 16777619
+_FNV_START: Final = 2166136261
+_ADLER_MODULUS: Final = 65521
 
 
 def order_name(request_name: str, spec: Manifest) -> str:
@@ -118,7 +29,7 @@ def order_name(request_name: str, spec: Manifest) -> str:
         request_name: The CertificateRequest's.
         spec: The Order's; `request` does not count.
     """
-    hashed = _object({**spec, "request": None}, _ORDER)
+    hashed = go_json({**spec, "request": None}, "OrderSpec")
     if len(request_name) >= _LONG_NAME:
         hashed = f'{{"certificateRequestName":{_scalar(request_name)},"spec":{hashed}}}'
     return _name(request_name, hashed)
@@ -126,39 +37,49 @@ def order_name(request_name: str, spec: Manifest) -> str:
 
 def challenge_name(order: str, spec: Manifest) -> str:
     """Return the name of a Challenge of an Order; its `key` does not count."""
-    return _name(order, _object({**spec, "key": ""}, _CHALLENGE))
+    return _name(order, go_json({**spec, "key": ""}, "ChallengeSpec"))
 
 
 def adler32(text: str) -> str:
     """Return a label's value for a domain or a token. Source: Go `hash/adler32`, decimal."""
     low, high = 1, 0
     for byte in text.encode():
-        low = (low + byte) % 65521
-        high = (high + low) % 65521
+        low = (low + byte) % _ADLER_MODULUS
+        high = (high + low) % _ADLER_MODULUS
     return str(high << 16 | low)
 
 
-def go_json(value: Any, field: str = "") -> str:
-    """Return JSON as Go writes the struct that a field of this name is."""
-    if isinstance(value, Mapping):
-        if field in _AS_IT_IS:
-            return _scalar(value)
-        order = _SECRET_REF if field.endswith("SecretRef") else _FIELDS.get(field)
-        full = {**_ALWAYS.get(field, {}), **value}
-        return _object(full, order if order is not None else sorted(full))
+def go_json(value: Any, type_name: str) -> str:
+    """Return JSON as Go writes a value of this type; what the type does not know comes last."""
     if isinstance(value, list):
-        return f"[{','.join(go_json(entry, field) for entry in value)}]"
-    return _scalar(value)
+        inner = type_name.removeprefix("[]")
+        return f"[{','.join(go_json(entry, inner) for entry in value)}]"
+    fields = fields_of(type_name)
+    if not isinstance(value, Mapping) or fields is None:
+        return _scalar(value)
+    parts: list[str] = []
+    for name, field in fields.items():
+        if name in value:
+            parts.append(f"{_scalar(name)}:{go_json(value[name], field.type)}")
+        elif not field.is_pointer and fields_of(field.type):  # a struct is never left out
+            parts.append(f"{_scalar(name)}:{go_json(_empty(field.type), field.type)}")
+    rest = {name: child for name, child in value.items() if name not in fields}
+    parts += [f"{_scalar(name)}:{_scalar(child)}" for name, child in sorted(rest.items())]
+    return f"{{{','.join(parts)}}}"
 
 
-def _object(found: Mapping[str, Any], order: Iterable[str]) -> str:
-    names = [name for name in order if name in found]
-    names += sorted(name for name in found if name not in set(names))
-    return f"{{{','.join(f'{_scalar(name)}:{go_json(found[name], name)}' for name in names)}}}"
+def _empty(type_name: str) -> Manifest:
+    """Return what Go writes of a type's zero value but for its own structs."""
+    fields = fields_of(type_name) or {}
+    return {
+        name: ""
+        for name, field in fields.items()
+        if field.is_always_written and field.type == "string" and not field.is_pointer
+    }
 
 
 def _scalar(value: Any) -> str:
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text
@@ -170,7 +91,7 @@ def _name(prefix: str, hashed: str) -> str:
 
 def _fnv1(data: bytes) -> int:
     """Return the 32 bit hash FNV-1, which is not FNV-1a. Source: Go `hash/fnv` New32."""
-    found = 2166136261
+    found = _FNV_START
     for byte in data:
-        found = found * 16777619 & 0xFFFFFFFF ^ byte
+        found = found * _FNV_PRIME & 0xFFFFFFFF ^ byte
     return found

@@ -86,7 +86,7 @@ def test_a_challenge_is_named_as_go_does(spec: dict[str, Any], hashed: int) -> N
 
 def test_what_nobody_knows_is_written_by_name() -> None:
     """A field that came with a later version does not get lost."""
-    found = go_json({"dns01": {"someday": {"b": 1, "a": "<"}}}, "solver")
+    found = go_json({"dns01": {"someday": {"b": 1, "a": "<"}}}, "ACMEChallengeSolver")
 
     assert found == '{"dns01":{"someday":{"a":"\\u003c","b":1}}}'
 
