@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from certwright import clock
 
-__all__ = ["EAB_KEY", "Pebble", "free_port", "missing_pebble"]
+__all__ = ["EAB_KEY", "Pebble", "free_port", "missing_pebble", "write_certificate"]
 
 START_SECONDS_MAX: Final = 20.0
 EAB_KEY: Final = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
@@ -82,7 +82,7 @@ class Pebble:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write_certificate(self.folder)
+        write_certificate(self.folder)
         configuration = {
             "pebble": {
                 "listenAddress": f"127.0.0.1:{self.port}",
@@ -200,7 +200,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait(10)
 
 
-def _write_certificate(folder: Path) -> None:
+def write_certificate(folder: Path) -> None:
+    """Write `pebble.pem` and `pebble.key`: a server for the loopback."""
+    folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pebble for tests")])
     now = clock.now()

@@ -76,4 +76,4 @@ async def _look(question: CheckDns) -> str:
 def _verdict(server: str, name: str, code: str, texts: list[str], key: str, missing: str) -> str:
     if code not in {"NOERROR", "NXDOMAIN"}:
         return f"NS {server} returned {code} for {name}"
-    return "" if key in texts else f"{missing} (asked {server})"
+    return "" if key in texts else missing

@@ -27,6 +27,7 @@ __all__ = [
     "DnsError",
     "addresses_of",
     "ask",
+    "ask_over_https",
     "cname_target",
     "name_servers_of",
     "nameservers_or_default",
@@ -86,7 +87,7 @@ async def ask(
 
 async def _exchange(query: dns.message.Message, server: str) -> dns.message.Message:
     if server.startswith("https://"):
-        return await _https(query, server)
+        return await ask_over_https(query, server)
     host, port = await server_address(server)
     answer, _ = await dns.asyncquery.udp_with_fallback(
         query, host, port=port, timeout=QUERY_SECONDS_MAX
@@ -94,7 +95,13 @@ async def _exchange(query: dns.message.Message, server: str) -> dns.message.Mess
     return answer
 
 
-async def _https(query: dns.message.Message, url: str) -> dns.message.Message:
+async def ask_over_https(query: dns.message.Message, url: str) -> dns.message.Message:
+    """Return the answer of a name server behind a URL.
+
+    Raises:
+        DnsError: It says no.
+        OSError: It says nothing.
+    """
     headers = {
         "Content-Type": "application/dns-message",
         "Accept": "application/dns-message",
