@@ -75,11 +75,11 @@ class StorageSettings:
     `~/.local/share/lymer` where that is not set: a named place that survives a restart. It has no
     default in this class, so that no test writes into a home by accident. One process owns it."""
 
-    retention_seconds: Annotated[float, Duration(3600, 36500 * _DAY)] = 7 * _DAY
+    retention_seconds: Annotated[float, Duration(3600, 18_250 * _DAY)] = 7 * _DAY
     """How long spans are kept after they arrived, in seconds. Default 7 days: a week of incidents
     fits the disk of a small machine (about 55 bytes a span). Shorter loses history; longer costs
     disk, not query speed, as queries carry a time range. Less than an hour is refused, since the
-    store drops whole parts."""
+    store drops whole parts; more than 50 years too, since the engine's clock ends in 2106."""
 
     memory_bytes_max: Annotated[int, Size(200 * _MIB, 64 * _TIB)] = 900 * _MIB
     """Memory the engine may allocate for loads, merges, queries and caches together, in bytes.

@@ -128,7 +128,7 @@ def test_the_data_folder(environ: dict[str, str], folder: str) -> None:
             {},
             {"storage.retention_seconds": "5m"},
             '--retention: "storage.retention_seconds" must be a duration such as 500ms, 30s or '
-            '7d, from 1h to 36500d, but it is "5m"',
+            '7d, from 1h to 18250d, but it is "5m"',
             id="flag out of range",
         ),
         pytest.param(

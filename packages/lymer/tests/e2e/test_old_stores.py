@@ -1,0 +1,64 @@
+"""A folder that an earlier release left behind answers as that release did.
+
+How the folders in `old-stores` were made is in make_old_stores.py: spans by every door and of every
+kind, tail decisions, tenants, and a kill -9 with segments that are not loaded. One is added for
+each release that writes anything differently, by that release; none is ever made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import tarfile
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from e2e.lymer_process import Lymer, poll
+from e2e.old_stores import (
+    ARCHIVES,
+    OPEN_SETTINGS,
+    Answers,
+    ask,
+    ask_overview,
+    ask_red,
+    tail_settings,
+)
+
+_SINGLE: Final = [""]
+_TENANTS: Final = ["acme", "mega corp"]
+_STORES: Final = [
+    ("72d6ae8-single", _SINGLE, {}),
+    ("72d6ae8-tenants", _TENANTS, {"LYMER__TENANCY__ENABLED": "true"}),
+]
+_SETTLED_SECONDS_MAX: Final = 40.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize(("name", "tenants", "settings"), _STORES)
+def test_an_old_store_answers_as_it_did(
+    tmp_path: Path, name: str, tenants: list[str], settings: dict[str, str]
+) -> None:
+    """Span for span: services, operations, searches, traces, dependencies, rates and tenants."""
+    with tarfile.open(ARCHIVES / f"{name}.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    expected: Answers = json.loads(lzma.decompress((ARCHIVES / f"{name}.json.xz").read_bytes()))
+    assert list((tmp_path / "data" / "journal").rglob("*.otlp")), "nothing is left to load"
+    lymer = Lymer(tmp_path, {**OPEN_SETTINGS, **tail_settings(tmp_path), **settings})
+    try:
+        lymer.start()
+        for tenant in tenants:
+            wanted = expected["asked"][tenant]
+            # What was not loaded when it was killed is loaded, decided on and counted first.
+            for _ in poll(_SETTLED_SECONDS_MAX):
+                if ask_overview(lymer, tenant).items() <= wanted.items():
+                    break
+            answers = ask(lymer, tenant)
+            for question in wanted:
+                assert answers[question] == wanted[question], (tenant, question)
+        assert lymer.stop() == 0, lymer.log_tail()
+        assert ask_red(lymer.data_dir, tenants) == expected["counted"]
+    finally:
+        lymer.close()
