@@ -66,7 +66,9 @@ class ControllerLoop:
 
     async def work(self) -> None:
         """Work until cancelled; several may work at once."""
-        while True:
+        own = asyncio.current_task()
+        # A library may answer a cancellation by another error, which a pass survives.
+        while own is None or not own.cancelling():
             key = self._queue.take(clock.monotonic_seconds())
             if key is None:
                 await self._wait()
@@ -75,6 +77,7 @@ class ControllerLoop:
                 await self._pass(key)
             finally:
                 self._queue.done(key)
+        raise asyncio.CancelledError
 
     async def _wait(self) -> None:
         """Wait for news, or for the moment at which a key becomes ready."""
