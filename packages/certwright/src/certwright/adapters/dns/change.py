@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from certwright.acme.questions import SolverConfig
@@ -43,6 +43,8 @@ class Change:
     nameservers: tuple[str, ...]
     transport: Transport
     webhook: WebhookCall | None = None
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Base URLs that stand in for hosts of APIs: private endpoints, and tests."""
 
     def setting(self, field: str) -> str:
         """Return a text of the solver's configuration; empty if it is absent."""
@@ -61,6 +63,13 @@ class Change:
             return value.decode("ascii").strip()
         except ValueError:
             raise ProviderError(f"the value of {field} is no ASCII text") from None
+
+    def api(self, url: str) -> str:
+        """Return where an API is: `url`, or what the process was told to use in its place."""
+        rest = url.partition("://")[2]
+        host, slash, path = rest.partition("/")
+        own = self.hosts.get(host)
+        return url if own is None else f"{own}{slash}{path}"
 
     async def zone(self) -> str:
         """Return the zone of the record, with a dot at its end.
