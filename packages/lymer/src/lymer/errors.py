@@ -11,6 +11,7 @@
     │   ├── TraceNotFoundError   a valid question about a trace nobody sent
     │   └── TenantError          a request that does not say whose it is, or says it wrongly
     ├── OverloadedError          ours, now: the sender should repeat it after `retry_after_seconds`
+    │   └── LargeAnswerError     a large answer must wait until another one is sent
     ├── StorageError             the engine failed; repeating may help
     │   ├── StorageMemoryError   the statement needs more memory than it may have: ask for less
     │   └── StorageAwayError     the process that owns the store cannot be reached
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 __all__ = [
     "CorruptJournalError",
+    "LargeAnswerError",
     "LymerError",
     "OverloadedError",
     "QuestionError",
@@ -124,6 +126,10 @@ class OverloadedError(LymerError):
         """Remember after how many seconds the sender should try again."""
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class LargeAnswerError(OverloadedError):
+    """The answer is large, and whoever asked has no place among the large ones yet."""
 
 
 class StorageError(LymerError):

@@ -8,16 +8,20 @@ the places and not the memory.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gzip
-from collections.abc import Callable
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
-from typing import Final, TypeVar
+from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from lymer.api.envelope import pretty
-from lymer.errors import OverloadedError, TooLargeError
+from lymer.errors import LargeAnswerError, OverloadedError, TooLargeError
+from lymer.query.service import ALLOWS_LARGE
 
 __all__ = ["Answers"]
 
@@ -28,18 +32,30 @@ place in the executor's queue and at worst one large answer."""
 ANSWER_SECONDS_MAX: Final = 60.0
 """Longest wait for an answer, seconds. Jaeger's UI gives up after 10, scripts are more patient."""
 
-QUERY_STRING_BYTES_MAX: Final = 49_152
-"""Largest query string, bytes: a thousand trace ids fit."""
+QUERY_STRING_BYTES_MAX: Final = 1_048_576
+"""Largest query string, bytes: ten thousand trace ids fit, as through Jaeger's own server."""
 
 GZIP_BYTES_MIN: Final = 1_400
 """Smallest answer worth compressing, bytes: less fits one packet anyway."""
 
+SLOW_READER_SECONDS: Final = 15.0
+SLOW_READER_BYTES_PER_SECOND: Final = 262_144
+"""A reader of a large answer that takes less, once it has had `SLOW_READER_SECONDS` more, is left:
+others wait for their turn."""
+
+_PRETTY_BYTES_MAX: Final = 8 * 1_048_576
+"""Largest answer that is indented where `prettyPrint` asks for it; a larger one comes as it is."""
+
 _GZIP_LEVEL: Final = 3
-_T = TypeVar("_T")
 
 
 class Answers:
-    """Runs calls in an executor and makes responses of their bytes."""
+    """Runs calls in an executor and makes responses of their bytes.
+
+    Small answers are made as they are asked for. Large ones (over `SMALL_ANSWER_SPANS_MAX` spans)
+    are made one at a time and sent while they are made: memory is bounded however many ask and
+    however slowly they read.
+    """
 
     def __init__(
         self,
@@ -52,50 +68,140 @@ class Answers:
         self._in_flight_max = in_flight_max
         self._seconds_max = seconds_max
         self._in_flight = 0
+        self._turn = asyncio.Lock()
+        self._waiting = 0
 
     async def json(self, request: Request, make_body: Callable[[], bytes]) -> Response:
-        """Answer with the JSON that `make_body` returns from a thread.
+        """Answer with the JSON that `make_body` returns from a thread; see `in_pieces`."""
+        return await self.in_pieces(request, lambda: iter((make_body(),)))
+
+    async def in_pieces(
+        self,
+        request: Request,
+        make_pieces: Callable[[], Iterator[bytes]],
+        media_type: str = "application/json",
+    ) -> Response:
+        """Answer with the bytes that `make_pieces` yields, both it and they in threads.
 
         Raises:
-            OverloadedError: Too many answers are in flight, or this one took too long.
+            OverloadedError: Too many answers are in flight, or this one took too long to begin.
             TooLargeError: The query string is over its limit.
         """
         check_query_string(request)
         wants_pretty = request.query_params.get("prettyPrint", "") not in {"", "false"}
         takes_gzip = _takes_gzip(request.headers.get("accept-encoding", ""))
+        headers = {"vary": "Accept-Encoding"}
 
-        def make_response() -> Response:
-            body = make_body()
-            if wants_pretty:
+        def make_whole() -> Response:
+            body = b"".join(make_pieces())
+            if wants_pretty and len(body) <= _PRETTY_BYTES_MAX:
                 body = pretty(body)
-            headers = {"vary": "Accept-Encoding"}
             if takes_gzip and len(body) >= GZIP_BYTES_MIN:
                 headers["content-encoding"] = "gzip"
                 body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-            return Response(body, headers=headers, media_type="application/json")
+            return Response(body, headers=headers, media_type=media_type)
 
-        return await self._run(make_response)
+        def make_stream() -> Response:
+            pieces = make_pieces()
+            if takes_gzip:
+                headers["content-encoding"] = "gzip"
+                pieces = _gzipped(pieces)
+            stream = _Stream(self._sent(pieces), headers=headers, media_type=media_type)
+            stream.on_end = self._turn.release
+            return stream
 
-    async def _run(self, call: Callable[[], _T]) -> _T:
         if self._in_flight >= self._in_flight_max:
             raise OverloadedError(
                 f"cannot answer now: {self._in_flight} questions are being answered, "
                 f"the limit is {self._in_flight_max}"
             )
-        future = asyncio.get_running_loop().run_in_executor(self._executor, call)
+        running: list[asyncio.Future[Response]] = []
         self._in_flight += 1
-        future.add_done_callback(self._release)
+        left = asyncio.timeout(self._seconds_max)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), self._seconds_max)
+            async with left:
+                try:
+                    return await self._run(make_whole, running, large=False)
+                except LargeAnswerError:
+                    return await self._in_turn(make_stream, running)
         except TimeoutError as error:
+            if not left.expired():
+                raise
             raise OverloadedError(
                 f"cannot answer: the store took more than {self._seconds_max:g} s"
             ) from error
+        finally:
+            # A call that nobody waits for any more holds its place until it ends.
+            if running and not running[-1].done():
+                running[-1].add_done_callback(self._release)
+            else:
+                self._in_flight -= 1
 
-    def _release(self, future: asyncio.Future[_T]) -> None:
+    async def _in_turn(
+        self, call: Callable[[], Response], running: list[asyncio.Future[Response]]
+    ) -> Response:
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            return await self._run(call, running, large=True)
+        except BaseException:
+            self._turn.release()
+            raise
+
+    async def _run(
+        self,
+        call: Callable[[], Response],
+        running: list[asyncio.Future[Response]],
+        *,
+        large: bool,
+    ) -> Response:
+        context = contextvars.copy_context()
+        context.run(ALLOWS_LARGE.set, large)
+        loop = asyncio.get_running_loop()
+        running.append(loop.run_in_executor(self._executor, context.run, call))
+        return await asyncio.shield(running[-1])
+
+    def _release(self, future: asyncio.Future[Response]) -> None:
         self._in_flight -= 1
         if not future.cancelled():
             future.exception()  # seen: nobody waits for an answer that came too late
+
+    async def _sent(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the pieces of a large answer, unless its reader keeps others waiting."""
+        loop = asyncio.get_running_loop()
+        reading, size = 0.0, 0
+        while (piece := await loop.run_in_executor(self._executor, next, pieces, None)) is not None:
+            asked = loop.time()
+            yield piece
+            size += len(piece)
+            reading += loop.time() - asked
+            late = reading - SLOW_READER_SECONDS
+            if late * SLOW_READER_BYTES_PER_SECOND > size and self._waiting:
+                raise OverloadedError("the answer is read too slowly, and others wait")
+
+
+class _Stream(StreamingResponse):
+    """Says when it ends, however it ends."""
+
+    on_end: Callable[[], None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.on_end()
+
+
+def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
+    for piece in pieces:
+        if packed := compressor.compress(piece):
+            yield packed
+    yield compressor.flush()
 
 
 def check_query_string(request: Request) -> None:

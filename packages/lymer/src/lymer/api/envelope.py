@@ -7,7 +7,7 @@ Source: Jaeger v2.20, `jaegerquery/internal/http_handler.go` (`structuredRespons
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import orjson
@@ -17,6 +17,7 @@ from lymer.wire.jaeger_json import json_string
 
 __all__ = [
     "envelope",
+    "envelope_in_pieces",
     "error_response",
     "not_found_response",
     "pretty",
@@ -42,6 +43,14 @@ def envelope(data: bytes, *, total: int = 0, errors: Sequence[str] = ()) -> byte
         total,
         shown.encode(),
     )
+
+
+def envelope_in_pieces(data: Iterable[bytes], *, errors: Sequence[str] = ()) -> Iterator[bytes]:
+    """Yield what `envelope` returns, its data piece by piece."""
+    before, after = envelope(b"\0", errors=errors).split(b"\0")
+    yield before
+    yield from data
+    yield after
 
 
 def trace_not_found(trace_id: str) -> str:

@@ -5,7 +5,7 @@ Source: Jaeger v2.20, `jaegerquery/internal/http_handler.go`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import unquote_plus
 
 import orjson
@@ -14,7 +14,12 @@ from starlette.responses import Response
 
 from lymer.api.answers import Answers, check_query_string
 from lymer.api.body import read_body
-from lymer.api.envelope import envelope, error_response, trace_not_found
+from lymer.api.envelope import (
+    envelope,
+    envelope_in_pieces,
+    error_response,
+    trace_not_found,
+)
 from lymer.api.parameters import (
     check_time_hints,
     first_of,
@@ -26,7 +31,7 @@ from lymer.api.parameters import (
 from lymer.errors import QuestionError
 from lymer.model.question import Operation
 from lymer.query.service import QueryService
-from lymer.wire.jaeger_json import encode_traces, short_trace_id
+from lymer.wire.jaeger_json import encode_traces_in_pieces, short_trace_id
 from lymer.wire.otlp_json import request_from_json
 
 __all__ = ["TracesV1"]
@@ -79,10 +84,10 @@ class TracesV1:
         check_query_string(request)
         search = to_search(request.query_params, self._now_unix_nano())
 
-        def make_body() -> bytes:
+        def make_pieces() -> Iterator[bytes]:
             if not search.trace_ids:
                 traces = query.find_traces(search.question, raw=search.raw)
-                return envelope(encode_traces(traces))
+                return envelope_in_pieces(encode_traces_in_pieces(traces))
             traces = query.get_traces(search.trace_ids, raw=search.raw)
             found = {trace.trace_id[0] for trace in traces}
             missing = [
@@ -90,9 +95,9 @@ class TracesV1:
                 for trace_id in search.trace_ids
                 if trace_id not in found
             ]
-            return envelope(encode_traces(traces), errors=missing)
+            return envelope_in_pieces(encode_traces_in_pieces(traces), errors=missing)
 
-        return await self._answers.json(request, make_body)
+        return await self._answers.in_pieces(request, make_pieces)
 
     async def get_trace(self, request: Request, query: QueryService) -> Response:
         """GET /api/traces/{trace_id}: one trace, adjusted unless `raw`."""
@@ -101,10 +106,11 @@ class TracesV1:
         check_time_hints(request.query_params)
         raw = to_raw(request.query_params)
 
-        def make_body() -> bytes:
-            return envelope(encode_traces([query.get_trace(trace_id, raw=raw)]))
+        def make_pieces() -> Iterator[bytes]:
+            trace = query.get_trace(trace_id, raw=raw)
+            return envelope_in_pieces(encode_traces_in_pieces([trace]))
 
-        return await self._answers.json(request, make_body)
+        return await self._answers.in_pieces(request, make_pieces)
 
     async def get_dependencies(self, request: Request, query: QueryService) -> Response:
         """GET /api/dependencies: calls between services in a range of time."""
@@ -127,11 +133,11 @@ class TracesV1:
         """POST /api/transform: OTLP JSON in, traces for the UI out; nothing is stored."""
         body = await read_body(request)
 
-        def make_body() -> bytes:
+        def make_pieces() -> Iterator[bytes]:
             traces = query.transform(request_from_json(body).body)
-            return envelope(encode_traces(traces))
+            return envelope_in_pieces(encode_traces_in_pieces(traces))
 
-        return await self._answers.json(request, make_body)
+        return await self._answers.in_pieces(request, make_pieces)
 
     async def archive_trace(self, request: Request, _query: QueryService) -> Response:
         """POST /api/archive/{trace_id}: there is no archive; nothing is ever moved to one."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from lymer.errors import QuestionError, TooLargeError, TraceNotFoundError
+from lymer.errors import LargeAnswerError, QuestionError, TooLargeError, TraceNotFoundError
 from lymer.model.columns import SpanColumns
 from lymer.model.question import (
     SPAN_KINDS,
@@ -24,7 +25,7 @@ from lymer.query.adjust.standard import adjust, standard_adjusters
 from lymer.query.transform import transform_request
 from lymer.storage.contract import SpanReader, TenantReaders
 
-__all__ = ["Queries", "QueryService"]
+__all__ = ["ALLOWS_LARGE", "Queries", "QueryService"]
 
 FOUND_TRACES_MAX: Final = 10_000
 """Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole
@@ -32,7 +33,14 @@ traces of more are a download, not a search."""
 
 ANSWER_SPANS_MAX: Final = 2_000_000
 """Most spans in an answer of several traces. A span costs about 1 KiB on its way out, so one answer
-stays near 2 GiB at worst; a single trace is never refused."""
+stays near 2 GiB at worst; a single trace is never refused. Large answers are made one at a time."""
+
+SMALL_ANSWER_SPANS_MAX: Final = 20_000
+"""Most spans of an answer that anyone may have at any time, about 20 MB while it is made. A larger
+one is made only by who has a place for it (`ALLOWS_LARGE`)."""
+
+ALLOWS_LARGE: Final[ContextVar[bool]] = ContextVar("ALLOWS_LARGE", default=True)
+"""Whether the answer being made may be large; the API says no first, and yes at its turn."""
 
 TRACES_PER_READ: Final = 200
 """Traces read from the store in one call: what is refused as too large was not all read."""
@@ -192,10 +200,13 @@ class QueryService:
         _check_trace_ids(trace_ids)
         traces: list[SpanColumns] = []
         span_count = 0
+        small_max = None if ALLOWS_LARGE.get() else SMALL_ANSWER_SPANS_MAX
         for first in range(0, len(trace_ids), TRACES_PER_READ):
             some = trace_ids[first : first + TRACES_PER_READ]
-            columns = self._reader.get_traces(some, raw=raw, skeleton=skeleton)
+            columns = self._reader.get_traces(some, raw=raw, skeleton=skeleton, spans_max=small_max)
             span_count += len(columns)
+            if small_max is not None and span_count > small_max:
+                raise LargeAnswerError("the answer is large and must wait for its turn")
             if span_count > self._answer_spans_max and len(trace_ids) > 1:
                 raise TooLargeError(
                     f"cannot answer: the traces have more than {self._answer_spans_max} spans, "

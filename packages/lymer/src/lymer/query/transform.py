@@ -83,7 +83,7 @@ def _row(span: Span, service_value: Any, service: str) -> dict[str, Any]:
         "start": draft.start,
         "duration": min(draft.end - draft.start, _DURATION_NANO_MAX),
         "trace_state": span.trace_state.encode(),
-        "warnings": [warning.encode() for warning in draft.warnings],
+        "warnings": tuple(warning.encode() for warning in draft.warnings),
         "links": tuple(
             (link.trace_id, link.span_id, b"", _pairs(link.attributes), 0, 0) for link in span.links
         ),

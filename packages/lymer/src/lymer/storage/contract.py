@@ -97,7 +97,15 @@ class SpanReader(Protocol):
         Complete: a match is left out only because `limit` newer traces match too.
         """
 
-    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
+    def get_traces(
+        self,
+        trace_ids: Sequence[str],
+        /,
+        *,
+        raw: bool,
+        skeleton: bool,
+        spans_max: int | None = None,
+    ) -> SpanColumns:
         """Return all spans of the traces, in the order asked for; unknown ids are simply absent.
 
         Args:
@@ -107,6 +115,8 @@ class SpanReader(Protocol):
                 process (adjusters 2, 5 and 6 of Jaeger are the store's, since they look into
                 attributes).
             skeleton: Leave `tags_json` and `event_fields_json` empty.
+            spans_max: Where there are more, some spans_max + 1 of them are returned: the answer
+                says that it is too large for whoever asked, and is worth nothing else.
         """
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:

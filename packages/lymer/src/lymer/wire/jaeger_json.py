@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 import orjson
@@ -22,6 +23,7 @@ from lymer.wire.go_text import float_text
 __all__ = [
     "any_value_text",
     "encode_traces",
+    "encode_traces_in_pieces",
     "int_json",
     "json_string",
     "key_value_json",
@@ -33,6 +35,9 @@ __all__ = [
 
 SAFE_INTEGER_MAX: Final = 2**53 - 1
 """The largest integer JavaScript holds exactly; beyond it (either sign) Jaeger sends a string."""
+
+_SPANS_PER_PIECE: Final = 500
+"""Spans rendered at a time, about 300 kB."""
 
 _STRING_FIELD: Final = 0x0A
 """First byte of an AnyValue that holds a string: field 1, length-delimited."""
@@ -47,9 +52,25 @@ def encode_traces(
         traces: Adjusted spans of one trace each, at least one span each.
         trace_warnings: Warnings about whole traces, by trace id (32 hex digits).
     """
+    return b"".join(encode_traces_in_pieces(traces, trace_warnings=trace_warnings))
+
+
+def encode_traces_in_pieces(
+    traces: Iterable[SpanColumns], *, trace_warnings: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[bytes]:
+    """Yield what `encode_traces` returns, some hundred spans at a time.
+
+    Tags and log fields of spans that were yielded are taken out of the columns, so that a large
+    trace does not lie in memory twice.
+    """
     warnings = trace_warnings or {}
-    parts = [_trace_json(trace, warnings.get(trace.trace_id[0], ())) for trace in traces]
-    return ("[" + ",".join(parts) + "]").encode("utf-8", "replace")
+    before = "["
+    for trace in traces:
+        for piece in _trace_pieces(trace, warnings.get(trace.trace_id[0], ())):
+            yield (before + piece).encode("utf-8", "replace")
+            before = ""
+        before = ","
+    yield b"[]" if before == "[" else b"]"
 
 
 def short_trace_id(trace_id: str) -> str:
@@ -194,34 +215,42 @@ def _string_bytes(any_value: bytes) -> bytes:
     return found if len(found) == size else any_value
 
 
-def _trace_json(trace: SpanColumns, warnings: Sequence[str]) -> str:
+def _trace_pieces(trace: SpanColumns, warnings: Sequence[str]) -> Iterator[str]:
     process_ids, processes = _process_ids(trace)
     # Names repeat: escape each once.
     names = {name: json_string(name) for name in set(trace.name)}
     trace_id = short_trace_id(trace.trace_id[0])
     head = f'{{"traceID":"{trace_id}","spanID":"'
-    spans = [
-        f'{head}{span_id}","operationName":{names[name]},"references":{references},'
-        f'"startTime":{start // 1000},"duration":{duration // 1000},"tags":{tags or "[]"},'
-        f'"logs":{_logs_json(times, fields) if times else "[]"},'
-        f'"processID":"{process_ids[process]}","warnings":'
-        f"{_strings_json(notes) if notes else 'null'}}}"
-        for span_id, name, references, start, duration, tags, times, fields, process, notes in zip(
-            trace.span_id,
-            trace.name,
-            _references(trace, trace_id),
-            trace.start_unix_nano,
-            trace.duration_nano,
-            trace.tags_json,
-            trace.event_unix_nano,
-            trace.event_fields_json,
-            trace.process,
-            trace.warnings,
-            strict=True,
-        )
-    ]
-    return (
-        f'{{"traceID":"{trace_id}","spans":[{",".join(spans)}],"processes":{{{processes}}},'
+    references = _references(trace, trace_id)
+    before = f'{{"traceID":"{trace_id}","spans":['
+    for begin in range(0, len(trace), _SPANS_PER_PIECE):
+        part = slice(begin, begin + _SPANS_PER_PIECE)
+        spans = [
+            f'{head}{span_id}","operationName":{names[name]},"references":{refs},'
+            f'"startTime":{start // 1000},"duration":{duration // 1000},"tags":{tags or "[]"},'
+            f'"logs":{_logs_json(times, fields) if times else "[]"},'
+            f'"processID":"{process_ids[process]}","warnings":'
+            f"{_strings_json(notes) if notes else 'null'}}}"
+            for span_id, name, refs, start, duration, tags, times, fields, process, notes in zip(
+                trace.span_id[part],
+                trace.name[part],
+                islice(references, _SPANS_PER_PIECE),
+                trace.start_unix_nano[part],
+                trace.duration_nano[part],
+                trace.tags_json[part],
+                trace.event_unix_nano[part],
+                trace.event_fields_json[part],
+                trace.process[part],
+                trace.warnings[part],
+                strict=True,
+            )
+        ]
+        trace.tags_json[part] = [""] * len(spans)
+        trace.event_fields_json[part] = [[]] * len(spans)
+        yield before + ",".join(spans)
+        before = ","
+    yield (
+        f'],"processes":{{{processes}}},'
         f'"warnings":{_strings_json(warnings) if warnings else "null"}}}'
     )
 

@@ -115,9 +115,19 @@ class _Tenant:
         found = sorted(newest.items(), key=lambda pair: (-pair[1], pair[0]))
         return [FoundTrace(trace_id, start) for trace_id, start in found[: question.limit]]
 
-    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
+    def get_traces(
+        self,
+        trace_ids: Sequence[str],
+        /,
+        *,
+        raw: bool,
+        skeleton: bool,
+        spans_max: int | None = None,
+    ) -> SpanColumns:
         """See `SpanReader.get_traces`."""
-        return to_columns(self._spans_of(trace_ids), raw=raw, skeleton=skeleton)
+        spans = self._spans_of(trace_ids)
+        last = len(spans) if spans_max is None else spans_max + 1
+        return to_columns(spans[:last], raw=raw, skeleton=skeleton)
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""

@@ -17,6 +17,8 @@ def split_traces(columns: SpanColumns) -> list[SpanColumns]:
     """Return one `SpanColumns` per run of equal trace ids; lists are new, nested ones shared."""
     ids = columns.trace_id
     starts = [row for row in range(len(ids)) if row == 0 or ids[row] != ids[row - 1]]
+    if not starts:
+        return []
     if len(starts) == 1:
         return [columns]
     return [

@@ -152,13 +152,24 @@ class TenantReader:
             if span_limit > _SPANS_LIMITED_MAX:
                 span_limit = None
 
-    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
+    def get_traces(
+        self,
+        trace_ids: Sequence[str],
+        /,
+        *,
+        raw: bool,
+        skeleton: bool,
+        spans_max: int | None = None,
+    ) -> SpanColumns:
         """See `SpanReader.get_traces`."""
         known = _checked_ids(trace_ids)
         if not known:
             return SpanColumns()
         query = Query()
-        columns = self._spans(query, _is_any(query, known), known, raw=raw, skeleton=skeleton)
+        where = _is_any(query, known)
+        if spans_max is not None:
+            where += f" LIMIT {spans_max + 1}"
+        columns = self._spans(query, where, known, raw=raw, skeleton=skeleton)
         return columns if skeleton else self._with_rates(columns)
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:

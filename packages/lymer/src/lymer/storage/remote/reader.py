@@ -188,9 +188,19 @@ class RemoteReader:
         answer: list[FoundTrace] = self._ask("find_traces", question)
         return answer
 
-    def get_traces(self, trace_ids: Sequence[str], /, *, raw: bool, skeleton: bool) -> SpanColumns:
+    def get_traces(
+        self,
+        trace_ids: Sequence[str],
+        /,
+        *,
+        raw: bool,
+        skeleton: bool,
+        spans_max: int | None = None,
+    ) -> SpanColumns:
         """See `SpanReader.get_traces`."""
-        answer: SpanColumns = self._ask("get_traces", list(trace_ids), raw=raw, skeleton=skeleton)
+        answer: SpanColumns = self._ask(
+            "get_traces", list(trace_ids), raw=raw, skeleton=skeleton, spans_max=spans_max
+        )
         return answer
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
