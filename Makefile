@@ -4,6 +4,8 @@
 
 BIN = .venv/bin
 PYTEST = $(BIN)/python -m pytest
+# A third of the suite waits for processes, so three workers keep two cores busy.
+PARALLEL = -n 3 --dist loadgroup
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
 
@@ -17,7 +19,7 @@ run: ## start Lymer (sets up .venv first); ARGS="--data-dir DIR"
 	@exec $(BIN)/lymer $(ARGS)
 
 test: setup lint types ui ## everything a change must pass: lint, types, import layers, all tests
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(PARALLEL) $(ARGS)
 
 setup: ## make .venv with lymer, certwright, tests and linters in it; again only when something changed
 	@sh tools/setup.sh dev

@@ -33,6 +33,7 @@ DEV_TOOLS = (
     "py-zipkin",
     "pytest",
     "pytest-timeout",
+    "pytest-xdist",
     "ruff",
     "six",  # jaeger-client needs it and does not say so
     "types-protobuf",

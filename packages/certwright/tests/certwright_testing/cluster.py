@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -29,7 +31,7 @@ from certwright.errors import AlreadyExistsError, NotFoundError, StoreError
 from certwright.resources import crds
 from certwright.resources.kinds import CUSTOM_RESOURCE_DEFINITION, NAMESPACE, Manifest
 
-__all__ = ["Cluster", "missing_assets"]
+__all__ = ["Cluster", "free_port", "missing_assets"]
 
 ASSETS: Final = "KUBEBUILDER_ASSETS"
 START_SECONDS_MAX: Final = 60.0
@@ -45,12 +47,23 @@ def missing_assets() -> str:
     return f"{ASSETS}={folder} lacks {' and '.join(absent)}" if absent else ""
 
 
+_WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_ports = itertools.cycle(
+    20_750 + _WORKER * 1_500 + (at + os.getpid() * 97) % 750 for at in range(750)
+)
+
+
 def free_port() -> int:
-    """Return a port of the loopback nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
+    """Return a port of the loopback nobody listens on.
+
+    Each test worker has a range of its own below the kernel's ephemeral ports, so that nobody
+    takes a port between finding and using it.
+    """
+    for port in _ports:
+        with socket.socket() as listening, contextlib.suppress(OSError):
+            listening.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 @dataclass(slots=True)

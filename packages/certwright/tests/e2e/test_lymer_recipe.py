@@ -11,18 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from certwright_testing.cluster import free_port
 from certwright_testing.standalone import Standalone, leaf_of, run_certwright, wait_until
 
 pytest.importorskip("lymer", reason="Lymer is not installed beside Certwright")
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
 
 
 def served(port: int, ca: Path, pair: tuple[Path, Path] | None) -> bytes:
@@ -51,7 +43,9 @@ def test_lymer_serves_the_files_and_takes_the_renewed_ones(tmp_path: Path) -> No
         "privateKey: {algorithm: ECDSA}, issuerRef: {name: local-ca}}\n"
     )
     names = ("otlp_grpc", "otlp_http", "jaeger_grpc", "jaeger_http", "zipkin")
-    ports = dict(zip((*names, "query", "admin", "health"), free_ports(8), strict=True))
+    ports = dict(
+        zip((*names, "query", "admin", "health"), (free_port() for _ in range(8)), strict=True)
+    )
     files = folder / "secrets" / "default"
     with Standalone(folder) as service:
         service.wait_for("agent")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -9,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,13 +44,27 @@ SEARCHABLE_SECONDS_MAX: Final = 10.0
 """Generous: the machine may be busy. What is promised (2 s) is measured in bench/, not here."""
 
 
+_WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_next_port = itertools.cycle(
+    20_000 + _WORKER * 1_500 + (at + os.getpid() * 97) % 750 for at in range(750)
+)
+
+
 def free_ports(count: int) -> list[int]:
-    """Return ports nobody listens on now; all are held until all are found, so they differ."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for bound in sockets:
-            bound.bind(("127.0.0.1", 0))
-        return [bound.getsockname()[1] for bound in sockets]
+    """Return ports nobody listens on now.
+
+    Each test worker has a range of its own below the kernel's ephemeral ports, so that a port
+    found is not taken by an outgoing connection or another worker before it is used.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = next(_next_port)
+        tcp, udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+        with tcp, udp, contextlib.suppress(OSError):
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
 
 
 def lymer_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -1,0 +1,44 @@
+"""How both products' tests run together: what at the same time, and no silent skip in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+_SKIPS_ALLOWED: Final = (
+    # Where the reason lies in what is tested, not in a tool that is missing.
+    "root may read everything",
+    "the issuance has fewer writes",
+    "no IPv6 here",
+    " cannot: ",  # a store kit's list of what this store cannot do
+    "KUBEBUILDER_ASSETS has no kubectl",  # the API server is compiled, kubectl is not
+)
+_FIRST: Final = ("/crash/", "/e2e/", "/contract/", "/integration/", "/unit/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one worker, a cluster's too, and begin with what takes long."""
+    items.sort(key=_rank)
+    for item in items:
+        group = "cluster" if item.get_closest_marker("cluster") else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _rank(item: pytest.Item) -> int:
+    path = item.nodeid
+    return next((at for at, folder in enumerate(_FIRST) if folder in path), len(_FIRST))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """In CI, a test that is skipped for want of a tool has failed."""
+    report: Any = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not any(allowed in reason for allowed in _SKIPS_ALLOWED):
+            report.outcome = "failed"
+            report.longrepr = f"skipped in CI, where nothing may be missing: {reason}"
+    return report
