@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from certwright.adapters.memory.objects import copy_json
 from certwright.adapters.memory.store import MemoryStore
+from certwright.engine.outside import NoOutside, Outside
 from certwright.engine.store import Selection
 from certwright.errors import (
     AlreadyExistsError,
@@ -129,6 +130,10 @@ class World:
     private_key: Callable[[str, int], Any] = generate_private_key
     is_trusted: Callable[[Manifest], bool] = field(default=lambda _: True)
     controllers: tuple[AnyController, ...] = ()
+    outside: Outside = field(default_factory=NoOutside)
+    """Answers what plans ask."""
+    on_restart: Callable[[World], None] | None = None
+    """What a new process begins with."""
     store: MemoryStore = field(init=False)
     reader: Reading = field(init=False)
     events: list[tuple[str, str, str, str, str]] = field(default_factory=list)
@@ -206,6 +211,8 @@ class World:
 
     def restart(self) -> None:
         """Forget everything that is only in memory, and see all objects as new."""
+        if self.on_restart is not None:
+            self.on_restart(self)
         self._queue.clear()
         self._due.clear()
         self._seen = self.store.table.revision
@@ -292,7 +299,12 @@ class World:
             return
         try:
             plan = controller.plan(state, self.sources())
-            await self.carry_out(plan, f"cert-manager-{controller.name}")
+            manager = f"cert-manager-{controller.component}"
+            await self.carry_out(plan, manager)
+            while plan.ask is not None:
+                answer = await self.outside.answer(plan.ask.question)
+                plan = plan.ask.decide(answer, self.sources())
+                await self.carry_out(plan, manager)
         except (StoreError, InvalidError) as error:
             self.problems.append(f"{controller.name} {key}: {error}")
             self._due[entry] = self.now + timedelta(seconds=controller.backoff.seconds_min)

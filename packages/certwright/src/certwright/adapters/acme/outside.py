@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+from certwright import clock
 from certwright.acme.questions import (
     CheckDns,
     CheckHttp,
@@ -35,6 +38,7 @@ class RealWorld:
         answers: HttpAnswers | None = None,
         webhook: WebhookCall | None = None,
         observe: Observe = no_metrics,
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         """Prepare.
 
@@ -42,10 +46,11 @@ class RealWorld:
             answers: How this process answers HTTP-01 challenges by itself.
             webhook: Calls the API server for solvers of others.
             observe: Is told of every request to a CA.
+            now: Tells the time.
         """
         self._transport = Transport(observe)
         self._plain = Transport()
-        self._client = AcmeClient(self._transport)
+        self._client = AcmeClient(self._transport, now)
         self._answers = answers or NoAnswers()
         self._http = HttpCheck()
         self._dns = DnsCheck()
