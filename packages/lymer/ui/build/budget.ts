@@ -7,7 +7,7 @@ import type { Plugin, Rollup } from "vite";
 /** JavaScript a first visit to the search page loads, kB (1000 bytes) after gzip. */
 export const INITIAL_JS_KB_MAX = 180;
 /** Any chunk that is loaded later, kB after gzip. */
-export const LAZY_CHUNK_KB_MAX = 120;
+export const LAZY_CHUNK_KB_MAX = 60;
 
 type Bundle = Readonly<Record<string, Rollup.OutputAsset | Rollup.OutputChunk>>;
 

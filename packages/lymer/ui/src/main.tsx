@@ -3,7 +3,7 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/kit.css";
-import "./styles/search.css";
+import "./styles/page.css";
 import "./styles/first.css";
 
 import { createRoot } from "react-dom/client";

@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 
-import { findInColumns, findInDetails, nextMatch, parseFind } from "../src/model/find.ts";
+import { AttributeIndex } from "../src/model/attributeIndex.ts";
+import { findInColumns, nextMatch, parseFind } from "../src/model/find.ts";
 import type { JaegerTrace } from "../src/model/jaeger.ts";
 import { makeTrace } from "./make.ts";
 
@@ -72,7 +73,7 @@ test.each([
   ["pay exception -event", ["1"]],
   ["-http", []],
 ])("%s is looked for in attributes, events and resource", (text, ids) => {
-  expect(findInDetails(DETAILS, parseFind(text))).toEqual(ids);
+  expect(AttributeIndex.of(DETAILS).find(parseFind(text))).toEqual(ids);
 });
 
 test.each<[number, 1 | -1, number]>([

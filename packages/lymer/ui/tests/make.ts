@@ -36,3 +36,24 @@ export function makeTrace(spans: readonly MadeSpan[]): TraceColumns {
     warnings: [],
   });
 }
+
+/** Return spans of a random tree, by start, all times whole; the same seed gives the same tree. */
+export function randomSpans(seed: number, count: number): MadeSpan[] {
+  let state = (seed * 2654435761) >>> 0 || 1;
+  const below = (limit: number): number => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % limit;
+  };
+  const made: Required<Pick<MadeSpan, "parent" | "start" | "duration">>[] = [];
+  for (let span = 0; span < count; span++) {
+    const parent = span > 0 && below(20) > 0 ? below(span) : -1;
+    const above = made[parent];
+    const start = above ? Math.max(0, above.start + below(above.duration + 10) - 5) : below(50);
+    made.push({ parent, start, duration: 1 + below(above ? above.duration + 5 : 400) });
+  }
+  const order = made.map((_, span) => span).sort((a, b) => made[a].start - made[b].start || a - b);
+  const place = new Map(order.map((span, at) => [span, at]));
+  return order.map((span) => ({ ...made[span], parent: place.get(made[span].parent) ?? -1 }));
+}

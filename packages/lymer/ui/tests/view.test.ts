@@ -32,13 +32,16 @@ describe("range", () => {
   });
 
   test("ticks are round and inside", () => {
-    expect(rangeTicks({ from: 90, to: 510 }, 480)).toEqual([200, 400]);
+    expect(rangeTicks({ from: 90, to: 510 }, 480)).toEqual([
+      { nanos: 200, label: "200ns" },
+      { nanos: 400, label: "400ns" },
+    ]);
   });
 });
 
 describe("keys", () => {
   const press = (key: string, rest = {}) => ({
-    key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...rest,
+    key, code: "", ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...rest,
   });
 
   test.each([
@@ -53,6 +56,12 @@ describe("keys", () => {
     [press("?", { shiftKey: true }), "help"],
     [press("s", { metaKey: true }), null],
     [press("s", { ctrlKey: true }), null],
+    [press("ㄹ", { code: "KeyF" }), "nextSpan"],
+    [press("ㄴ", { code: "KeyS" }), "scrollDown"],
+    [press("Process", { code: "KeyA", shiftKey: true }), "panLeftFast"],
+    [press("ㅠ", { code: "KeyB", ctrlKey: true }), "find"],
+    [press("х", { code: "BracketLeft" }), "expandAll"],
+    [press("s", { code: "KeyO" }), "scrollDown"],
     [press("x"), null],
   ])("%j is %s", (event, action) => {
     expect(actionFor(event)).toBe(action);
@@ -68,7 +77,7 @@ describe("colours", () => {
 
   test("the style sheet has the same palette as the canvas", () => {
     const css = readFileSync(new URL("../src/styles/tokens.css", import.meta.url), "utf8");
-    for (const [scheme, prefix] of [["light", "^"], ["dark", '^\\[data-mantine-color-scheme="dark"\\] ']] as const) {
+    for (const [scheme, prefix] of [["light", "^"], ["dark", '^\\[data-scheme="dark"\\] ']] as const) {
       const found = [...css.matchAll(new RegExp(`${prefix}\\[data-color="\\d+"\\] \\{ --ly-service: (#\\w+)`, "gm"))];
       expect(found.map(([, color]) => color)).toEqual(CANVAS_COLORS[scheme].services);
     }

@@ -2,11 +2,16 @@
 
 import { queryOptions } from "@tanstack/react-query";
 
+import { graphOfLinks, type CallGraph } from "../model/callGraph.ts";
 import { decodeSkeleton, type Skeleton, type TraceColumns } from "../model/columns.ts";
 import type { JaegerTrace } from "../model/jaeger.ts";
-import { summariesParams, type Question } from "../model/question.ts";
+import { rfc3339, summariesParams, type Question } from "../model/question.ts";
 import { readSummary, summarize, type Summary, type WireSummary } from "../model/summary.ts";
-import { ApiError, getJson } from "./client.ts";
+import { pathsOfTrace, type DeepPath } from "../model/deepPaths.ts";
+import { readFamily, type MetricFamily } from "../model/metrics.ts";
+import { columnsOf } from "../model/fromJaeger.ts";
+import { ApiError, getJson, getText, postJson } from "./client.ts";
+import { allUploads, uploadOf } from "./uploads.ts";
 
 interface Envelope<T> {
   readonly data: T | null;
@@ -44,6 +49,8 @@ export function operationsQuery(service: string) {
 }
 
 async function fetchTrace(traceId: string, signal: AbortSignal): Promise<TraceColumns> {
+  const upload = uploadOf(traceId);
+  if (upload) return columnsOf(upload);
   const path = `api/lymer/v1/traces/${encodeURIComponent(traceId)}/skeleton`;
   return decodeSkeleton(await getJson<Skeleton>(path, signal));
 }
@@ -85,6 +92,15 @@ export function searchQuery(question: Question, enabled: boolean) {
   });
 }
 
+/** The traces out of files. */
+export function uploadsQuery(enabled: boolean) {
+  return queryOptions({
+    queryKey: ["uploads"],
+    queryFn: () => Promise.resolve(allUploads().map((trace) => summarize(columnsOf(trace)))),
+    enabled,
+  });
+}
+
 export function traceQuery(traceId: string) {
   return queryOptions({
     queryKey: ["trace", traceId],
@@ -100,10 +116,209 @@ export function spanQuery(traceId: string, spanId: string) {
   return queryOptions({
     queryKey: ["span", traceId, spanId],
     queryFn: async ({ signal }) => {
+      const upload = uploadOf(traceId);
+      if (upload) return { ...upload, spans: upload.spans.filter((span) => span.spanID === spanId) };
       const path = `api/lymer/v1/traces/${traceId}/spans/${spanId}`;
       const answer = await getJson<Envelope<JaegerTrace[]>>(path, signal);
       return answer.data?.[0] ?? null;
     },
     staleTime: Number.POSITIVE_INFINITY,
   });
+}
+
+/** The trace as text, one field a line. */
+export function traceTextQuery(traceId: string, raw: boolean) {
+  return queryOptions({
+    queryKey: ["trace-text", traceId, raw],
+    queryFn: ({ signal }) => {
+      const upload = uploadOf(traceId);
+      if (upload) return JSON.stringify({ data: [upload] }, null, 4);
+      return getText(`api/traces/${traceId}?prettyPrint=true${raw ? "&raw=true" : ""}`, signal);
+    },
+    staleTime: 60_000,
+    gcTime: 30_000,
+  });
+}
+
+/** A whole trace in Jaeger's JSON. */
+export async function fetchJaegerTrace(traceId: string): Promise<JaegerTrace | null> {
+  const upload = uploadOf(traceId);
+  if (upload) return upload;
+  return (await getJson<Envelope<JaegerTrace[]>>(`api/traces/${traceId}`)).data?.[0] ?? null;
+}
+
+/** Keep a trace in the archive. */
+export async function archiveTrace(traceId: string): Promise<void> {
+  await postJson(`api/archive/${traceId}`, null);
+}
+
+/** Have the server read OTLP; nothing is stored. */
+export async function transformOtlp(resourceSpans: readonly unknown[]): Promise<readonly JaegerTrace[]> {
+  const answer = await postJson<Envelope<JaegerTrace[]>>("api/transform", JSON.stringify({ resourceSpans }));
+  return answer.data ?? [];
+}
+
+/** Summaries of the traces one compares. */
+export function cohortQuery(ids: readonly string[]) {
+  return queryOptions({
+    queryKey: ["cohort", ids],
+    queryFn: ({ signal }) => summarizeIds(ids, signal),
+    enabled: ids.length > 0,
+    staleTime: 60_000,
+  });
+}
+
+/** Services and links between them over the last `lookbackMillis`. */
+export function serviceGraphQuery(lookbackMillis: number) {
+  return queryOptions({
+    queryKey: ["service-graph", lookbackMillis],
+    queryFn: async ({ signal }): Promise<CallGraph> => {
+      const path = `api/dependencies?endTs=${Date.now()}&lookback=${Math.round(lookbackMillis)}`;
+      const answer = await getJson<Envelope<{ parent: string; child: string; callCount: number }[]>>(path, signal);
+      return graphOfLinks(answer.data ?? []);
+    },
+    staleTime: 30_000,
+  });
+}
+
+/** What metrics are asked about. */
+export interface MetricsAsk {
+  readonly service: string;
+  readonly spanKind: string;
+  readonly endMillis: number;
+  readonly lookbackMillis: number;
+  readonly stepMillis: number;
+}
+
+interface MetricsDetail {
+  readonly quantile?: number;
+  readonly byOperation?: boolean;
+}
+
+/** Window of a rate, milliseconds: as Jaeger's own page asks. */
+const RATE_PER_MS = 600_000;
+
+/** One of Jaeger's three metrics as series, by operation or in all. */
+export function metricsQuery(name: "latencies" | "calls" | "errors", ask: MetricsAsk, detail: MetricsDetail) {
+  const params = new URLSearchParams({
+    service: ask.service,
+    endTs: String(ask.endMillis),
+    lookback: String(ask.lookbackMillis),
+    step: String(ask.stepMillis),
+    ratePer: String(RATE_PER_MS),
+    spanKind: ask.spanKind,
+    groupByOperation: String(detail.byOperation === true),
+    ...(detail.quantile === undefined ? {} : { quantile: String(detail.quantile) }),
+  });
+  return queryOptions({
+    queryKey: ["metrics", name, params.toString()],
+    queryFn: async ({ signal }) => {
+      const family = await getJson<MetricFamily>(`api/metrics/${name}?${params.toString()}`, signal);
+      return readFamily(family, detail.byOperation ? "operation" : "");
+    },
+    structuralSharing: false,
+    staleTime: 60_000,
+  });
+}
+
+export interface QualityExample {
+  readonly traceID: string;
+  readonly spanIDs?: readonly string[];
+}
+
+export interface QualityMetric {
+  readonly name: string;
+  readonly description: string;
+  readonly passCount: number;
+  readonly passExamples?: readonly QualityExample[];
+  readonly failureCount: number;
+  readonly failureExamples?: readonly QualityExample[];
+  readonly exemptionCount?: number;
+  readonly exemptionExamples?: readonly QualityExample[];
+}
+
+/** Jaeger's quality metrics, as far as this UI shows them. */
+export interface Quality {
+  readonly bannerText?: string | { readonly value: string };
+  readonly scores: readonly { readonly key: string; readonly label: string; readonly max: number; readonly value: number }[];
+  readonly metrics: readonly QualityMetric[];
+  readonly clients?: readonly {
+    readonly version: string;
+    readonly minVersion: string;
+    readonly count: number;
+    readonly examples: readonly QualityExample[];
+  }[];
+}
+
+export function qualityQuery(service: string, hours: number) {
+  return queryOptions({
+    queryKey: ["quality", service, hours],
+    queryFn: async ({ signal }): Promise<Quality> => {
+      const path = `api/quality-metrics?service=${encodeURIComponent(service)}&hours=${hours}`;
+      const answer = await getJson<Partial<Quality> & Partial<Envelope<Quality>>>(path, signal);
+      const quality = answer.data ?? answer;
+      return { ...quality, scores: quality.scores ?? [], metrics: quality.metrics ?? [] };
+    },
+    enabled: service !== "",
+    staleTime: 60_000,
+  });
+}
+
+interface WirePath {
+  readonly path: readonly { readonly service: string; readonly operation: string }[];
+  readonly attributes?: readonly { readonly key: string; readonly value: string }[];
+  readonly count?: number;
+}
+
+/** Ways past a service; `sample`: how many traces they were taken from, if the server does not know them. */
+interface DeepPaths {
+  readonly paths: readonly DeepPath[];
+  readonly sample?: number;
+}
+
+const DEEP_SAMPLE_TRACES = 50;
+
+export function deepPathsQuery(service: string, operation: string, lookbackMicros: number) {
+  return queryOptions({
+    queryKey: ["deep", service, operation, lookbackMicros],
+    queryFn: async ({ signal }): Promise<DeepPaths> => {
+      const end = Date.now() * 1000;
+      const params = new URLSearchParams({ service, start: String(end - lookbackMicros), end: String(end) });
+      if (operation) params.set("operation", operation);
+      try {
+        const answer = await getJson<{ dependencies?: readonly WirePath[] }>(`api/deep-dependencies?${params.toString()}`, signal);
+        return { paths: (answer.dependencies ?? []).map(readDeepPath) };
+      } catch (error) {
+        if (!(error instanceof ApiError) || ![404, 405, 501].includes(error.status)) throw error;
+        return sampledPaths(service, operation, lookbackMicros, signal);
+      }
+    },
+    enabled: service !== "",
+    staleTime: 60_000,
+  });
+}
+
+function readDeepPath({ path, attributes, count }: WirePath): DeepPath {
+  const traceIds = (attributes ?? []).filter(({ key }) => key === "exemplar_trace_id").map(({ value }) => value);
+  return { path, count: count ?? 1, traceIds };
+}
+
+/** Take the ways from the newest traces of the service. */
+async function sampledPaths(service: string, operation: string, lookbackMicros: number, signal: AbortSignal): Promise<DeepPaths> {
+  const end = Date.now() * 1000;
+  const params = new URLSearchParams({
+    "query.serviceName": service,
+    "query.startTimeMin": rfc3339(end - lookbackMicros),
+    "query.startTimeMax": rfc3339(end),
+    "query.searchDepth": String(DEEP_SAMPLE_TRACES),
+  });
+  if (operation) params.set("query.operationName", operation);
+  const answer = await getJson<{ summaries?: WireSummary[] }>(`api/v3/trace-summaries?${params.toString()}`, signal);
+  const ids = (answer.summaries ?? []).map(({ traceId }) => traceId);
+  const paths: DeepPath[] = [];
+  for (let at = 0; at < ids.length; at += PARALLEL_TRACES) {
+    const some = await Promise.all(ids.slice(at, at + PARALLEL_TRACES).map((id) => fetchTrace(id, signal)));
+    for (const trace of some) paths.push(...pathsOfTrace(trace));
+  }
+  return { paths, sample: ids.length };
 }

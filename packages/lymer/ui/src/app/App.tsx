@@ -1,9 +1,8 @@
 /** Providers and routes. */
 
-import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from "react";
-import { Redirect, Route, Router, Switch } from "wouter";
+import { Redirect, Route, Router, Switch, useLocation } from "wouter";
 
 import { ApiError } from "../api/client.ts";
 import {
@@ -15,14 +14,19 @@ import {
   type Language,
 } from "../i18n/index.ts";
 import { Loading } from "../kit/states.tsx";
-import { theme } from "../kit/theme.ts";
 import { NotFoundPage } from "../pages/NotFoundPage.tsx";
 import { SearchPage } from "../pages/search/SearchPage.tsx";
 import { basePath } from "./config.ts";
 import { CrashGuard } from "./CrashGuard.tsx";
+import { useApplyScheme } from "./scheme.ts";
 import { Shell } from "./Shell.tsx";
 
 const TracePage = lazy(() => import("../pages/trace/TracePage.tsx"));
+const ComparePage = lazy(() => import("../pages/compare/ComparePage.tsx"));
+const MapPage = lazy(() => import("../pages/map/MapPage.tsx"));
+const DeepPage = lazy(() => import("../pages/deep/DeepPage.tsx"));
+const MonitorPage = lazy(() => import("../pages/monitor/MonitorPage.tsx"));
+const QualityPage = lazy(() => import("../pages/quality/QualityPage.tsx"));
 
 const RETRIES_MAX = 2;
 
@@ -31,7 +35,7 @@ const queries = new QueryClient({
     queries: {
       refetchOnWindowFocus: false,
       retry: (failures, error) =>
-        failures < RETRIES_MAX && !(error instanceof ApiError && error.status < 500),
+        failures < RETRIES_MAX && !(error instanceof ApiError && (error.status < 500 || error.status === 501)),
       retryDelay: 400,
     },
   },
@@ -45,34 +49,28 @@ export function App(): ReactNode {
       setLanguage(next);
     });
   }, [language]);
+  useApplyScheme();
   useEffect(() => {
     document.documentElement.lang = language;
   }, [language]);
   return (
-    <MantineProvider
-      theme={theme}
-      defaultColorScheme="auto"
-      withCssVariables={false}
-      withGlobalClasses={false}
-    >
       <LocaleContext value={locale}>
         <QueryClientProvider client={queries}>
           <Router base={basePath}>
             <Shell>
-              <CrashGuard>
-                <Routes />
-              </CrashGuard>
+              <Routes />
             </Shell>
           </Router>
         </QueryClientProvider>
       </LocaleContext>
-    </MantineProvider>
   );
 }
 
 function Routes(): ReactNode {
   const { t } = useLocale();
+  const [path] = useLocation();
   return (
+    <CrashGuard key={path}>
     <Suspense fallback={<Loading label={t.common.loading} />}>
       <Switch>
         <Route path="/">
@@ -81,13 +79,31 @@ function Routes(): ReactNode {
         <Route path="/search">
           <SearchPage />
         </Route>
-        <Route path="/trace/:id">
-          {({ id }) => <TracePage key={id.toLowerCase()} traceId={id.trim().toLowerCase()} />}
+        <Route path="/trace/:id">{({ id }) => <TraceRoute id={id.trim().toLowerCase()} />}</Route>
+        <Route path="/dependencies">
+          <MapPage />
+        </Route>
+        <Route path="/deep-dependencies">
+          <DeepPage />
+        </Route>
+        <Route path="/monitor">
+          <MonitorPage />
+        </Route>
+        <Route path="/quality-metrics">
+          <QualityPage />
         </Route>
         <Route>
           <NotFoundPage />
         </Route>
       </Switch>
     </Suspense>
+    </CrashGuard>
   );
+}
+
+/** Two traces with three points between them are a comparison; either may be missing yet. */
+function TraceRoute({ id }: { readonly id: string }): ReactNode {
+  if (!id.includes("...")) return <TracePage key={id} traceId={id} />;
+  const [before, after] = id.split("...");
+  return <ComparePage before={before} after={after} />;
 }

@@ -1,40 +1,29 @@
 /** The frame around every page: top bar, and the place for the page. */
 
-import { useMantineColorScheme } from "@mantine/core";
 import { useState, type FormEvent, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 
-import { LANGUAGES, useLocale, type Language } from "../i18n/index.ts";
-import { Menu } from "../kit/buttons.tsx";
-import { LanguageIcon, Logo, SearchIcon, ThemeIcon } from "../kit/icons.tsx";
-import { config } from "./config.ts";
+import { LANGUAGES, useLocale, type Dictionary, type Language } from "../i18n/index.ts";
+import { Menu, type MenuEntry } from "../kit/menu.tsx";
+import { LanguageIcon, Logo, MenuIcon, MoreIcon, SearchIcon, ThemeIcon } from "../kit/icons.tsx";
+import { TRACE_ID } from "../model/question.ts";
+import { safeUrl, type MenuGroup, type MenuLink } from "../model/uiConfig.ts";
+import { config, settings } from "./config.ts";
+import { standaloneHref, useEmbed } from "./embed.ts";
+import { useRouteFocus } from "./focus.ts";
+import { useSchemeChoice } from "./scheme.ts";
+import { lastSearchHref } from "./lastSearch.ts";
 
 export function Shell(props: { readonly children: ReactNode }): ReactNode {
   const { t } = useLocale();
-  const [path] = useLocation();
+  const embed = useEmbed();
+  useRouteFocus();
   return (
-    <div className="ly-shell">
+    <div className="ly-shell" data-embedded={embed.embedded}>
       <a className="ly-skip" href="#main" onClick={focusMain}>
         {t.common.skipToContent}
       </a>
-      <header className="ly-top">
-        <Link href="/search" className="ly-brand">
-          <Logo />
-          <span className="ly-brand-name">lymer</span>
-        </Link>
-        <nav>
-          <Link
-            href="/search"
-            className="ly-nav"
-            {...(path.startsWith("/search") ? { "aria-current": "page" as const } : {})}
-          >
-            {t.common.search}
-          </Link>
-        </nav>
-        <div className="ly-top-space" />
-        <Lookup />
-        <Preferences />
-      </header>
+      {embed.embedded ? <Standalone /> : <TopBar />}
       <main id="main" className="ly-main" tabIndex={-1}>
         {props.children}
       </main>
@@ -48,6 +37,89 @@ function focusMain(event: { preventDefault: () => void }): void {
   document.getElementById("main")?.focus();
 }
 
+function Standalone(): ReactNode {
+  const { t } = useLocale();
+  return (
+    <a className="ly-standalone" href={standaloneHref()} target="_blank" rel="noreferrer">
+      <Logo />
+      {t.common.openStandalone}
+    </a>
+  );
+}
+
+function TopBar(): ReactNode {
+  const { t } = useLocale();
+  const [path, navigate] = useLocation();
+  const pages = navigation(t);
+  return (
+    <header className="ly-top">
+      <Link href="/search" className="ly-brand" aria-label={`${t.common.appName}: ${t.common.search}`}>
+        <Logo />
+        <span className="ly-brand-name">lymer</span>
+      </Link>
+      <nav className="ly-top-nav" aria-label={t.nav.label}>
+        {pages.map(({ href, label, at }) => (
+          <Link
+            key={at}
+            href={href}
+            className="ly-nav"
+            {...(isAt(path, at) ? { "aria-current": "page" as const } : {})}
+          >
+            {label}
+          </Link>
+        ))}
+      </nav>
+      <div className="ly-top-menu">
+        <Menu
+          label={t.nav.label}
+          icon={<MenuIcon />}
+          groups={[
+            {
+              entries: pages.map(({ href, label, at }) => ({
+                label,
+                checked: isAt(path, at),
+                onClick: () => navigate(href),
+              })),
+            },
+          ]}
+        />
+      </div>
+      <div className="ly-top-space" />
+      <Lookup />
+      <CustomMenus />
+      <Preferences />
+    </header>
+  );
+}
+
+interface NavPage {
+  readonly href: string;
+  readonly label: string;
+  /** Beginning of the paths that are this page's. */
+  readonly at: string;
+}
+
+function isAt(path: string, at: string): boolean {
+  return at === "/compare" ? path.includes("...") : path.startsWith(at) && !path.includes("...");
+}
+
+function navigation(t: Dictionary): NavPage[] {
+  const all: (NavPage & { readonly on: boolean })[] = [
+    { href: lastSearchHref(), label: t.common.search, at: "/search", on: true },
+    { href: "/trace/...", label: t.nav.compare, at: "/compare", on: true },
+    { href: "/dependencies", label: t.nav.map, at: "/dependencies", on: settings.dependencies.menuEnabled },
+    { href: "/deep-dependencies", label: t.nav.deep, at: "/deep-dependencies", on: settings.deepDependencies.menuEnabled },
+    { href: "/monitor", label: t.nav.monitor, at: "/monitor", on: settings.monitor.menuEnabled },
+    {
+      href: "/quality-metrics",
+      label: settings.qualityMetrics.menuLabel || t.nav.quality,
+      at: "/quality-metrics",
+      on: settings.qualityMetrics.menuEnabled,
+    },
+  ];
+  return all.filter(({ on }) => on);
+}
+
 function Lookup(): ReactNode {
   const { t } = useLocale();
   const [, navigate] = useLocation();
@@ -57,7 +129,7 @@ function Lookup(): ReactNode {
     event.preventDefault();
     const id = text.trim().toLowerCase();
     if (id === "") return;
-    if (!/^[0-9a-f]{1,32}$/.test(id)) {
+    if (!TRACE_ID.test(id)) {
       setBad(true);
       return;
     }
@@ -89,9 +161,34 @@ function Lookup(): ReactNode {
   );
 }
 
+function menuEntry(link: MenuLink): MenuEntry {
+  return { label: link.label, href: link.url, newPage: link.anchorTarget !== "_self" && !settings.forbidNewPage };
+}
+
+/** What a site has put into its configuration: single links and menus. */
+function CustomMenus(): ReactNode {
+  const { t } = useLocale();
+  const safe = settings.menu.map((entry): MenuLink | MenuGroup =>
+    "items" in entry ? { ...entry, items: entry.items.filter(({ url }) => safeUrl(url)) } : entry,
+  );
+  const links = safe.filter((entry): entry is MenuLink => "url" in entry && safeUrl(entry.url));
+  const groups = safe.filter((entry): entry is MenuGroup => "items" in entry && entry.items.length > 0);
+  if (links.length + groups.length === 0) return null;
+  return (
+    <Menu
+      label={t.nav.more}
+      icon={<MoreIcon />}
+      groups={[
+        ...(links.length > 0 ? [{ entries: links.map(menuEntry) }] : []),
+        ...groups.map((group) => ({ title: group.label, entries: group.items.map(menuEntry) })),
+      ]}
+    />
+  );
+}
+
 function Preferences(): ReactNode {
   const { t, language, setLanguage } = useLocale();
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const [colorScheme, setColorScheme] = useSchemeChoice();
   const themes = [
     ["light", t.common.themeLight],
     ["dark", t.common.themeDark],
@@ -111,23 +208,26 @@ function Preferences(): ReactNode {
               onClick: () => setLanguage(key),
             })),
           },
+          ...(settings.themes.enabled ? [] : [{ title: t.common.version(config.version), entries: [] }]),
         ]}
       />
-      <Menu
-        label={t.common.theme}
-        icon={<ThemeIcon />}
-        groups={[
-          {
-            title: t.common.theme,
-            entries: themes.map(([key, label]) => ({
-              label,
-              checked: key === colorScheme,
-              onClick: () => setColorScheme(key),
-            })),
-          },
-          { title: t.common.version(config.version), entries: [] },
-        ]}
-      />
+      {settings.themes.enabled && (
+        <Menu
+          label={t.common.theme}
+          icon={<ThemeIcon />}
+          groups={[
+            {
+              title: t.common.theme,
+              entries: themes.map(([key, label]) => ({
+                label,
+                checked: key === colorScheme,
+                onClick: () => setColorScheme(key),
+              })),
+            },
+            { title: t.common.version(config.version), entries: [] },
+          ]}
+        />
+      )}
     </>
   );
 }

@@ -20,6 +20,12 @@ export interface Locale {
   readonly setLanguage: (language: Language) => void;
   /** `12,345` */
   readonly number: (value: number) => string;
+  /** `12.3K`, for places with little room. */
+  readonly compact: (value: number) => string;
+  /** `12.5%`, from a share of 1. */
+  readonly percent: (share: number) => string;
+  /** `14:03:21`, from Unix microseconds. */
+  readonly clock: (micros: number) => string;
   /** Date and time to the millisecond, from Unix microseconds. */
   readonly dateTime: (micros: number) => string;
   /** `14:03:21`, with the date if it is not today. */
@@ -53,6 +59,8 @@ const AGO_STEPS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
 /** Make the formats of a language. */
 export function makeLocale(language: Language, setLanguage: (to: Language) => void): Locale {
   const numbers = new Intl.NumberFormat(language);
+  const compacts = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 });
+  const percents = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
   const full = new Intl.DateTimeFormat(language, {
     year: "numeric",
     month: "short",
@@ -77,6 +85,9 @@ export function makeLocale(language: Language, setLanguage: (to: Language) => vo
     t: DICTIONARIES[language],
     setLanguage,
     number: (value) => numbers.format(value),
+    compact: (value) => compacts.format(value),
+    percent: (share) => percents.format(share),
+    clock: (micros) => clock.format(micros / 1000),
     dateTime: (micros) => full.format(micros / 1000),
     shortTime: (micros, nowMicros) => {
       const sameDay = new Date(micros / 1000).toDateString() === new Date(nowMicros / 1000).toDateString();

@@ -1,32 +1,15 @@
-/** Form fields: the only place that knows which component library draws them. */
+/** Form fields. */
 
-import { Autocomplete, SegmentedControl, Select, TextInput } from "@mantine/core";
-import type { ReactNode } from "react";
+import { useId, type ReactNode } from "react";
 
-/** At most this many options are in the list at a time; typing narrows it. */
-const OPTIONS_MAX = 200;
+import { Combobox, type Option } from "./combobox.tsx";
+import { DownIcon } from "./icons.tsx";
+import { Field, type FieldProps } from "./field.tsx";
 
-export interface Option {
-  readonly value: string;
-  readonly label: string;
-}
+export type { Option };
 
-interface FieldProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-  readonly placeholder?: string;
-  readonly description?: string;
-  readonly error?: string | null;
-  readonly disabled?: boolean;
-}
-
-/** Leave out what is undefined, which `exactOptionalPropertyTypes` asks for. */
-function present<T extends object>(props: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(props).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
-}
+/** From this many options on one is found by typing instead of scrolling. */
+const SEARCH_FROM = 13;
 
 /** One line of text. */
 export function TextField(
@@ -38,58 +21,65 @@ export function TextField(
     readonly step?: number;
   },
 ): ReactNode {
-  const { onChange, mono, ...rest } = props;
+  const { label, description, error, onChange, mono, type, ...rest } = props;
   return (
-    <TextInput
-      size="sm"
-      inputWrapperOrder={["label", "input", "error", "description"]}
-      onChange={(event) => onChange(event.currentTarget.value)}
-      spellCheck={false}
-      autoComplete="off"
-      {...(mono ? { className: "ly-mono-field" } : {})}
-      {...present(rest)}
-    />
+    <Field label={label} description={description} error={error}>
+      {(control) => (
+        <input
+          {...control}
+          {...rest}
+          type={type ?? "text"}
+          className="ly-input"
+          data-mono={mono === true}
+          spellCheck={false}
+          autoComplete="off"
+          onChange={(event) => onChange(event.currentTarget.value)}
+        />
+      )}
+    </Field>
   );
 }
 
-/** One of a list, found by typing. An empty value means none is chosen. */
+/** One of a list; a long one is found by typing. An empty value means none is chosen. */
 export function SelectField(
   props: FieldProps & { readonly options: readonly (Option | string)[]; readonly clearable?: boolean },
 ): ReactNode {
-  const { onChange, options, value, clearable, ...rest } = props;
+  const { label, description, error, onChange, value, placeholder, disabled, clearable } = props;
+  const options = props.options.map((one) => (typeof one === "string" ? { value: one, label: one } : one));
+  if (options.length >= SEARCH_FROM || clearable) {
+    return <Combobox {...props} options={options} />;
+  }
   return (
-    <Select
-      size="sm"
-      searchable={options.length > 12}
-      clearable={clearable ?? false}
-      allowDeselect={false}
-      limit={OPTIONS_MAX}
-      maxDropdownHeight={320}
-      data={[...options]}
-      value={value || null}
-      onChange={(next) => onChange(next ?? "")}
-      comboboxProps={{ transitionProps: { duration: 0 } }}
-      {...present(rest)}
-    />
+    <Field label={label} description={description} error={error}>
+      {(control) => (
+        <>
+          <select
+            {...control}
+            className="ly-input"
+            data-tools={1}
+            value={value}
+            disabled={disabled}
+            onChange={(event) => onChange(event.currentTarget.value)}
+          >
+            {value === "" && <option value="">{placeholder ?? ""}</option>}
+            {options.map((option) => (
+              <option key={option.value} value={option.value}>
+                {option.label}
+              </option>
+            ))}
+          </select>
+          <span className="ly-field-tools">
+            <DownIcon />
+          </span>
+        </>
+      )}
+    </Field>
   );
 }
 
 /** Free text with suggestions. */
-export function SuggestField(
-  props: FieldProps & { readonly options: readonly string[] },
-): ReactNode {
-  const { options, ...rest } = props;
-  return (
-    <Autocomplete
-      size="sm"
-      limit={OPTIONS_MAX}
-      maxDropdownHeight={320}
-      data={[...options]}
-      comboboxProps={{ transitionProps: { duration: 0 } }}
-      spellCheck={false}
-      {...present(rest)}
-    />
-  );
+export function SuggestField(props: FieldProps & { readonly options: readonly string[] }): ReactNode {
+  return <Combobox {...props} free options={props.options.map((value) => ({ value, label: value }))} />;
 }
 
 /** One of two or three, all in sight. */
@@ -99,14 +89,37 @@ export function Choice(props: {
   readonly options: readonly Option[];
   readonly onChange: (value: string) => void;
 }): ReactNode {
+  const name = useId();
   return (
-    <SegmentedControl
-      size="xs"
-      aria-label={props.label}
-      value={props.value}
-      onChange={props.onChange}
-      data={[...props.options]}
-      transitionDuration={0}
-    />
+    <fieldset className="ly-choice">
+      <legend className="ly-hidden">{props.label}</legend>
+      {props.options.map(({ value, label }) => (
+        <label key={value} data-checked={value === props.value}>
+          <input
+            type="radio"
+            className="ly-hidden"
+            name={name}
+            value={value}
+            checked={value === props.value}
+            onChange={() => props.onChange(value)}
+          />
+          {label}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** On or off. */
+export function Switch(props: {
+  readonly label: string;
+  readonly checked: boolean;
+  readonly onChange: (checked: boolean) => void;
+}): ReactNode {
+  return (
+    <label className="ly-switch">
+      <input type="checkbox" checked={props.checked} onChange={(event) => props.onChange(event.currentTarget.checked)} />
+      {props.label}
+    </label>
   );
 }

@@ -2,6 +2,7 @@
 
 import type { ReactNode } from "react";
 
+import { UnreachableError } from "../api/client.ts";
 import { useLocale } from "../i18n/index.ts";
 import { Logo } from "./icons.tsx";
 
@@ -34,6 +35,7 @@ export function Notice(props: {
 /** The message of an error, as the server or the browser gave it. */
 export function ErrorText(props: { readonly error: unknown }): ReactNode {
   const { t } = useLocale();
+  if (props.error instanceof UnreachableError) return <p className="ly-error-text">{t.common.unreachable}</p>;
   const text = props.error instanceof Error ? props.error.message : t.common.crashTitle;
   return <code className="ly-error-text">{text}</code>;
 }

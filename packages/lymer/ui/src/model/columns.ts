@@ -1,5 +1,7 @@
 /** The spans of one trace as columns: what the server's skeleton becomes in memory. */
 
+import { isZeroLength } from "./zeroLength.ts";
+
 /** The skeleton as the server sends it: one array per field, spans by start, then span id. */
 export interface Skeleton {
   readonly traceId: string;
@@ -80,6 +82,10 @@ export function decodeSkeleton(skeleton: Skeleton): TraceColumns {
   }
   const warnings = new Map<number, string[]>();
   for (const [span, text] of skeleton.warnings) {
+    if (duration[span] === 1 && isZeroLength(text)) {
+      duration[span] = 0;
+      continue;
+    }
     const known = warnings.get(span);
     if (known) known.push(text);
     else warnings.set(span, [text]);
@@ -106,5 +112,41 @@ export function decodeSkeleton(skeleton: Skeleton): TraceColumns {
     errorCount,
     warnings,
     durationNano: end,
+  };
+}
+
+/** Nearest ancestor of `span` that is kept, or -1; a ring of parents ends where it began. */
+function keptAncestor(trace: TraceColumns, span: number, place: Int32Array): number {
+  let above = trace.parent[span];
+  for (let steps = 0; above >= 0 && place[above] < 0 && steps < trace.count; steps++) above = trace.parent[above];
+  return above >= 0 ? place[above] : -1;
+}
+
+/** Return the trace with only some spans; what hung below a span left out hangs on the next above. */
+export function withoutSpans(trace: TraceColumns, keep: (span: number) => boolean): TraceColumns {
+  const kept: number[] = [];
+  const place = new Int32Array(trace.count).fill(-1);
+  for (let span = 0; span < trace.count; span++) if (keep(span)) place[span] = kept.push(span) - 1;
+  const int = (column: Int32Array): Int32Array => Int32Array.from(kept, (span) => column[span]);
+  const bytes = (column: Uint8Array): Uint8Array => Uint8Array.from(kept, (span) => column[span]);
+  const status = bytes(trace.status);
+  const orphan = bytes(trace.orphan);
+  return {
+    ...trace,
+    count: kept.length,
+    spanId: kept.map((span) => trace.spanId[span]),
+    parent: Int32Array.from(kept, (span) => keptAncestor(trace, span, place)),
+    service: int(trace.service),
+    name: int(trace.name),
+    kind: bytes(trace.kind),
+    status,
+    start: Float64Array.from(kept, (span) => trace.start[span]),
+    duration: Float64Array.from(kept, (span) => trace.duration[span]),
+    events: Uint32Array.from(kept, (span) => trace.events[span]),
+    links: Uint32Array.from(kept, (span) => trace.links[span]),
+    orphan,
+    orphanCount: orphan.reduce((sum, flag) => sum + flag, 0),
+    errorCount: status.reduce((sum, code) => sum + (code === STATUS_ERROR ? 1 : 0), 0),
+    warnings: new Map([...trace.warnings].flatMap(([span, texts]) => (place[span] < 0 ? [] : [[place[span], texts]]))),
   };
 }

@@ -42,6 +42,23 @@ export function formatDuration(nanos: number): string {
   return `${sign}${Math.floor(seconds / 3_600)}h ${Math.floor((seconds % 3_600) / 60)}m`;
 }
 
+const TICK_UNITS = [
+  ["s", 1_000_000_000],
+  ["ms", 1_000_000],
+  ["µs", 1_000],
+  ["ns", 1],
+] as const;
+
+/** Return the text of an instant on a scale with steps of `step` nanoseconds: exact, so never twice the same. */
+export function formatTick(nanos: number, step: number): string {
+  if (nanos === 0) return "0";
+  if (nanos >= 60_000_000_000 && step % 1_000_000_000 === 0) return formatDuration(nanos);
+  const [unit, size] = TICK_UNITS.find((entry) => nanos >= entry[1]) ?? TICK_UNITS[3];
+  const decimals = Math.max(0, Math.ceil(Math.log10(size / step) - 1e-9));
+  const exact = step % (size / 10 ** decimals) === 0 ? decimals : decimals + 1;
+  return `${Number((nanos / size).toFixed(Math.min(9, exact)))}${unit}`;
+}
+
 /** Return a round step, in nanoseconds, that cuts `range` into at most `count` parts. */
 export function tickStep(range: number, count: number): number {
   const raw = Math.max(range / Math.max(count, 1), 1);

@@ -1,5 +1,6 @@
 /** A search as it stands in the URL: Jaeger's parameter names, so that old links keep working. */
 
+import { parseDuration } from "./duration.ts";
 import type { Tags } from "./logfmt.ts";
 
 /** Everything the search form can ask. Empty text means not given. */
@@ -39,15 +40,32 @@ const UNIT_MICROS: Readonly<Record<string, number>> = {
   w: 7 * 86_400e6,
 };
 
-/** Return the microseconds in `5m` … `4w`; what cannot be read counts as the default. */
-export function lookbackMicros(lookback: string): number {
-  const match = /^(\d+)([smhdw])$/.exec(lookback);
-  return match ? Number(match[1]) * UNIT_MICROS[match[2]] : lookbackMicros(LOOKBACK_DEFAULT);
+/** The last instant that is exact as a number and fits into 64 bits of nanoseconds: the year 2255. */
+const INSTANT_MICROS_MAX = 9_007_199_254_740_991;
+/** Longest lookback that is taken at its word: ten years. */
+const LOOKBACK_MICROS_MAX = 3650 * 86_400e6;
+
+/** Return the microseconds in `5m` … `4w`, or null if it is no such text or far too long. */
+function readLookback(text: string): number | null {
+  const match = /^(\d{1,9})([smhdw])$/.exec(text);
+  const micros = match ? Number(match[1]) * UNIT_MICROS[match[2]] : 0;
+  return micros > 0 && micros <= LOOKBACK_MICROS_MAX ? micros : null;
 }
 
-function readNumber(text: string | null): number | null {
-  const value = text === null || text === "" ? Number.NaN : Number(text);
-  return Number.isFinite(value) && value >= 0 ? value : null;
+/** Return the microseconds in `5m` … `4w`; what cannot be read counts as the default. */
+export function lookbackMicros(lookback: string): number {
+  return readLookback(lookback) ?? UNIT_MICROS["h"];
+}
+
+/** Return Unix microseconds, or null if the text is no instant. */
+function readInstant(text: string | null): number | null {
+  if (!/^\d{1,16}$/.test(text ?? "")) return null;
+  const value = Number(text);
+  return value <= INSTANT_MICROS_MAX ? value : null;
+}
+
+function readDuration(text: string | null): string {
+  return text !== null && parseDuration(text) !== null ? text : "";
 }
 
 function readTags(params: URLSearchParams): Tags {
@@ -55,7 +73,9 @@ function readTags(params: URLSearchParams): Tags {
   try {
     const parsed: unknown = JSON.parse(params.get("tags") ?? "{}");
     if (parsed !== null && typeof parsed === "object" && !Array.isArray(parsed)) {
-      for (const [key, value] of Object.entries(parsed)) tags[key] = String(value);
+      for (const [key, value] of Object.entries(parsed)) {
+        if (key && typeof value !== "object") tags[key] = String(value);
+      }
     }
   } catch {
     // an unreadable link still opens, without tags
@@ -67,27 +87,46 @@ function readTags(params: URLSearchParams): Tags {
   return tags;
 }
 
+export const TRACE_ID = /^[0-9a-f]{1,32}$/;
+
+/** What the site's configuration decides about searches. */
+export interface QuestionDefaults {
+  readonly lookback: string;
+  readonly limitMax: number;
+}
+
+const DEFAULTS: QuestionDefaults = { lookback: LOOKBACK_DEFAULT, limitMax: LIMIT_MAX };
+
 /** Read a question from the URL; unreadable values count as not given. */
-export function readQuestion(params: URLSearchParams): Question {
-  const limit = readNumber(params.get("limit"));
+export function readQuestion(params: URLSearchParams, defaults = DEFAULTS): Question {
+  const limitText = params.get("limit") ?? "";
   const operation = params.get("operation") ?? "";
   const spans: Record<string, string> = {};
   for (const mark of params.getAll("span")) {
     const [ids, traceId] = mark.split("@");
     if (traceId) spans[traceId.toLowerCase().padStart(32, "0")] = ids;
   }
-  const startMicros = readNumber(params.get("start"));
+  const startMicros = readInstant(params.get("start"));
+  const endMicros = readInstant(params.get("end"));
+  const ordered = startMicros === null || endMicros === null || startMicros < endMicros;
+  const given = params.get("lookback") ?? "";
+  const known = given === CUSTOM ? startMicros !== null && ordered : readLookback(given) !== null;
   return {
     service: params.get("service") ?? "",
     operation: operation === "all" ? "" : operation,
     tags: readTags(params),
-    lookback: params.get("lookback") ?? (startMicros === null ? LOOKBACK_DEFAULT : CUSTOM),
-    startMicros,
-    endMicros: readNumber(params.get("end")),
-    minDuration: params.get("minDuration") ?? "",
-    maxDuration: params.get("maxDuration") ?? "",
-    limit: limit === null ? LIMIT_DEFAULT : Math.min(LIMIT_MAX, Math.max(1, Math.round(limit))),
-    traceIds: params.getAll("traceID").map((id) => id.trim().toLowerCase()).filter(Boolean),
+    lookback: known ? given : startMicros === null || !ordered ? defaults.lookback : CUSTOM,
+    startMicros: ordered ? startMicros : null,
+    endMicros: ordered ? endMicros : null,
+    minDuration: readDuration(params.get("minDuration")),
+    maxDuration: readDuration(params.get("maxDuration")),
+    limit: /^\d{1,9}$/.test(limitText)
+      ? Math.min(defaults.limitMax, Math.max(1, Number(limitText)))
+      : LIMIT_DEFAULT,
+    traceIds: params
+      .getAll("traceID")
+      .map((id) => id.trim().toLowerCase())
+      .filter((id) => TRACE_ID.test(id)),
     spans,
   };
 }
@@ -114,7 +153,7 @@ export function writeQuestion(question: Question): URLSearchParams {
 /** Return the time range a question means at `nowMicros`, Unix microseconds. */
 export function questionRange(question: Question, nowMicros: number): readonly [number, number] {
   const end = question.endMicros ?? nowMicros;
-  return [question.startMicros ?? end - lookbackMicros(question.lookback), end];
+  return [question.startMicros ?? Math.max(0, end - lookbackMicros(question.lookback)), end];
 }
 
 /** Fix the range at `nowMicros`, as Jaeger does when somebody presses the button. */

@@ -1,7 +1,7 @@
 /** The part of a trace that is on screen: zooming, panning, and its place in the URL. */
 
 import type { TraceColumns } from "./columns.ts";
-import { tickStep } from "./duration.ts";
+import { formatTick, tickStep } from "./duration.ts";
 
 /** From and to, nanoseconds since the start of the trace. */
 export interface Range {
@@ -63,10 +63,18 @@ export function decodeRange(text: string | null, duration: number): Range {
 /** Room of one label on a time scale, CSS pixels. */
 const TICK_PX = 120;
 
-/** Return the round instants within a range to mark on `width` CSS pixels. */
-export function rangeTicks(range: Range, width: number): number[] {
+/** A round instant on a time scale, nanoseconds, and how it is written there. */
+export interface Tick {
+  readonly nanos: number;
+  readonly label: string;
+}
+
+/** Return the round instants within a range to mark on `width` CSS pixels; no label occurs twice. */
+export function rangeTicks(range: Range, width: number): Tick[] {
   const step = tickStep(range.to - range.from, Math.max(2, width / TICK_PX));
-  const ticks: number[] = [];
-  for (let tick = Math.ceil(range.from / step) * step; tick <= range.to; tick += step) ticks.push(tick);
+  const ticks: Tick[] = [];
+  for (let nanos = Math.ceil(range.from / step) * step; nanos <= range.to; nanos += step) {
+    ticks.push({ nanos, label: formatTick(nanos, step) });
+  }
   return ticks;
 }

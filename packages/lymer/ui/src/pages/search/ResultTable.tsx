@@ -1,38 +1,57 @@
 /** Search results as a table; a click on a heading sorts. */
 
-import { useMemo, useRef, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 
+import { useEmbed } from "../../app/embed.ts";
 import { useLocale } from "../../i18n/index.ts";
-import { DownIcon, UpIcon } from "../../kit/icons.tsx";
-import type { Question } from "../../model/question.ts";
+import { Table, type Column } from "../../kit/table.tsx";
+import { displayTraceId } from "../../model/columns.ts";
 import type { Sort, Summary } from "../../model/summary.ts";
-import {
-  DurationBar,
-  ErrorCount,
-  Incomplete,
-  Services,
-  Started,
-  TraceName,
-  useRows,
-  type ResultRowsProps,
-} from "./parts.tsx";
-import { traceHref } from "./Results.tsx";
+import { traceHref } from "./hrefs.ts";
+import { DurationBar, ErrorCount, Incomplete, Pick, Services, Started, TraceName, type ResultRowsProps } from "./parts.tsx";
 
 const ROW_PX = 40;
-const PILLS_MAX = 3;
+const PILLS_MAX = 2;
 
-/** Column → its sort order on the first click, and on the second. */
-const COLUMNS = [
-  ["trace", "NAME_A_Z", "NAME_Z_A"],
-  ["services", null, null],
-  ["spans", "MOST_SPANS", "LEAST_SPANS"],
-  ["errors", "MOST_ERRORS", "LEAST_ERRORS"],
-  ["duration", "LONGEST_FIRST", "SHORTEST_FIRST"],
-  ["start", "MOST_RECENT", "OLDEST_FIRST"],
-] as const;
+/** Column → its two sort orders. */
+const ORDERS: Readonly<Record<string, { readonly ascending: Sort; readonly descending: Sort }>> = {
+  trace: { ascending: "NAME_A_Z", descending: "NAME_Z_A" },
+  spans: { ascending: "LEAST_SPANS", descending: "MOST_SPANS" },
+  errors: { ascending: "LEAST_ERRORS", descending: "MOST_ERRORS" },
+  duration: { ascending: "SHORTEST_FIRST", descending: "LONGEST_FIRST" },
+  start: { ascending: "OLDEST_FIRST", descending: "MOST_RECENT" },
+};
 
-const ASCENDING: readonly Sort[] = ["NAME_A_Z", "LEAST_SPANS", "LEAST_ERRORS", "SHORTEST_FIRST", "OLDEST_FIRST"];
+/** The columns, also for the menu that hides them. */
+export function useResultColumns(props: ResultRowsProps): Column<Summary>[] {
+  const { t, number } = useLocale();
+  const { keep } = useEmbed();
+  const longest = props.longest;
+  return [
+    { id: "pick", label: t.compare.pick, width: 40, always: true, cell: (summary) => <Pick summary={summary} picked={props.picked} onPick={props.onPick} /> },
+    {
+      id: "trace",
+      label: t.search.column.trace,
+      always: true,
+      first: "ascending",
+      title: ({ service, operation, traceId }) => `${service}: ${operation} (${displayTraceId(traceId)})`,
+      cell: (summary) => (
+        <div className="ly-trace-cell">
+          <Link href={keep(traceHref(summary, props.question))}>
+            <TraceName summary={summary} />
+          </Link>
+          <Incomplete orphans={summary.orphans} />
+        </div>
+      ),
+    },
+    { id: "services", label: t.search.column.services, width: 206, from: 900, cell: ({ services }) => <Services services={services} max={PILLS_MAX} /> },
+    { id: "spans", label: t.search.column.spans, width: 64, numeric: true, first: "descending", from: 560, cell: ({ spans }) => number(spans) },
+    { id: "errors", label: t.search.column.errors, width: 68, numeric: true, first: "descending", from: 560, cell: ({ errors }) => <ErrorCount errors={errors} /> },
+    { id: "duration", label: t.search.column.duration, width: 126, first: "descending", cell: ({ durationNano }) => <DurationBar nanos={durationNano} longest={longest} /> },
+    { id: "start", label: t.search.column.start, width: 168, first: "descending", from: 700, cell: ({ startMicros }) => <Started micros={startMicros} /> },
+  ];
+}
 
 interface ResultTableProps extends ResultRowsProps {
   readonly sort: Sort;
@@ -40,127 +59,24 @@ interface ResultTableProps extends ResultRowsProps {
 }
 
 export function ResultTable(props: ResultTableProps): ReactNode {
-  const body = useRef<HTMLTableSectionElement>(null);
-  const rows = useRows(props, body, ROW_PX);
-  const longest = useMemo(
-    () => props.summaries.reduce((most, { durationNano }) => Math.max(most, durationNano), 0),
-    [props.summaries],
-  );
-  const shown = rows.getVirtualItems();
-  const margin = rows.options.scrollMargin;
-  const above = shown.length > 0 ? shown[0].start - margin : 0;
-  const below = shown.length > 0 ? rows.getTotalSize() + margin - shown[shown.length - 1].end - margin : 0;
-  return (
-    <table className="ly-table" aria-rowcount={props.summaries.length + 1}>
-      <thead>
-        <tr aria-rowindex={1}>
-          {COLUMNS.map(([name, first, second]) => (
-            <Heading key={name} name={name} first={first} second={second} {...props} />
-          ))}
-        </tr>
-      </thead>
-      <tbody ref={body}>
-        <Spacer height={above} />
-        {shown.map(({ index }) => (
-          <Row
-            key={props.summaries[index].traceId}
-            index={index}
-            summary={props.summaries[index]}
-            question={props.question}
-            longest={longest}
-          />
-        ))}
-        <Spacer height={below} />
-      </tbody>
-    </table>
-  );
-}
-
-function Spacer(props: { readonly height: number }): ReactNode {
-  if (props.height <= 0) return null;
-  return (
-    <tr aria-hidden="true">
-      <td className="ly-spacer" colSpan={COLUMNS.length} style={{ height: props.height }} />
-    </tr>
-  );
-}
-
-interface HeadingProps {
-  readonly name: (typeof COLUMNS)[number][0];
-  readonly first: Sort | null;
-  readonly second: Sort | null;
-  readonly sort: Sort;
-  readonly onSort: (sort: Sort) => void;
-}
-
-function Heading({ name, first, second, sort, onSort }: HeadingProps): ReactNode {
   const { t } = useLocale();
-  const label = t.search.column[name];
-  if (first === null || second === null) {
-    return (
-      <th scope="col" className={`ly-col-${name}`}>
-        {label}
-      </th>
-    );
-  }
-  const active = sort === first || sort === second;
-  const ascending = ASCENDING.includes(sort);
-  return (
-    <th
-      scope="col"
-      className={`ly-col-${name}`}
-      aria-sort={active ? (ascending ? "ascending" : "descending") : "none"}
-    >
-      <button type="button" onClick={() => onSort(sort === first ? second : first)}>
-        {label}
-        {active && (ascending ? <UpIcon /> : <DownIcon />)}
-      </button>
-    </th>
-  );
-}
-
-interface RowProps {
-  readonly index: number;
-  readonly summary: Summary;
-  readonly question: Question;
-  readonly longest: number;
-}
-
-function Row({ index, summary, question, longest }: RowProps): ReactNode {
-  const { number } = useLocale();
+  const { keep } = useEmbed();
   const [, navigate] = useLocation();
-  const href = traceHref(summary, question);
+  const columns = useResultColumns(props);
+  const sorted = Object.entries(ORDERS).find(([, orders]) => orders.ascending === props.sort || orders.descending === props.sort);
   return (
-    <tr
-      aria-rowindex={index + 2}
-      className="ly-row"
-      onClick={(event) => {
-        const onLink = event.target instanceof Element && event.target.closest("a") !== null;
-        const selecting = (window.getSelection()?.toString() ?? "") !== "";
-        if (!onLink && !selecting) navigate(href);
-      }}
-    >
-      <td className="ly-col-trace">
-        <div className="ly-trace-cell">
-          <Link href={href}>
-            <TraceName summary={summary} />
-          </Link>
-          <Incomplete orphans={summary.orphans} />
-        </div>
-      </td>
-      <td className="ly-col-services">
-        <Services services={summary.services} max={PILLS_MAX} />
-      </td>
-      <td className="ly-col-spans">{number(summary.spans)}</td>
-      <td className="ly-col-errors">
-        <ErrorCount errors={summary.errors} />
-      </td>
-      <td className="ly-col-duration">
-        <DurationBar nanos={summary.durationNano} longest={longest} />
-      </td>
-      <td className="ly-col-start">
-        <Started micros={summary.startMicros} />
-      </td>
-    </tr>
+    <Table
+      label={t.counts.traces(props.summaries.length)}
+      remember="search"
+      rows={props.summaries}
+      columns={columns}
+      rowHeight={ROW_PX}
+      rowKey={({ traceId }) => traceId}
+      rowState={({ traceId }) => (props.picked.includes(traceId) ? "chosen" : undefined)}
+      onRow={(summary) => navigate(keep(traceHref(summary, props.question)))}
+      scroller={props.scroller}
+      {...(sorted ? { sort: { column: sorted[0], descending: sorted[1].descending === props.sort } } : {})}
+      onSort={({ column, descending }) => props.onSort(ORDERS[column][descending ? "descending" : "ascending"])}
+    />
   );
 }

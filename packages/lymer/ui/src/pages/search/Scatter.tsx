@@ -5,12 +5,13 @@ import { useCallback, useMemo, useRef, useState, type PointerEvent, type ReactNo
 import { useLocation } from "wouter";
 
 import { canvasFont, CanvasView, type Draw } from "../../canvas/CanvasView.tsx";
+import { useEmbed } from "../../app/embed.ts";
 import { useLocale } from "../../i18n/index.ts";
 import { formatDuration, tickStep } from "../../model/duration.ts";
 import { durationTicks, nearestPoint, plotPoints, plotScales, type PlotPoint } from "../../model/plot.ts";
 import type { Question } from "../../model/question.ts";
 import { summaryName, type Summary } from "../../model/summary.ts";
-import { traceHref } from "./Results.tsx";
+import { traceHref } from "./hrefs.ts";
 
 const PAD = { left: 58, right: 18, top: 12, bottom: 24 } as const;
 /** How far from a point the pointer still finds it, CSS pixels. */
@@ -27,6 +28,7 @@ interface ScatterProps {
 export function Scatter({ summaries, question, log }: ScatterProps): ReactNode {
   const { t, dateTime, shortTime } = useLocale();
   const [, navigate] = useLocation();
+  const { keep } = useEmbed();
   const [hover, setHover] = useState<PlotPoint | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const { ref: sizeRef, width, height } = useElementSize<HTMLDivElement>();
@@ -98,7 +100,7 @@ export function Scatter({ summaries, question, log }: ScatterProps): ReactNode {
           onPointerLeave={() => setHover(null)}
           onPointerUp={(event) => {
             const point = find(event);
-            if (point) navigate(traceHref(point.summary, question));
+            if (point) navigate(keep(traceHref(point.summary, question)));
           }}
         />
         {hover && (

@@ -1,37 +1,37 @@
 /** The search form. */
 
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { useState, type FormEvent, type ReactNode } from "react";
 
 import { operationsQuery } from "../../api/queries.ts";
+import { settings } from "../../app/config.ts";
 import { useLocale, type Dictionary } from "../../i18n/index.ts";
 import { Button } from "../../kit/buttons.tsx";
 import { SelectField, SuggestField, TextField, type Option } from "../../kit/fields.tsx";
 import { SearchIcon } from "../../kit/icons.tsx";
-import { CUSTOM, LIMIT_MAX, LOOKBACKS, type Question } from "../../model/question.ts";
+import { ErrorText } from "../../kit/states.tsx";
+import { CUSTOM, lookbackMicros, LOOKBACKS, type Question } from "../../model/question.ts";
+import { lookbackLabel } from "./lookback.ts";
 import { checkDraft, draftOf, EMPTY_QUESTION, type Draft, type Faults } from "./draft.ts";
 
-const UNITS = { m: "minute", h: "hour", d: "day", w: "week" } as const;
-
 function lookbackOptions(t: Dictionary, chosen: string): Option[] {
-  const values: string[] = [...LOOKBACKS];
+  const most = lookbackMicros(settings.search.maxLookback.value);
+  const values: string[] = LOOKBACKS.filter((value) => lookbackMicros(value) <= most);
   if (chosen !== CUSTOM && !values.includes(chosen)) values.unshift(chosen);
-  const options = values.map((value) => {
-    const unit = UNITS[value.slice(-1) as keyof typeof UNITS];
-    const label = unit ? t.search.lookbackLast(Number.parseInt(value, 10), unit) : value;
-    return { value, label };
-  });
+  const options = values.map((value) => ({ value, label: lookbackLabel(t, value) }));
   return [...options, { value: CUSTOM, label: t.search.custom }];
 }
 
 interface SearchFormProps {
   readonly question: Question;
-  readonly services: readonly string[];
+  readonly services: UseQueryResult<string[]>;
   readonly busy: boolean;
   readonly onAsk: (question: Question) => void;
+  /** Told whether the form holds what cannot be asked. */
+  readonly onFaulty: (faulty: boolean) => void;
 }
 
-export function SearchForm({ question, services, busy, onAsk }: SearchFormProps): ReactNode {
+export function SearchForm({ question, services, busy, onAsk, onFaulty }: SearchFormProps): ReactNode {
   const { t } = useLocale();
   const [draft, setDraft] = useState<Draft>(() => draftOf(question, Date.now() * 1000));
   const [faults, setFaults] = useState<Faults>({});
@@ -40,6 +40,7 @@ export function SearchForm({ question, services, busy, onAsk }: SearchFormProps)
   const set = (name: keyof Draft) => (value: string): void => {
     setDraft((old) => ({ ...old, [name]: value }));
     setFaults((old) => ({ ...old, [name]: undefined }) as Faults);
+    onFaulty(false);
   };
   const field = (name: keyof Draft) => ({
     value: draft[name],
@@ -48,11 +49,14 @@ export function SearchForm({ question, services, busy, onAsk }: SearchFormProps)
   });
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    const checked = checkDraft(draft, t);
-    if ("faults" in checked) setFaults(checked.faults);
-    else onAsk(checked.question);
+    const checked = checkDraft(draft, t, settings.search.maxLimit);
+    if ("faults" in checked) {
+      setFaults(checked.faults);
+      onFaulty(true);
+    } else onAsk(checked.question);
   };
-  const known = services.includes(draft.service) || !draft.service ? services : [draft.service, ...services];
+  const names = services.data ?? [];
+  const known = names.includes(draft.service) || !draft.service ? names : [draft.service, ...names];
 
   return (
     <form className="ly-form" aria-label={t.search.title} onSubmit={submit} noValidate>
@@ -64,12 +68,14 @@ export function SearchForm({ question, services, busy, onAsk }: SearchFormProps)
         clearable
         {...field("service")}
       />
+      {services.isError && <Retry text={t.search.servicesFailed} error={services.error} onRetry={() => void services.refetch()} />}
       <SuggestField
         label={t.search.operation}
         placeholder={t.search.allOperations}
         options={operations.data ?? []}
         {...field("operation")}
       />
+      {operations.isError && <Retry text={t.search.operationsFailed} error={operations.error} onRetry={() => void operations.refetch()} />}
       <TextField
         label={t.search.tags}
         placeholder={t.search.tagsExample}
@@ -92,7 +98,7 @@ export function SearchForm({ question, services, busy, onAsk }: SearchFormProps)
         <TextField label={t.search.minDuration} placeholder="1.2s, 100ms" {...field("minDuration")} />
         <TextField label={t.search.maxDuration} placeholder="500us" {...field("maxDuration")} />
       </div>
-      <TextField label={t.search.limit} type="number" min={1} max={LIMIT_MAX} {...field("limit")} />
+      <TextField label={t.search.limit} type="number" min={1} max={settings.search.maxLimit} {...field("limit")} />
       <div className="ly-form-actions">
         <Button submit busy={busy} full icon={<SearchIcon />}>
           {t.search.find}
@@ -108,5 +114,18 @@ export function SearchForm({ question, services, busy, onAsk }: SearchFormProps)
         </Button>
       </div>
     </form>
+  );
+}
+
+/** What could not be loaded for the form, why, and the offer to try again. */
+function Retry(props: { readonly text: string; readonly error: unknown; readonly onRetry: () => void }): ReactNode {
+  const { t } = useLocale();
+  return (
+    <div className="ly-field-failed" role="alert">
+      {props.text} <ErrorText error={props.error} />
+      <Button kind="quiet" onClick={props.onRetry}>
+        {t.common.retry}
+      </Button>
+    </div>
   );
 }

@@ -6,7 +6,6 @@ import { formatLogfmt, parseLogfmt } from "../../model/logfmt.ts";
 import {
   CUSTOM,
   LIMIT_DEFAULT,
-  LIMIT_MAX,
   LOOKBACK_DEFAULT,
   questionRange,
   type Question,
@@ -79,13 +78,14 @@ function durationFaults(draft: Draft, t: Dictionary): Faults {
 export function checkDraft(
   draft: Draft,
   t: Dictionary,
+  limitMax: number,
 ): { readonly question: Question } | { readonly faults: Faults } {
   const faults: Record<string, string> = { ...durationFaults(draft, t) };
   const tags = parseLogfmt(draft.tags);
   if (!tags.ok) faults["tags"] = t.search.tagsBad(tags.position);
   const limit = Number(draft.limit);
-  if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX) {
-    faults["limit"] = t.search.limitBad(LIMIT_MAX);
+  if (!Number.isInteger(limit) || limit < 1 || limit > limitMax) {
+    faults["limit"] = t.search.limitBad(limitMax);
   }
   const custom = draft.lookback === CUSTOM;
   const startMicros = custom ? Date.parse(draft.from) * 1000 : null;

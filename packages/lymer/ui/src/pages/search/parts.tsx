@@ -1,8 +1,8 @@
 /** Pieces that the table and the list of results share. */
 
-import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
-import { useLayoutEffect, useState, type ReactNode, type RefObject } from "react";
+import type { ReactNode, RefObject } from "react";
 
+import { settings } from "../../app/config.ts";
 import { useLocale } from "../../i18n/index.ts";
 import { ErrorIcon } from "../../kit/icons.tsx";
 import { ServicePill } from "../../kit/service.tsx";
@@ -15,28 +15,30 @@ export interface ResultRowsProps {
   readonly summaries: readonly Summary[];
   readonly question: Question;
   readonly scroller: RefObject<HTMLDivElement | null>;
+  /** Nanoseconds of the longest trace. */
+  readonly longest: number;
+  readonly picked: readonly string[];
+  readonly onPick: (traceId: string) => void;
 }
 
-/** Digits of a trace id in lists: Jaeger's `traceIdDisplayLength`. */
-const SHORT_ID_CHARS = 7;
-
-/** Virtual rows inside a scroller that holds other things above them. */
-export function useRows(
-  props: ResultRowsProps,
-  body: RefObject<HTMLElement | null>,
-  rowHeight: number,
-): Virtualizer<HTMLDivElement, Element> {
-  const [scrollMargin, setScrollMargin] = useState(0);
-  useLayoutEffect(() => {
-    setScrollMargin(body.current?.offsetTop ?? 0);
-  }, [body, props.summaries]);
-  return useVirtualizer({
-    count: props.summaries.length,
-    getScrollElement: () => props.scroller.current,
-    estimateSize: () => rowHeight,
-    overscan: 12,
-    scrollMargin,
-  });
+/** Chooses a trace to be compared. */
+export function Pick(props: {
+  readonly summary: Summary;
+  readonly picked: readonly string[];
+  readonly onPick: (traceId: string) => void;
+}): ReactNode {
+  const { t } = useLocale();
+  const { service, operation, traceId } = props.summary;
+  return (
+    <label className="ly-pick">
+      <input
+        type="checkbox"
+        aria-label={t.compare.pickTrace(`${service} ${operation} ${displayTraceId(traceId).slice(0, settings.traceIdDisplayLength)}`)}
+        checked={props.picked.includes(traceId)}
+        onChange={() => props.onPick(traceId)}
+      />
+    </label>
+  );
 }
 
 export function TraceName(props: { readonly summary: Summary }): ReactNode {
@@ -46,7 +48,7 @@ export function TraceName(props: { readonly summary: Summary }): ReactNode {
     <>
       <strong className="ly-trace-service">{service || t.common.unknownService}</strong>{" "}
       <span className="ly-trace-operation">{operation || t.common.unnamed}</span>{" "}
-      <code className="ly-short-id">{displayTraceId(traceId).slice(0, SHORT_ID_CHARS)}</code>
+      <code className="ly-short-id">{displayTraceId(traceId).slice(0, settings.traceIdDisplayLength)}</code>
     </>
   );
 }

@@ -6,6 +6,7 @@ import { useCallback, type ReactNode } from "react";
 import { canvasFont, CanvasView, type Draw } from "../../canvas/CanvasView.tsx";
 import { useLocale } from "../../i18n/index.ts";
 import { STATUS_ERROR, type TraceColumns } from "../../model/columns.ts";
+import type { CriticalPath } from "../../model/critical.ts";
 import { formatDuration } from "../../model/duration.ts";
 import type { CanvasColors } from "../../model/palette.ts";
 import { rangeTicks, type Range } from "../../model/range.ts";
@@ -15,6 +16,9 @@ import type { FindResult } from "./useFind.ts";
 
 const BAR_PX = 12;
 const BAR_PX_MIN = 2;
+const CRITICAL_PX = 3;
+/** From the middle of a row down to the line of the critical path. */
+const CRITICAL_OFFSET_PX = 3;
 const LABEL_GAP_PX = 6;
 /** A canvas is at most this high: very tall open details must not make it huge. CSS pixels. */
 const HEIGHT_PX_MAX = 6000;
@@ -28,11 +32,14 @@ interface BarsProps {
   readonly collapsed: Uint8Array;
   readonly trace: TraceColumns;
   readonly found: FindResult;
+  /** Whether the critical path is drawn over the bars. */
+  readonly critical: boolean;
 }
 
-export function Bars({ shownRows, items, range, collapsed, trace, found }: BarsProps): ReactNode {
+export function Bars({ shownRows, items, range, collapsed, trace, found, critical }: BarsProps): ReactNode {
   const { t } = useLocale();
-  const { tree, colors: palette } = useShownTrace();
+  const { tree, colors: palette, analysis } = useShownTrace();
+  const path = critical ? analysis.critical : null;
   const top = shownRows[0]?.start ?? 0;
   const bottom = shownRows[shownRows.length - 1]?.end ?? 0;
   const height = Math.min(HEIGHT_PX_MAX, Math.ceil((bottom - top) / HEIGHT_STEP_PX) * HEIGHT_STEP_PX);
@@ -41,8 +48,8 @@ export function Bars({ shownRows, items, range, collapsed, trace, found }: BarsP
     (context, size, colors) => {
       const scale = size.width / (range.to - range.from);
       context.fillStyle = colors.line;
-      for (const tick of rangeTicks(range, size.width)) {
-        context.fillRect(Math.round((tick - range.from) * scale), 0, 1, size.height);
+      for (const { nanos } of rangeTicks(range, size.width)) {
+        context.fillRect(Math.round((nanos - range.from) * scale), 0, 1, size.height);
       }
       context.font = canvasFont(11);
       context.textBaseline = "middle";
@@ -56,6 +63,7 @@ export function Bars({ shownRows, items, range, collapsed, trace, found }: BarsP
         context.globalAlpha = found.active && found.rows.length > 0 && !found.flags[span] ? 0.35 : 1;
         const color = colors.services[palette[trace.service[span]]];
         drawBar(context, { x, width, middle, color, failed: trace.status[span] === STATUS_ERROR }, size.width, colors);
+        if (path) drawCritical(context, path, span, { range, scale, middle, right: size.width }, colors);
         drawLabel(context, formatDuration(trace.duration[span]), { x, width, middle, color }, size.width, colors);
         if (collapsed[row]) {
           context.fillStyle = color;
@@ -64,7 +72,7 @@ export function Bars({ shownRows, items, range, collapsed, trace, found }: BarsP
       }
       context.globalAlpha = 1;
     },
-    [shownRows, items, range, collapsed, trace, tree, palette, found, top],
+    [shownRows, items, range, collapsed, trace, tree, palette, found, top, path],
   );
   return (
     <CanvasView draw={draw} label={t.trace.bars} className="ly-bars" style={{ top, height }} />
@@ -109,6 +117,30 @@ function drawBar(
   context.strokeStyle = colors.error;
   context.lineWidth = 1.5;
   context.strokeRect(from, top, Math.max(BAR_PX_MIN, to - from), BAR_PX);
+}
+
+interface CriticalPlace {
+  readonly range: Range;
+  readonly scale: number;
+  readonly middle: number;
+  readonly right: number;
+}
+
+/** A dark line along the lower edge of the bar, where the trace was waiting for this span. */
+function drawCritical(
+  context: CanvasRenderingContext2D,
+  path: CriticalPath,
+  span: number,
+  { range, scale, middle, right }: CriticalPlace,
+  colors: CanvasColors,
+): void {
+  context.fillStyle = colors.text;
+  for (let at = path.firstOf[span]; at < path.firstOf[span + 1]; at++) {
+    const section = path.byStart[at];
+    const from = Math.max(0, (path.from[section] - range.from) * scale);
+    const to = Math.min(right, (path.to[section] - range.from) * scale);
+    if (to >= from) context.fillRect(from, middle + CRITICAL_OFFSET_PX, Math.max(1, to - from), CRITICAL_PX);
+  }
 }
 
 /** The duration beside the bar: to its right, else to its left, else inside. */

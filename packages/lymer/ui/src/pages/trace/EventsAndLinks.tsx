@@ -1,21 +1,26 @@
 /** Events of a span with their time since the start of the trace, and links to other spans. */
 
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { Link } from "wouter";
 
 import { useLocale } from "../../i18n/index.ts";
 import { displayTraceId } from "../../model/columns.ts";
+import { Button } from "../../kit/buttons.tsx";
 import { formatDuration } from "../../model/duration.ts";
 import type { JaegerLog, JaegerReference } from "../../model/jaeger.ts";
+import type { Variables } from "../../model/linkPatterns.ts";
 import { useShownTrace } from "./context.ts";
 import { KeyValues } from "./KeyValues.tsx";
 
+/** More events than this are shown only when asked for: each is a row to lay out. */
+const EVENTS_SHOWN = 100;
 /** At most this much of one value is in the preview of an event, characters. */
 const PREVIEW_CHARS = 120;
 
 interface EventListProps {
   readonly events: readonly JaegerLog[];
   readonly traceStartMicros: number;
+  readonly variables: Variables;
 }
 
 function eventName(event: JaegerLog): string {
@@ -31,25 +36,34 @@ function eventPreview(event: JaegerLog): string {
     .join("  ");
 }
 
-export function EventList({ events, traceStartMicros }: EventListProps): ReactNode {
-  const { dateTime } = useLocale();
+export function EventList({ events, traceStartMicros, variables }: EventListProps): ReactNode {
+  const { t, dateTime } = useLocale();
+  const [all, setAll] = useState(false);
+  const shown = all ? events : events.slice(0, EVENTS_SHOWN);
   return (
-    <ul className="ly-events">
-      {events.map((event, index) => (
-        <li key={index}>
-          <details>
-            <summary>
-              <time title={dateTime(event.timestamp)}>
-                +{formatDuration((event.timestamp - traceStartMicros) * 1000)}
-              </time>
-              <span>{eventName(event)}</span>
-              <span className="ly-event-preview">{eventPreview(event)}</span>
-            </summary>
-            <KeyValues pairs={event.fields} />
-          </details>
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul className="ly-events">
+        {shown.map((event, index) => (
+          <li key={index}>
+            <details>
+              <summary>
+                <time title={dateTime(event.timestamp)}>
+                  +{formatDuration((event.timestamp - traceStartMicros) * 1000)}
+                </time>
+                <span>{eventName(event)}</span>
+                <span className="ly-event-preview">{eventPreview(event)}</span>
+              </summary>
+              <KeyValues pairs={event.fields} type="events" variables={variables} />
+            </details>
+          </li>
+        ))}
+      </ul>
+      {shown.length < events.length && (
+        <Button kind="quiet" onClick={() => setAll(true)}>
+          {t.trace.detail.allEvents(events.length)}
+        </Button>
+      )}
+    </>
   );
 }
 
@@ -65,7 +79,7 @@ export function LinkList(props: { readonly links: readonly JaegerReference[] }):
             <span className="ly-muted">
               {refType === "CHILD_OF" ? t.trace.detail.childOf : t.trace.detail.followsFrom}
             </span>
-            <Link href={`/trace/${traceID}?span=${spanID}`} {...(same ? { target: "_blank" } : {})}>
+            <Link href={`/trace/${traceID}?span=${spanID}`}>
               <code>
                 {same ? t.trace.detail.sameTrace : displayTraceId(traceID)} · {spanID}
               </code>

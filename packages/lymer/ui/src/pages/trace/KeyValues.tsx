@@ -4,7 +4,11 @@ import type { ReactNode } from "react";
 
 import { useLocale } from "../../i18n/index.ts";
 import { CopyButton } from "../../kit/buttons.tsx";
+import { settings } from "../../app/config.ts";
+import { OutIcon } from "../../kit/icons.tsx";
 import type { JaegerKeyValue } from "../../model/jaeger.ts";
+import { attributeLinks, type PatternLink, type Variables } from "../../model/linkPatterns.ts";
+import { safeUrl } from "../../model/uiConfig.ts";
 
 /** Longer values are shown cut off until they are unfolded, characters. */
 const LONG_CHARS = 400;
@@ -22,7 +26,14 @@ export function readable(value: JaegerKeyValue["value"]): string {
   }
 }
 
-export function KeyValues(props: { readonly pairs: readonly JaegerKeyValue[] }): ReactNode {
+interface KeyValuesProps {
+  readonly pairs: readonly JaegerKeyValue[];
+  /** Which of a site's link patterns apply. */
+  readonly type: "attributes" | "resource" | "events";
+  readonly variables: Variables;
+}
+
+export function KeyValues({ pairs, type, variables }: KeyValuesProps): ReactNode {
   const { t } = useLocale();
   return (
     <table className="ly-kv">
@@ -39,14 +50,15 @@ export function KeyValues(props: { readonly pairs: readonly JaegerKeyValue[] }):
         </tr>
       </thead>
       <tbody>
-        {props.pairs.map((pair, index) => (
+        {pairs.map((pair, index) => (
           <tr key={`${pair.key}/${index}`} data-type={pair.type}>
             <th scope="row">{pair.key}</th>
             <td>
               <Value pair={pair} />
+              <Patterns links={attributeLinks(settings.linkPatterns, type, pair.key, String(pair.value), variables)} />
             </td>
             <td className="ly-kv-copy">
-              <CopyButton text={String(pair.value)} />
+              <CopyButton text={String(pair.value)} label={t.trace.detail.copyValue(pair.key)} />
             </td>
           </tr>
         ))}
@@ -55,8 +67,29 @@ export function KeyValues(props: { readonly pairs: readonly JaegerKeyValue[] }):
   );
 }
 
+/** Links that a site has configured for an attribute. */
+function Patterns(props: { readonly links: readonly PatternLink[] }): ReactNode {
+  return props.links
+    .filter(({ url }) => safeUrl(url))
+    .map(({ url, text }) => (
+      <a key={url} className="ly-pattern-link" href={url} target="_blank" rel="noreferrer">
+        <OutIcon />
+        {text}
+      </a>
+    ));
+}
+
+const WEB_ADDRESS = /^https?:\/\/[^\s"<>]+$/i;
+
 function Value(props: { readonly pair: JaegerKeyValue }): ReactNode {
   const text = readable(props.pair.value);
+  if (WEB_ADDRESS.test(text) && text.length <= LONG_CHARS) {
+    return (
+      <a className="ly-value" href={text} target="_blank" rel="noreferrer">
+        {text}
+      </a>
+    );
+  }
   if (text.length <= LONG_CHARS) return <span className="ly-value">{text}</span>;
   return (
     <details className="ly-long-value">

@@ -4,17 +4,19 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
 import { spanQuery } from "../../api/queries.ts";
-import { serverUrl } from "../../app/config.ts";
+import { serverUrl, settings } from "../../app/config.ts";
 import { useLocale } from "../../i18n/index.ts";
-import { CopyButton, IconButton } from "../../kit/buttons.tsx";
-import { WarningIcon, ZoomIcon } from "../../kit/icons.tsx";
+import { Button, CopyButton, IconButton } from "../../kit/buttons.tsx";
+import { LinkIcon, WarningIcon, ZoomIcon } from "../../kit/icons.tsx";
 import { ErrorText } from "../../kit/states.tsx";
 import { formatDuration } from "../../model/duration.ts";
-import type { JaegerSpan, JaegerTrace } from "../../model/jaeger.ts";
+import type { JaegerKeyValue, JaegerSpan, JaegerTrace } from "../../model/jaeger.ts";
 import { spanRange, type Range } from "../../model/range.ts";
+import { isZeroLength } from "../../model/zeroLength.ts";
 import { useShownTrace } from "./context.ts";
 import { EventList, LinkList } from "./EventsAndLinks.tsx";
 import { KeyValues } from "./KeyValues.tsx";
+import { spanVariables, traceVariables } from "./patternLinks.ts";
 
 interface SpanDetailProps {
   readonly span: number;
@@ -34,9 +36,12 @@ export function SpanDetail({ span, onRange }: SpanDetailProps): ReactNode {
     >
       <DetailHead span={span} onRange={onRange} />
       {query.isError ? (
-        <p role="alert">
+        <div className="ly-detail-failed" role="alert">
           {t.trace.detail.failed} <ErrorText error={query.error} />
-        </p>
+          <Button kind="quiet" onClick={() => void query.refetch()}>
+            {t.common.retry}
+          </Button>
+        </div>
       ) : (
         <DetailBody span={span} loaded={query.data ?? null} busy={query.isPending} />
       )}
@@ -46,13 +51,14 @@ export function SpanDetail({ span, onRange }: SpanDetailProps): ReactNode {
 
 function DetailHead({ span, onRange }: SpanDetailProps): ReactNode {
   const { t } = useLocale();
-  const { trace } = useShownTrace();
+  const { trace, analysis } = useShownTrace();
   const start = trace.start[span];
   const duration = trace.duration[span];
   const spanId = trace.spanId[span];
   const facts = [
     [t.trace.detail.service, trace.services[trace.service[span]]],
     [t.trace.duration, formatDuration(duration)],
+    [t.trace.detail.self, formatDuration(analysis.self[span])],
     [t.trace.detail.startsAfter, formatDuration(start)],
     [t.trace.detail.kind, t.trace.kinds[trace.kind[span]] ?? ""],
     [t.trace.detail.status, t.trace.statuses[trace.status[span]] ?? ""],
@@ -72,7 +78,7 @@ function DetailHead({ span, onRange }: SpanDetailProps): ReactNode {
           <dt>{t.trace.detail.spanId}</dt>
           <dd>
             <code>{spanId}</code>
-            <CopyButton text={spanId} />
+            <CopyButton text={spanId} label={t.trace.detail.copySpanId} />
           </dd>
         </div>
       </dl>
@@ -82,6 +88,7 @@ function DetailHead({ span, onRange }: SpanDetailProps): ReactNode {
         </IconButton>
         <CopyButton
           label={t.trace.detail.copyLink}
+          icon={<LinkIcon />}
           text={serverUrl(`trace/${trace.displayTraceId}?span=${spanId}`)}
         />
       </span>
@@ -103,12 +110,14 @@ function pickSpan(loaded: JaegerTrace, service: string): JaegerSpan | undefined 
 
 function DetailBody({ span, loaded, busy }: DetailBodyProps): ReactNode {
   const { t } = useLocale();
-  const { trace } = useShownTrace();
+  const { trace, tree } = useShownTrace();
   const found = loaded && pickSpan(loaded, trace.services[trace.service[span]]);
-  const warnings = found?.warnings ?? trace.warnings.get(span) ?? [];
+  const warnings = (found?.warnings ?? trace.warnings.get(span) ?? []).filter((text) => !isZeroLength(text));
   const traceStartMicros = Number(trace.startUnixNano / 1000n);
   if (!found) return <p className="ly-muted">{busy ? `${t.common.loading}…` : t.trace.detail.none}</p>;
   const resource = loaded?.processes[found.processID]?.tags ?? [];
+  const pairs = [...found.tags, ...resource];
+  const variables = spanVariables(pairs, traceVariables(trace, tree));
   const links = found.references.filter(
     ({ refType, spanID }) => refType !== "CHILD_OF" || spanID !== parentId(trace, span),
   );
@@ -125,19 +134,30 @@ function DetailBody({ span, loaded, busy }: DetailBodyProps): ReactNode {
         </ul>
       )}
       <Section title={t.trace.detail.attributes} count={found.tags.length} open>
-        <KeyValues pairs={found.tags} />
+        <KeyValues pairs={topFirst(found.tags)} type="attributes" variables={variables} />
       </Section>
       <Section title={t.trace.detail.resource} count={resource.length}>
-        <KeyValues pairs={resource} />
+        <KeyValues pairs={topFirst(resource)} type="resource" variables={variables} />
       </Section>
       <Section title={t.trace.detail.events} count={found.logs.length} open>
-        <EventList events={found.logs} traceStartMicros={traceStartMicros} />
+        <EventList events={found.logs} traceStartMicros={traceStartMicros} variables={variables} />
       </Section>
       <Section title={t.trace.detail.links} count={links.length} open>
         <LinkList links={links} />
       </Section>
     </div>
   );
+}
+
+/** Put the attributes first that a site cares for most; the rest keeps its order. */
+function topFirst(pairs: readonly JaegerKeyValue[]): readonly JaegerKeyValue[] {
+  const prefixes = settings.topTagPrefixes;
+  if (prefixes.length === 0) return pairs;
+  const rank = ({ key }: JaegerKeyValue): number => {
+    const at = prefixes.findIndex((prefix) => key.startsWith(prefix));
+    return at < 0 ? prefixes.length : at;
+  };
+  return pairs.toSorted((a, b) => rank(a) - rank(b));
 }
 
 function parentId(trace: ReturnType<typeof useShownTrace>["trace"], span: number): string {

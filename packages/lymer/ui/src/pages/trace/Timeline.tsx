@@ -1,5 +1,6 @@
 /** The timeline: rows of names as a tree grid, bars on a canvas beside them, both virtual. */
 
+import { useElementSize } from "@mantine/hooks";
 import { useCallback, useMemo, useRef, type CSSProperties, type ReactNode, type Ref } from "react";
 
 import { useLocale } from "../../i18n/index.ts";
@@ -18,6 +19,8 @@ import { useLines, type TimelineHandle } from "./useLines.ts";
 import type { ViewState } from "./useViewState.ts";
 
 const INDENT_PX = 12;
+const GUIDE_PX_MIN = 4;
+const NO_ROWS: ReadonlySet<number> = new Set();
 /** Part of the name column that indentation may take; deeper trees get narrower steps. */
 const INDENT_SHARE = 0.45;
 
@@ -29,6 +32,9 @@ interface TimelineProps {
   readonly active: number;
   readonly onActive: (row: number) => void;
   readonly found: FindResult;
+  /** Whether details stand open below their rows, or somewhere else. */
+  readonly inline: boolean;
+  readonly critical: boolean;
 }
 
 /** What can be done to a row; the functions stay the same from render to render. */
@@ -38,16 +44,19 @@ interface RowActions {
   readonly onZoom: (row: number) => void;
 }
 
-function useRowActions(view: ViewState, onActive: (row: number) => void): RowActions {
+function useRowActions(view: ViewState, onActive: (row: number) => void, inline: boolean): RowActions {
   const { trace, tree } = useShownTrace();
   const { setOpen, setCollapsed, setRange } = view;
   const onOpen = useCallback(
     (row: number) => {
       const span = tree.order[row];
       onActive(row);
-      setOpen((now) => (now.includes(span) ? now.filter((other) => other !== span) : [...now, span]));
+      setOpen((now) => {
+        if (now.includes(span)) return now.filter((other) => other !== span);
+        return inline ? [...now, span] : [span];
+      });
     },
-    [tree, setOpen, onActive],
+    [tree, setOpen, onActive, inline],
   );
   const onFold = useCallback(
     (row: number) => {
@@ -63,17 +72,22 @@ function useRowActions(view: ViewState, onActive: (row: number) => void): RowAct
   return { onOpen, onFold, onZoom };
 }
 
-export function Timeline({ ref, view, visible, active, onActive, found }: TimelineProps): ReactNode {
+export function Timeline(props: TimelineProps): ReactNode {
+  const { ref, view, visible, active, onActive, found, inline, critical } = props;
   const { t } = useLocale();
   const { trace, tree } = useShownTrace();
   const { range, setRange, collapsed, setCollapsed, open } = view;
   const scroller = useRef<HTMLDivElement>(null);
-  const [nameWidth, setNameWidth] = useNameWidth();
+  const { ref: sizeRef, width } = useElementSize<HTMLDivElement>();
+  const [nameWidth, setNameWidth] = useNameWidth(width);
   const openRows = useMemo(() => new Set(open.map((span) => tree.rowOf[span])), [open, tree]);
-  const items = useMemo(() => timelineItems(visible, openRows), [visible, openRows]);
+  const items = useMemo(
+    () => timelineItems(visible, inline ? openRows : NO_ROWS),
+    [visible, openRows, inline],
+  );
   const { lines, show } = useLines({ ref, scroller, items, active });
   const gestures = useBarGestures({ scroller, nameWidth, range, setRange });
-  const actions = useRowActions(view, onActive);
+  const actions = useRowActions(view, onActive, inline);
   const onMove = (row: number): void => {
     onActive(row);
     show(row, "auto");
@@ -86,10 +100,12 @@ export function Timeline({ ref, view, visible, active, onActive, found }: Timeli
   const shownRows = shown.map(({ index }) => items[index]).filter((item) => item >= 0);
   const tabRow = shownRows.includes(active) ? active : (shownRows[0] ?? -1);
   const step = Math.min(INDENT_PX, (nameWidth * INDENT_SHARE) / Math.max(1, tree.maxDepth));
+  // Lines closer together than this would be a grey block.
+  const guides = step >= GUIDE_PX_MIN;
   const style = { "--ly-name-width": `${nameWidth}px`, "--ly-indent": `${step}px` } as CSSProperties;
   const dims = found.active && found.rows.length > 0;
   return (
-    <div className="ly-timeline" style={style}>
+    <div className="ly-timeline" data-guides={guides} style={style} ref={sizeRef}>
       <TimelineHead range={range} setCollapsed={setCollapsed} nameWidth={nameWidth} onNameWidth={setNameWidth} />
       <div className="ly-timeline-view">
         <div ref={scroller} className="ly-timeline-scroll" {...keys} {...gestures.handlers}>
@@ -138,7 +154,15 @@ export function Timeline({ ref, view, visible, active, onActive, found }: Timeli
               );
             })}
           </div>
-          <Bars shownRows={shown} items={items} range={range} collapsed={collapsed} trace={trace} found={found} />
+          <Bars
+            shownRows={shown}
+            items={items}
+            range={range}
+            collapsed={collapsed}
+            trace={trace}
+            found={found}
+            critical={critical}
+          />
         </div>
         {gestures.selection}
       </div>

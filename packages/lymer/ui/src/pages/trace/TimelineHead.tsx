@@ -7,29 +7,35 @@ import { useLocale } from "../../i18n/index.ts";
 import { IconButton } from "../../kit/buttons.tsx";
 import { CollapseAllIcon, CollapseOneIcon, ExpandAllIcon, ExpandOneIcon } from "../../kit/icons.tsx";
 import { collapseAll, collapseOneLevel, expandAll, expandOneLevel } from "../../model/collapse.ts";
-import { formatDuration } from "../../model/duration.ts";
 import { rangeTicks, type Range } from "../../model/range.ts";
 import { useShownTrace } from "./context.ts";
 
 const NAME_PX = 380;
-const NAME_PX_MIN = 160;
+const NAME_PX_MIN = 120;
 const NAME_PX_MAX = 900;
+/** Part of the timeline that names may take at most: the bars need the rest. */
+const NAME_SHARE_MAX = 0.6;
+/** Part they take on a narrow screen, where nobody has chosen a width. */
+const NAME_SHARE = 0.42;
 const KEY_PX = 16;
 /** The last label needs this much room, CSS pixels, or it would be cut off. */
 const LABEL_PX = 52;
 
-function clampWidth(width: number): number {
-  return Math.min(NAME_PX_MAX, Math.max(NAME_PX_MIN, width));
-}
-
-/** Width of the name column, CSS pixels, remembered by the browser. */
-export function useNameWidth(): readonly [number, (width: number) => void] {
-  const [width, setWidth] = useLocalStorage({
+/**
+ * Width of the name column, CSS pixels, remembered by the browser.
+ *
+ * `total` is the width of the whole timeline, 0 before it is known.
+ */
+export function useNameWidth(total: number): readonly [number, (width: number) => void] {
+  const most = total > 0 ? Math.min(NAME_PX_MAX, total * NAME_SHARE_MAX) : NAME_PX_MAX;
+  const clamp = (width: number): number => Math.round(Math.max(NAME_PX_MIN, Math.min(most, width)));
+  const [chosen, setChosen] = useLocalStorage({
     key: "lymer.nameWidth",
-    defaultValue: NAME_PX,
+    defaultValue: 0,
     getInitialValueInEffect: false,
   });
-  return [clampWidth(Number(width) || NAME_PX), (next) => setWidth(clampWidth(next))];
+  const byDefault = total > 0 ? Math.min(NAME_PX, total * NAME_SHARE) : NAME_PX;
+  return [clamp(Number(chosen) || byDefault), (next) => setChosen(clamp(next))];
 }
 
 interface TimelineHeadProps {
@@ -65,12 +71,12 @@ export function TimelineHead({ range, setCollapsed, nameWidth, onNameWidth }: Ti
         <Edge width={nameWidth} onWidth={onNameWidth} />
       </div>
       <div className="ly-ticks" ref={ref}>
-        {rangeTicks(range, width).map((nanos) => {
+        {rangeTicks(range, width).map(({ nanos, label }) => {
           const left = (nanos - range.from) * scale;
           if (left > width - LABEL_PX) return null;
           return (
             <span key={nanos} style={{ left }}>
-              {formatDuration(nanos)}
+              {label}
             </span>
           );
         })}

@@ -10,21 +10,46 @@ import "../../styles/detail.css";
 
 import { ApiError } from "../../api/client.ts";
 import { traceQuery } from "../../api/queries.ts";
+import { TraceIndex } from "../../api/traceIndex.ts";
+import { uploadOf } from "../../api/uploads.ts";
+import { serverUrl } from "../../app/config.ts";
 import { lastSearchHref } from "../../app/lastSearch.ts";
+import { useParams } from "../../app/url.ts";
 import { useLocale } from "../../i18n/index.ts";
 import { Button } from "../../kit/buttons.tsx";
 import { ErrorText, Loading, Notice } from "../../kit/states.tsx";
+import { Analysis } from "../../model/analysis.ts";
 import { paletteIndexes } from "../../model/palette.ts";
+import { text } from "../../model/params.ts";
+import { decodeServices, onlyServices } from "../../model/serviceFilter.ts";
 import { buildTree } from "../../model/tree.ts";
+import type { ShownTrace } from "./context.ts";
 import { TraceView } from "./TraceView.tsx";
+
+const FILTER_PARAMS = { svcFilter: text() };
+
+/** Put together what the page shows, anew when the trace or the filter changes. */
+function useShown(traceId: string, whole: ShownTrace["whole"] | undefined): ShownTrace | null {
+  const [{ svcFilter }] = useParams(FILTER_PARAMS);
+  const index = useMemo(() => {
+    const upload = uploadOf(traceId);
+    return new TraceIndex(upload ? { trace: upload } : { url: serverUrl(`api/traces/${traceId}`) });
+  }, [traceId]);
+  useEffect(() => () => index.close(), [index]);
+  return useMemo(() => {
+    if (!whole) return null;
+    const trace = onlyServices(whole, decodeServices(whole.services, svcFilter));
+    const tree = buildTree(trace);
+    const analysis = new Analysis(trace, tree);
+    const colors = paletteIndexes(whole.services);
+    return { trace, tree, analysis, colors, whole, index, uploaded: uploadOf(traceId) !== null };
+  }, [whole, svcFilter, index, traceId]);
+}
 
 export default function TracePage(props: { readonly traceId: string }): ReactNode {
   const { t } = useLocale();
   const query = useQuery(traceQuery(props.traceId));
-  const shown = useMemo(() => {
-    const trace = query.data;
-    return trace && { trace, tree: buildTree(trace), colors: paletteIndexes(trace.services) };
-  }, [query.data]);
+  const shown = useShown(props.traceId, query.data);
 
   useEffect(() => {
     const name = shown ? shown.trace.names[shown.trace.name[shown.tree.root]] : props.traceId;
@@ -32,7 +57,7 @@ export default function TracePage(props: { readonly traceId: string }): ReactNod
   }, [shown, props.traceId, t]);
 
   if (query.isPending) return <Loading label={t.trace.loading} />;
-  if (query.isError || !shown || shown.trace.count === 0) {
+  if (query.isError || !shown || shown.whole.count === 0) {
     const missing =
       !query.isError || (query.error instanceof ApiError && query.error.status === 404);
     return (
@@ -53,5 +78,5 @@ export default function TracePage(props: { readonly traceId: string }): ReactNod
       </Notice>
     );
   }
-  return <TraceView key={shown.trace.traceId} {...shown} />;
+  return <TraceView key={`${shown.whole.traceId}/${shown.trace.count}`} {...shown} />;
 }
