@@ -6,14 +6,12 @@ Source: reference jaeger.md 2.4; opentelemetry-collector-contrib v0.155,
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import MutableMapping
-from concurrent.futures import Executor
 from typing import Any, Final
 
-from lymer.errors import LymerError, OverloadedError, RejectedError, TenantError, TooLargeError
-from lymer.receivers.admission import Admission
+from lymer.errors import LymerError, RejectedError, TenantError, TooLargeError
+from lymer.receivers.door import Door, NotDurableError
 from lymer.receivers.http_exchange import (
     BodyReader,
     Receive,
@@ -23,24 +21,16 @@ from lymer.receivers.http_exchange import (
     respond_tenant_error,
     retry_after,
 )
-from lymer.receivers.intake import Intake
 from lymer.sampling.answering import StrategyAnswers
-from lymer.wire.content_encoding import decode_content
-from lymer.wire.jaeger_thrift import request_from_batch
-from lymer.wire.otlp_proto import CheckedRequest
+from lymer.wire.translations import Format
 
 __all__ = ["JaegerHttpReceiver"]
 
-_RECEIVER: Final = "jaeger"
-_TRANSPORT: Final = "thrift_http"
+_FORMAT: Final = Format("jaeger-thrift")
 _PATH: Final = "/api/traces"
 _SAMPLING_PATH: Final = "/api/sampling"
 _TEXT: Final = "text/plain; charset=utf-8"
 _ACCEPTED_TYPES: Final = frozenset({"application/x-thrift", "application/vnd.apache.thrift.binary"})
-_INLINE_BYTES_MAX: Final = 64 * 1024
-"""Larger bodies are translated on a thread: about 130 spans take 3 ms, the hop 0.1 ms."""
-_INLINE_COMPRESSED_BYTES_MAX: Final = 8 * 1024
-"""Likewise, where nobody knows yet how large the body is."""
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - RFC 9110's token
 _MEDIA_TYPE: Final = re.compile(rf"({_TOKEN})?(/?)({_TOKEN})?(.*)", re.DOTALL)
 _PARAMETERS: Final = re.compile(
@@ -60,41 +50,22 @@ class _AnswerError(Exception):
         self.status, self.text = status, text
 
 
-class _SubmitError(Exception):
-    """A batch that was understood and could not be made durable."""
-
-    def __init__(self, cause: LymerError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
 class JaegerHttpReceiver:
     """The ASGI application of the Jaeger collector's HTTP port."""
 
     def __init__(
-        self,
-        intake: Intake,
-        admission: Admission,
-        executor: Executor,
-        *,
-        body_bytes_max: int,
-        strategies: StrategyAnswers | None = None,
+        self, door: Door, *, body_bytes_max: int, strategies: StrategyAnswers | None = None
     ) -> None:
         """Prepare.
 
         Args:
-            intake: Where requests go.
-            admission: The process-wide limit.
-            executor: For work on large bodies.
-            body_bytes_max: Limit on a body, both as sent and decompressed, bytes.
+            door: The way of requests.
+            body_bytes_max: Limit on a body as sent, bytes.
             strategies: Answers about sampling, as Jaeger v1's collector; None does not, as v2's.
         """
         self._strategies = strategies
-        self._intake = intake
-        self._admission = admission
-        self._executor = executor
-        self._body_bytes_max = body_bytes_max
-        self._reader = BodyReader(admission, body_bytes_max=body_bytes_max)
+        self._door = door
+        self._reader = BodyReader(door.admission, body_bytes_max=body_bytes_max)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -105,19 +76,22 @@ class JaegerHttpReceiver:
             return
         try:
             _check_target(scope)
-            tenant = self._intake.tenant_of_headers(scope["headers"])
-            await self._take(dict(scope["headers"]), receive, tenant)
+            tenant = self._door.intake.tenant_of_headers(scope["headers"])
+            headers = dict(scope["headers"])
+            await self._door.take(
+                lambda: self._reader.read(headers, receive), lambda: _how(headers), tenant=tenant
+            )
         except _AnswerError as answer:
             await _send_text(send, answer.status, answer.text)
-        except _SubmitError as error:
-            self._intake.refuse(error.cause, _TRANSPORT, _RECEIVER)
+        except NotDurableError as error:
+            self._door.refuse(error.cause)
             text = f"Cannot submit Jaeger batch: {error.cause}"
             await _send_text(send, 500, text, *retry_after(error.cause))
         except TenantError as error:
-            self._intake.refuse(error, _TRANSPORT, _RECEIVER)
+            self._door.refuse(error)
             await respond_tenant_error(send, error)
         except LymerError as error:
-            self._intake.refuse(error, _TRANSPORT, _RECEIVER)
+            self._door.refuse(error)
             text = f"Unable to process request body: {error}".translate(_HTML)
             # A body that could not be read to its end is Jaeger's fault, by its own numbers.
             is_read = isinstance(error, RejectedError) and not isinstance(error, TooLargeError)
@@ -127,35 +101,11 @@ class JaegerHttpReceiver:
         else:
             await respond(send, 202, "", b"")
 
-    async def _take(self, headers: dict[bytes, bytes], receive: Receive, tenant: str) -> None:
-        admission = self._admission
-        admission.enter()
-        taken = 0
-        try:
-            body = await self._reader.read(headers, receive)
-            taken = len(body)
-            _check_content_type(headers)
-            coding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
-            is_compressed = coding not in {"", "identity"}
-            inline_max = _INLINE_COMPRESSED_BYTES_MAX if is_compressed else _INLINE_BYTES_MAX
-            if taken > inline_max:
-                loop = asyncio.get_running_loop()
-                request = await loop.run_in_executor(self._executor, self._decode, body, coding)
-            else:
-                request = self._decode(body, coding)
-            try:
-                grown = max(len(request.body) - taken, 0)
-                admission.take(grown)
-                taken += grown
-                await self._intake.accept(request, _TRANSPORT, _RECEIVER, tenant=tenant)
-            except OverloadedError as error:
-                raise _SubmitError(error) from error
-        finally:
-            admission.give_back(taken)
-            admission.leave()
 
-    def _decode(self, body: bytes, coding: str) -> CheckedRequest:
-        return request_from_batch(decode_content(coding, body, self._body_bytes_max))
+def _how(headers: dict[bytes, bytes]) -> tuple[Format, str]:
+    """Return how a body is written; Jaeger looks at that when it has read it."""
+    _check_content_type(headers)
+    return _FORMAT, headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
 
 
 def _check_target(scope: MutableMapping[str, Any]) -> None:

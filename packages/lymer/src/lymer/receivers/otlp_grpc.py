@@ -7,24 +7,23 @@ UNIMPLEMENTED, as gRPC asks). Source: reference jaeger.md 2.2.
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import grpc
 from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from lymer.errors import LymerError, OverloadedError
-from lymer.receivers.admission import Admission
+from lymer.receivers.door import Door, NotDurableError
 from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer, delivery_of
-from lymer.receivers.intake import Intake
+from lymer.receivers.otlp_http import partial_success
 from lymer.transport.gate import Gate
-from lymer.wire.otlp_proto import check_as_sent, check_request
+from lymer.wire.translations import Format
 
 __all__ = ["OtlpGrpcReceiver"]
 
 _SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
-_TRANSPORT: Final = "grpc"
+_HOW: Final = Format("otlp-proto"), ""
 _FULL_SUCCESS: Final = b""
 """`ExportTraceServiceResponse` without `partial_success`."""
 
@@ -34,8 +33,7 @@ class OtlpGrpcReceiver(BytesGrpcServer):
 
     def __init__(
         self,
-        intake: Intake,
-        admission: Admission,
+        door: Door,
         *,
         message_bytes_max: int,
         gate: Gate | None = None,
@@ -43,45 +41,31 @@ class OtlpGrpcReceiver(BytesGrpcServer):
         """Prepare the server; `bind` and `start` make it reachable.
 
         Args:
-            intake: Where requests go.
-            admission: The process-wide limit.
+            door: The way of requests.
             message_bytes_max: A larger message, also once decompressed, is refused by the
                 transport with RESOURCE_EXHAUSTED.
             gate: Who may send; None is everybody.
         """
-        self._intake = intake
-        self._admission = admission
+        self._door = door
         super().__init__(
             _SERVICE, "Export", self._export, message_bytes_max=message_bytes_max, gate=gate
         )
 
     async def _export(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-        admission, taken = self._admission, len(body)
         try:
-            admission.enter()
-            try:
-                admission.take(taken)
-                try:
-                    tenant = self._intake.tenant_of_call(context)
-                    request = check_as_sent(body)
-                    if request is None:
-                        request = await asyncio.to_thread(check_request, body)
-                        grown = max(len(request.body) - taken, 0)
-                        admission.take(grown)
-                        taken += grown
-                    delivery = delivery_of(context)
-                    await self._intake.accept(request, _TRANSPORT, delivery=delivery, tenant=tenant)
-                finally:
-                    admission.give_back(taken)
-            finally:
-                admission.leave()
+            tenant = self._door.intake.tenant_of_call(context)
+            delivery = delivery_of(context)
+            request = await self._door.take_message(body, _HOW, tenant=tenant, delivery=delivery)
+        except NotDurableError as error:
+            self._door.refuse(error.cause)
+            await _abort(context, error.cause)
         except LymerError as error:
-            self._intake.refuse(error, _TRANSPORT)
+            self._door.refuse(error)
             await _abort(context, error)
-        return _FULL_SUCCESS
+        return partial_success(request) if request.refused_spans else _FULL_SUCCESS
 
 
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: LymerError) -> None:
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: LymerError) -> NoReturn:
     """End the call with the error's code; an overload says when to retry.
 
     Source: OTLP specification, "OTLP/gRPC Throttling": RetryInfo in `grpc-status-details-bin`.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-from concurrent.futures import Executor
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Literal, Protocol
 
 from lymer import clock
 from lymer.config.settings import ReceiverSettings
-from lymer.receivers.admission import Admission
+from lymer.receivers.door import Door
 from lymer.receivers.intake import Intake
 from lymer.receivers.jaeger_grpc import JaegerGrpcReceiver
 from lymer.receivers.jaeger_http import JaegerHttpReceiver
@@ -103,13 +103,18 @@ class ForeignReceivers:
         self,
         stack: AsyncExitStack,
         intake: Intake,
-        admission: Admission,
-        executor: Executor,
+        door: Callable[[str, str, int], Door],
         strategies: StrategyAnswers | None,
     ) -> None:
         """Serve on the ports; the stack stops it in reverse.
 
         Jaeger's two ports of TCP answer about sampling too, if there is somebody who knows.
+
+        Args:
+            stack: Unwound in reverse.
+            intake: Where datagrams go.
+            door: Makes a door, given receiver, transport and limit on a body.
+            strategies: Who knows about sampling.
 
         Raises:
             StartupError: The port of gRPC, which binds for itself, cannot be had.
@@ -118,22 +123,23 @@ class ForeignReceivers:
         if ports.has(_JAEGER_HTTP):
             limit = settings.jaeger_http.body_bytes_max
             jaeger = JaegerHttpReceiver(
-                intake, admission, executor, body_bytes_max=limit, strategies=strategies
+                door("jaeger", "thrift_http", limit), body_bytes_max=limit, strategies=strategies
             )
             ports.serve(jaeger, _JAEGER_HTTP)
         if ports.has(_ZIPKIN):
             limit = settings.zipkin.body_bytes_max
-            zipkin = ZipkinHttpReceiver(intake, admission, executor, body_bytes_max=limit)
+            zipkin = ZipkinHttpReceiver(door("zipkin", "http", limit), body_bytes_max=limit)
             ports.serve(zipkin, _ZIPKIN, cors=settings.zipkin.cors)
-        door = settings.jaeger_grpc
-        if door.enabled:
+        listener = settings.jaeger_grpc
+        if listener.enabled:
+            limit = listener.message_bytes_max
             grpc = JaegerGrpcReceiver(
-                intake, admission, message_bytes_max=door.message_bytes_max, gate=self._gate
+                door("jaeger", "grpc", limit), message_bytes_max=limit, gate=self._gate
             )
             if strategies is not None:
                 add_sampling(grpc, strategies)
             name = "receivers.jaeger_grpc.port"
-            self._grpc_port = await ports.serve_grpc(grpc, door, _JAEGER_GRPC, name)
+            self._grpc_port = await ports.serve_grpc(grpc, listener, _JAEGER_GRPC, name)
         for what, protocol in _UDP.items():
             if what in self._sockets:
                 udp = JaegerUdpReceiver(intake, protocol=protocol, tenant=self._udp_tenant)

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import Final
 
 from lymer import clock
 from lymer.api.health import Readiness
@@ -17,6 +18,7 @@ from lymer.telemetry.logs import EventLog
 __all__ = ["Lifetime"]
 
 _log = EventLog(__name__)
+_LAG_PERIOD_SECONDS: Final = 0.5
 
 
 class Lifetime:
@@ -47,6 +49,17 @@ class Lifetime:
         reasons = (problem() for problem in self._problems)
         reason = self._state or next(filter(None, reasons), "")
         return Readiness(not reason, reason, self._started_unix_nano)
+
+    def measure_lag(self, observe: Callable[[float], None]) -> None:
+        """Tell `observe` now and then how late this loop is, seconds."""
+        loop = asyncio.get_running_loop()
+
+        def look(due: float) -> None:
+            now = loop.time()
+            observe(now - due)
+            loop.call_at(now + _LAG_PERIOD_SECONDS, look, now + _LAG_PERIOD_SECONDS)
+
+        look(loop.time())
 
     async def serve(self, ready_text: Callable[[float], str]) -> None:
         """Say that all is started, and return when a signal asks to stop.

@@ -10,10 +10,12 @@ from typing import Final
 from lymer.config import Config
 from lymer.journal.deliveries import Deliveries
 from lymer.receivers.admission import Admission
+from lymer.receivers.door import Door, Workers
 from lymer.receivers.intake import Intake
 from lymer.receivers.otlp_grpc import OtlpGrpcReceiver
 from lymer.receivers.otlp_http import OtlpHttpReceiver
 from lymer.receivers.sampling_grpc import add_sampling
+from lymer.receivers.translator import Translator
 from lymer.roles.foreign_receivers import ForeignReceivers
 from lymer.roles.listening import Ports
 from lymer.roles.tenancy import tenancy_of, udp_tenant_of
@@ -76,13 +78,21 @@ class Receivers:
         metrics.in_flight_bytes.set_function(lambda: admission.bytes_in_flight)
         executor = ThreadPoolExecutor(_DECODE_THREADS, thread_name_prefix="decode")
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        http = OtlpHttpReceiver(
-            intake, admission, executor, body_bytes_max=settings.otlp_http.body_bytes_max
-        )
+        translator = Translator()
+        stack.push_async_callback(translator.close)
+        workers = Workers(executor, translator)
+
+        def door(receiver: str, transport: str, bytes_max: int) -> Door:
+            return Door(
+                intake, admission, workers,
+                receiver=receiver, transport=transport, bytes_max=bytes_max,
+            )  # fmt: skip
+
+        limit = settings.otlp_http.body_bytes_max
+        http = OtlpHttpReceiver(door("otlp", "http", limit), body_bytes_max=limit)
         self._ports.serve(http, OTLP_HTTP, cors=settings.otlp_http.cors)
         grpc = OtlpGrpcReceiver(
-            intake,
-            admission,
+            door("otlp", "grpc", settings.otlp_grpc.message_bytes_max),
             message_bytes_max=settings.otlp_grpc.message_bytes_max,
             gate=self._gate,
         )
@@ -93,7 +103,7 @@ class Receivers:
             grpc, otlp, "OTLP gRPC", "receivers.otlp_grpc.port"
         )
         # Last, just before the journal opens: what came by UDP before that would be lost.
-        await self._foreign.open(stack, intake, admission, executor, strategies)
+        await self._foreign.open(stack, intake, door, strategies)
 
     def foreign_described(self) -> str:
         """Say in one line which doors beside OTLP are open and where; empty if none is."""

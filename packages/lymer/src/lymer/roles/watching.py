@@ -29,6 +29,7 @@ def listen_for_admin(ports: Ports, config: Config) -> None:
 
 def serve_admin(ports: Ports, life: Lifetime, metrics: Metrics) -> None:
     """Answer about `life` and `metrics` on the ports that were taken."""
+    life.measure_lag(metrics.loop_lag_seconds.observe)
     if ports.has(HEALTH):
         ports.serve(create_health_app(life.readiness), HEALTH)
     ports.serve(create_admin_app(life.readiness, metrics.registry), ADMIN)

@@ -67,6 +67,12 @@ class Metrics:
         self.in_flight_bytes: Final = self._gauge(
             "lymer_receiver_in_flight_bytes", "Bytes of requests being received or made durable."
         )
+        self.loop_lag_seconds: Final = Histogram(
+            "lymer_event_loop_lag_seconds",
+            "How late the event loop is, looked at twice a second: everybody waits so long.",
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
         self.commit_seconds: Final = Histogram(
             "lymer_receiver_durable_seconds",
             "From a request being read to it being durable. Slow: look at the disk.",

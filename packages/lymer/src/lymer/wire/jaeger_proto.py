@@ -14,6 +14,7 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 
 from lymer.errors import UndecodableError
+from lymer.wire.bounds import check_messages, check_span_count
 from lymer.wire.jaeger_to_otlp import (
     Kind,
     Reference,
@@ -27,6 +28,7 @@ from lymer.wire.jaeger_to_otlp import (
 )
 from lymer.wire.otlp_proto import CheckedRequest, check_request
 from lymer.wire.proto_declaration import message_classes
+from lymer.wire.proto_fields import Declared
 
 __all__ = ["PostSpansRequest", "request_from_post_spans"]
 
@@ -48,6 +50,16 @@ _MESSAGES: Final = {
     "PostSpansRequest": "batch:Batch=1",
 }
 """`Instant` is Timestamp and Duration, which are alike."""
+_DECLARED: Final[Declared] = (
+    {0x0A: 1},
+    {0x0A: 2, 0x12: 4},
+    {0x22: 5, 0x32: 5, 0x3A: 5, 0x42: 5, 0x4A: 3, 0x52: 4},
+    {0x0A: 5, 0x12: 5},
+    {0x12: 5},
+    {},
+)
+"""What of it is a message: a batch; its spans and process; what stands in a span, a log, a process;
+and what holds no message."""
 
 
 def request_from_post_spans(body: bytes) -> CheckedRequest:
@@ -56,11 +68,13 @@ def request_from_post_spans(body: bytes) -> CheckedRequest:
     Raises:
         UndecodableError: `body` is no such request, or an id has a length no id has.
     """
+    check_messages(body, _DECLARED, "PostSpansRequest")
     try:
         batch = PostSpansRequest.FromString(body).batch
     except DecodeError as error:
         cause = str(error) or "the bytes are not protobuf"
         raise UndecodableError(f"cannot decode PostSpansRequest: {cause}") from error
+    check_span_count(len(batch.spans), "PostSpansRequest")
     shared = _resource(batch.process) if batch.HasField("process") else b"\x00"
     by_resource: dict[bytes, list[Span]] = {}
     for span in batch.spans:

@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from lymer.errors import UndecodableError
+from lymer.wire.bounds import check_json
 from lymer.wire.otlp_proto import CheckedRequest, count_spans
 
 __all__ = ["VALUE_DEPTH_MAX", "request_from_json"]
@@ -43,6 +44,7 @@ def request_from_json(body: bytes) -> CheckedRequest:
     Raises:
         UndecodableError: Not JSON, or a field has the wrong type; the message names its path.
     """
+    check_json(body, "the JSON")
     try:
         document = orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError) as error:

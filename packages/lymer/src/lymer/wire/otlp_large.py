@@ -14,26 +14,32 @@ from typing import Final, NamedTuple
 
 from lymer.errors import TooLargeError, UndecodableError
 from lymer.wire.otlp_classes import LenientRequest
-from lymer.wire.proto_fields import Field, field_bytes, iter_fields, next_field, varint_bytes
+from lymer.wire.proto_fields import (
+    EMPTY_FIELDS,
+    SIZED_TAGS,
+    STEP_BYTES,
+    Declared,
+    Field,
+    count_messages,
+    field_bytes,
+    iter_fields,
+    next_field,
+    varint_bytes,
+)
 
 __all__ = ["ELEMENTS_MAX", "PIECE_BYTES", "Checked", "check_large"]
 
 PIECE_BYTES: Final = 256 * 1024
 """Parsed in one go: 33 ms at worst, usually 1."""
 ELEMENTS_MAX: Final = 1_000_000
-"""Attributes, events, links and members of lists of one span, one resource or one scope: the
-engine needs up to 250 bytes for each, and has to hold them all."""
+"""Attributes, events, links and members of lists of one span, one resource or one scope, with
+their values: the engine needs up to 250 bytes for each, and has to hold them all."""
 
 _RESOURCE_SPANS: Final = 0x0A
 _RESOURCE: Final = 0x0A
 _SCOPE_SPANS: Final = 0x12
 _SCOPE: Final = 0x0A
 _SPAN: Final = 0x12
-_TAGS: Final = rb"\x0a\x12\x1a\x22\x2a\x32\x3a\x42\x4a\x52\x5a\x62\x6a\x72\x7a"
-_EMPTY: Final = re.compile(rb"(?:[" + _TAGS + rb"]\x00)++")
-"""Empty fields, one behind the other: walked in one step."""
-_STEP_BYTES: Final = 64 * 1024
-"""Matched in one step, at most: an expression holds Python's lock, too."""
 _EMPTY_RUN_BYTES: Final = 64
 """Empty messages that are fewer are not worth being left out."""
 
@@ -54,24 +60,24 @@ class _Kind(NamedTuple):
     dropped: int
     parents: tuple[int, ...]
     """Tags of the messages around it, from the request inwards."""
-    elements: dict[int, int]
-    """Tag of what is counted → which of `_INSIDE` it holds."""
+    inside: int
+    """What stands in it, by its place in `_INSIDE`."""
 
 
-_PAIR_VALUE: Final = 0x12
-_VALUE, _LIST, _PAIR, _EVENT, _LINK = range(5)
-_INSIDE: Final[tuple[dict[int, int], ...]] = (
+_VALUE, _LIST, _PAIR, _EVENT, _LINK, _SPAN_INSIDE, _RESOURCE_INSIDE, _SCOPE_INSIDE = range(8)
+_INSIDE: Final[Declared] = (
     {0x2A: _LIST, 0x32: _LIST},
     {0x0A: _PAIR},  # of an array: a value, whose list has other tags than a pair's value
     {0x12: _VALUE, 0x2A: _LIST, 0x32: _LIST},
     {0x1A: _PAIR},
     {0x22: _PAIR},
+    {0x4A: _PAIR, 0x5A: _EVENT, 0x6A: _LINK},
+    {0x0A: _PAIR, 0x1A: _LIST},
+    {0x1A: _PAIR},
 )
-_SPAN_KIND: Final = _Kind(
-    0x4A, 0x50, (_RESOURCE_SPANS, _SCOPE_SPANS, _SPAN), {0x4A: _PAIR, 0x5A: _EVENT, 0x6A: _LINK}
-)
-_RESOURCE_KIND: Final = _Kind(0x0A, 0x10, (_RESOURCE_SPANS, _RESOURCE), {0x0A: _PAIR, 0x1A: _LIST})
-_SCOPE_KIND: Final = _Kind(0x1A, 0x20, (_RESOURCE_SPANS, _SCOPE_SPANS, _SCOPE), {0x1A: _PAIR})
+_SPAN_KIND: Final = _Kind(0x4A, 0x50, (_RESOURCE_SPANS, _SCOPE_SPANS, _SPAN), _SPAN_INSIDE)
+_RESOURCE_KIND: Final = _Kind(0x0A, 0x10, (_RESOURCE_SPANS, _RESOURCE), _RESOURCE_INSIDE)
+_SCOPE_KIND: Final = _Kind(0x1A, 0x20, (_RESOURCE_SPANS, _SCOPE_SPANS, _SCOPE), _SCOPE_INSIDE)
 _NOTHING: Final = {
     tag: re.compile(
         rb"(?:%b(?:\x00|\x02[\x0a\x12]\x00|\x04\x0a\x00\x12\x00|\x04\x12\x00\x0a\x00))++"
@@ -81,7 +87,7 @@ _NOTHING: Final = {
 }
 """Attributes without a key and without a value, one behind the other."""
 _OTHER_EMPTY: Final = {
-    tag: re.compile(rb"(?:(?!%b)[" % re.escape(bytes([tag])) + _TAGS + rb"]\x00)++")
+    tag: re.compile(rb"(?:(?!%b)[" % re.escape(bytes([tag])) + SIZED_TAGS + rb"]\x00)++")
     for tag in _NOTHING
 }
 _DROPPED_MAX: Final = 2**32 - 1
@@ -189,7 +195,7 @@ class _Walk:
     def _large(self, kind: _Kind, what: str, field: Field) -> bytes:
         """Check a large span, resource or scope."""
         content = self._without_nothing(kind, field[1], field[2])
-        elements = _count_elements(content, kind.elements)
+        elements = count_messages(content, _INSIDE, kind.inside, ELEMENTS_MAX)
         if elements > ELEMENTS_MAX:
             raise TooLargeError(
                 f"{what} has more than {ELEMENTS_MAX} elements "
@@ -211,7 +217,7 @@ class _Walk:
         dropped = known = 0
         offset = run = begin
         while offset < end:
-            stop = min(end, offset + _STEP_BYTES)
+            stop = min(end, offset + STEP_BYTES)
             match = nothing.match(body, offset, stop)
             if match is not None:
                 kept.append(body[run:offset])
@@ -280,14 +286,14 @@ def _runs(
     while offset < end:
         if body[offset + 1 : offset + 2] == b"\x00":
             match = (
-                left_out.match(body, offset, min(end, offset + _STEP_BYTES)) if left_out else None
+                left_out.match(body, offset, min(end, offset + STEP_BYTES)) if left_out else None
             )
             if match is not None and len(match[0]) >= _EMPTY_RUN_BYTES:
                 if offset > run:
                     yield run, offset, None
                 run = offset = match.end()
                 continue
-            match = _EMPTY.match(body, offset, min(end, run + PIECE_BYTES + 2))
+            match = EMPTY_FIELDS.match(body, offset, min(end, run + PIECE_BYTES + 2))
             if match is not None:
                 offset = match.end()
         if offset < end and offset - run < PIECE_BYTES:
@@ -304,33 +310,6 @@ def _runs(
             run = offset
     if offset > run:
         yield run, offset, None
-
-
-def _count_elements(body: bytes, elements: dict[int, int]) -> int:
-    """Return how many elements a message has, at all depths, or a number over the limit."""
-    count = 0
-    around: list[tuple[int, int, dict[int, int]]] = []
-    offset, end, known = 0, len(body), elements
-    while count <= ELEMENTS_MAX:
-        if offset >= end:
-            if not around:
-                break
-            offset, end, known = around.pop()
-            continue
-        match = _EMPTY.match(body, offset, min(end, offset + _STEP_BYTES))
-        if match is not None:
-            count += len(match[0]) // 2
-            offset = match.end()
-            continue
-        _, content, behind, tag = next_field(body, offset, end)
-        offset = behind
-        inside = known.get(tag)
-        if inside is not None:
-            count += tag != _PAIR_VALUE
-            if behind - content > 1:
-                around.append((offset, end, known))
-                offset, end, known = content, behind, _INSIDE[inside]
-    return count
 
 
 def _number(varint: bytes) -> int:

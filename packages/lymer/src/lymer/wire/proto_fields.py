@@ -5,10 +5,22 @@ Source: protobuf's documentation, "Encoding".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-__all__ = ["Field", "field_bytes", "iter_fields", "next_field", "varint_bytes"]
+__all__ = [
+    "EMPTY_FIELDS",
+    "SIZED_TAGS",
+    "STEP_BYTES",
+    "Declared",
+    "Field",
+    "count_messages",
+    "field_bytes",
+    "iter_fields",
+    "next_field",
+    "varint_bytes",
+]
 
 _VARINT: Final = 0
 _FIXED64: Final = 1
@@ -17,6 +29,16 @@ _GROUP: Final = 3
 _GROUP_END: Final = 4
 _FIXED32: Final = 5
 _GROUPS_MAX: Final = 100
+
+SIZED_TAGS: Final = rb"\x0a\x12\x1a\x22\x2a\x32\x3a\x42\x4a\x52\x5a\x62\x6a\x72\x7a"
+"""Tags of the length-delimited fields 1 to 15, for an expression."""
+EMPTY_FIELDS: Final = re.compile(rb"(?:[" + SIZED_TAGS + rb"]\x00)++")
+"""Empty fields, one behind the other: walked in one step."""
+STEP_BYTES: Final = 64 * 1024
+"""Matched in one step, at most: an expression holds Python's lock while it works."""
+
+Declared = Sequence[Mapping[int, int]]
+"""Messages, each as the tags of the fields that are messages and their places in this sequence."""
 
 Field = tuple[int, int, int, int]
 """Where a field begins, where its content begins, where it ends, and its tag."""
@@ -55,6 +77,43 @@ def next_field(body: bytes, start: int, stop: int) -> Field:
     if end > stop or tag < 8:
         raise ValueError("a field is longer than its message")
     return start, content, end, tag
+
+
+def count_messages(body: bytes, declared: Declared, kind: int, limit: int) -> int:
+    """Return how many messages stand in `body`, at all depths, or a number over the limit.
+
+    Args:
+        body: The message.
+        declared: What may stand where.
+        kind: Which of these `body` is.
+        limit: Counting ends behind it.
+
+    Raises:
+        ValueError: There is no message.
+    """
+    count = 0
+    around: list[tuple[int, int, Mapping[int, int]]] = []
+    offset, end, known = 0, len(body), declared[kind]
+    while count <= limit:
+        if offset >= end:
+            if not around:
+                break
+            offset, end, known = around.pop()
+            continue
+        match = EMPTY_FIELDS.match(body, offset, min(end, offset + STEP_BYTES))
+        if match is not None:
+            count += len(match[0]) // 2
+            offset = match.end()
+            continue
+        _, content, behind, tag = next_field(body, offset, end)
+        offset = behind
+        inside = known.get(tag)
+        if inside is not None:
+            count += 1
+            if behind - content > 1:
+                around.append((offset, end, known))
+                offset, end, known = content, behind, declared[inside]
+    return count
 
 
 def field_bytes(tag: int, *content: bytes) -> bytes:

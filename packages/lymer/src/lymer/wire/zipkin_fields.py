@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import orjson
 
 from lymer.errors import UndecodableError
+from lymer.wire.bounds import check_json, check_span_count
 
 __all__ = [
     "MICRO_MAX",
@@ -63,6 +64,7 @@ def json_spans(body: bytes, what: str) -> list[Any]:
     Raises:
         UndecodableError: `body` is not JSON, or no list.
     """
+    check_json(body, what)
     try:
         document = orjson.loads(body)
     except (orjson.JSONDecodeError, RecursionError) as error:
@@ -71,6 +73,7 @@ def json_spans(body: bytes, what: str) -> list[Any]:
     if not isinstance(document, list):
         message = f"cannot decode {what}: the document is not a list of spans"
         raise UndecodableError(message)
+    check_span_count(len(document), what)
     return document
 
 

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
+from lymer.errors import UndecodableError
 from lymer.wire.otlp_proto import CheckedRequest
 
 __all__ = ["OtlpRequest", "Value", "event", "json_values", "key_value", "link", "span"]
@@ -169,6 +170,13 @@ class OtlpRequest:
     def __init__(self) -> None:
         self._groups: dict[bytes, dict[bytes, list[bytes]]] = {}
         self.span_count = 0
+        self._refused = 0
+        self._reason = ""
+
+    def refuse(self, reason: str) -> None:
+        """Leave a span out; its neighbours are stored."""
+        self._refused += 1
+        self._reason = self._reason or reason
 
     def add(self, resource: dict[str, Value], scope: tuple[str, str], sized_span: bytes) -> None:
         """Add a span under a resource's attributes and a scope's name and version."""
@@ -189,7 +197,13 @@ class OtlpRequest:
         self.span_count += 1
 
     def checked(self) -> CheckedRequest:
-        """Return the request."""
+        """Return the request.
+
+        Raises:
+            UndecodableError: All its spans were refused.
+        """
+        if self._refused and not self.span_count:
+            raise UndecodableError(self._reason)
         requests: list[bytes] = []
         for resource, scopes in self._groups.items():
             parts = [b"\x0a", _sized(resource)]
@@ -197,4 +211,7 @@ class OtlpRequest:
                 content = b"\x12" + b"\x12".join(spans)
                 parts += (b"\x12", _sized(b"\x0a" + _sized(scope) + content))
             requests += (b"\x0a", _sized(b"".join(parts)))
-        return CheckedRequest(b"".join(requests), self.span_count)
+        reason = self._reason
+        if self._refused > 1:
+            reason += f", and {self._refused - 1} more spans are refused"
+        return CheckedRequest(b"".join(requests), self.span_count, self._refused, reason)

@@ -15,7 +15,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from lymer.errors import UndecodableError
+from lymer.wire.bounds import check_messages, check_span_count
 from lymer.wire.otlp_proto import CheckedRequest
+from lymer.wire.proto_fields import Declared
 from lymer.wire.zipkin_fields import MICRO_MAX, Endpoint, FieldError
 from lymer.wire.zipkin_otlp import OtlpRequest, Value
 from lymer.wire.zipkin_v2 import add_span
@@ -54,6 +56,8 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, Any]]]] = {
 _KINDS: Final = (0, 3, 2, 4, 5)
 """Zipkin's number of a kind → OTLP's."""
 _WHAT: Final = "Zipkin v2 protobuf"
+_DECLARED: Final[Declared] = ({0x0A: 1}, dict.fromkeys((0x42, 0x4A, 0x52, 0x5A), 2), {})
+"""What of it is a message: spans; endpoints, annotations and tags in them."""
 
 
 def _list_of_spans_class() -> Any:
@@ -90,19 +94,20 @@ def request_from_zipkin_proto(body: bytes, *, debug: bool = False) -> CheckedReq
     Raises:
         UndecodableError: Not that message, or an id has a wrong length; the message names it.
     """
+    check_messages(body, _DECLARED, _WHAT)
     try:
         spans = ListOfSpans.FromString(body).spans
     except DecodeError as error:
         reason = str(error) or "the bytes are not protobuf"
         message = f"cannot decode {_WHAT}: {reason}"
         raise UndecodableError(message) from error
+    check_span_count(len(spans), _WHAT)
     request = OtlpRequest()
     for index, span in enumerate(spans):
         try:
             _add(request, span, debug=debug)
         except FieldError as error:
-            message = f"cannot decode {_WHAT}: {error.inside(f'spans[{index}]')}"
-            raise UndecodableError(message) from None
+            request.refuse(f"cannot decode {_WHAT}: {error.inside(f'spans[{index}]')}")
     return request.checked()
 
 

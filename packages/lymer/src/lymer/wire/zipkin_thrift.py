@@ -11,6 +11,7 @@ import struct as packing
 from typing import Any, Final
 
 from lymer.errors import UndecodableError
+from lymer.wire.bounds import check_span_count
 from lymer.wire.otlp_proto import CheckedRequest
 from lymer.wire.thrift import (
     BINARY,
@@ -172,13 +173,13 @@ def otlp_from_zipkin_message(datagram: bytes, protocol: Protocol, now_unix_nano:
 
 
 def _request(spans: list[Any], now_unix_nano: int) -> CheckedRequest:
+    check_span_count(len(spans), _WHAT)
     request = OtlpRequest()
     for index, span in enumerate(spans):
         try:
             add_span_v1(request, _span(span), now_unix_nano)
         except FieldError as error:
-            message = f"cannot decode {_WHAT}: {error.inside(f'[{index}]')}"
-            raise UndecodableError(message) from None
+            request.refuse(f"cannot decode {_WHAT}: {error.inside(f'[{index}]')}")
     return request.checked()
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from lymer.errors import UndecodableError
 from lymer.wire import zipkin_fields as fields
 from lymer.wire.otlp_proto import CheckedRequest
 from lymer.wire.zipkin_fields import Endpoint, FieldError
@@ -69,8 +68,7 @@ def request_from_zipkin_v1_json(body: bytes, now_unix_nano: int) -> CheckedReque
         try:
             add_span_v1(request, _span(entry), now_unix_nano)
         except FieldError as error:
-            message = f"cannot decode {_WHAT}: {error.inside(f'[{index}]')}"
-            raise UndecodableError(message) from None
+            request.refuse(f"cannot decode {_WHAT}: {error.inside(f'[{index}]')}")
     return request.checked()
 
 
@@ -220,13 +218,15 @@ def _status(attributes: dict[str, Value], kind: int) -> tuple[int, str]:
     error = attributes.get("error")
     if error is True or error == "true":
         del attributes["error"]
+    elif type(error) is str and error != "false":
+        message = message or error
     else:
         error = None
     for key in ("census.status_code", "status.code"):
         code = _whole(census.get(key))
         if code is not None:
-            return (2 if code or error else 0), message
-    if error:
+            return (2 if code or error is not None else 0), message
+    if error is not None:
         return 2, message or str(attributes.get("http.status_message", ""))
     http = _whole(attributes.get("http.status_code"))
     # A client's fault is an error of the client's span only, as OpenTelemetry has it.

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import orjson
 
-from lymer.errors import UndecodableError
 from lymer.wire import zipkin_fields as fields
 from lymer.wire.otlp_proto import CheckedRequest
 from lymer.wire.zipkin_fields import Endpoint, FieldError
@@ -49,8 +48,7 @@ def request_from_zipkin_v2_json(body: bytes) -> CheckedRequest:
         try:
             _add_json(request, entry)
         except FieldError as error:
-            message = f"cannot decode {_WHAT}: {error.inside(f'[{index}]')}"
-            raise UndecodableError(message) from None
+            request.refuse(f"cannot decode {_WHAT}: {error.inside(f'[{index}]')}")
     return request.checked()
 
 
@@ -181,8 +179,11 @@ def status_of(attributes: dict[str, Value]) -> tuple[int, str]:
         if error is True or error == "true":
             del attributes["error"]
             code = 2
-        elif code == 2 and not message and type(error) is str:
-            message = error  # OpenTelemetry's exporters put the description there
+        elif type(error) is str and error != "false":
+            # To Zipkin the tag is the error, and its text says which; so do OpenTelemetry's
+            # exporters. Source: zipkin-api, `zipkin2-api.yaml`, "error".
+            code = 2
+            message = message or error
     return code, message
 
 

@@ -14,13 +14,15 @@ import httpx
 from fakes.durable_log import FakeDurableLog
 from lymer.clock import monotonic_seconds
 from lymer.receivers.admission import Admission
+from lymer.receivers.door import Door, Workers
 from lymer.receivers.intake import DeliveryLog, Intake
 from lymer.receivers.otlp_grpc import OtlpGrpcReceiver
 from lymer.receivers.otlp_http import OtlpHttpReceiver
+from lymer.receivers.translator import Translator
 from lymer.roles.listening import HttpServer, listen
 from lymer.telemetry.metrics import Metrics
 
-__all__ = ["EXPORT", "JSON", "PROTOBUF", "Doors", "doors", "eventually"]
+__all__ = ["EXPORT", "JSON", "PROTOBUF", "Doors", "door_of", "doors", "eventually"]
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -85,6 +87,17 @@ class Doors:
         return self.admission.requests_in_flight, self.admission.bytes_in_flight
 
 
+def door_of(
+    intake: Intake, admission: Admission, receiver: str, transport: str, bytes_max: int = 2**20
+) -> Door:
+    """Return a door with a thread of its own."""
+    workers = Workers(ThreadPoolExecutor(1), Translator())
+    return Door(
+        intake, admission, workers,
+        receiver=receiver, transport=transport, bytes_max=bytes_max,
+    )  # fmt: skip
+
+
 @asynccontextmanager
 async def doors(
     *,
@@ -107,10 +120,21 @@ async def doors(
     )
     executor = ThreadPoolExecutor(2)
     sockets = listen("127.0.0.1", 0, "OTLP HTTP", "receivers.otlp_http.port")
-    receiver = OtlpHttpReceiver(intake, admission, executor, body_bytes_max=body_bytes_max)
+    translator = Translator()
+    workers = Workers(executor, translator)
+    door = Door(
+        intake, admission, workers, receiver="otlp", transport="http", bytes_max=body_bytes_max
+    )
+    receiver = OtlpHttpReceiver(door, body_bytes_max=body_bytes_max)
     server = HttpServer(receiver, sockets, grace_seconds=5)
     serving = asyncio.create_task(server.run_until_stopped())
-    rpc = OtlpGrpcReceiver(intake, admission, message_bytes_max=message_bytes_max)
+    rpc = OtlpGrpcReceiver(
+        Door(
+            intake, admission, workers,
+            receiver="otlp", transport="grpc", bytes_max=message_bytes_max,
+        ),
+        message_bytes_max=message_bytes_max,
+    )  # fmt: skip
     rpc_port = rpc.bind("127.0.0.1:0")
     await rpc.start()
     http_port = sockets[0].getsockname()[1]
@@ -126,6 +150,7 @@ async def doors(
     server.stop()
     await serving
     await rpc.stop(1)
+    await translator.close()
     executor.shutdown()
 
 

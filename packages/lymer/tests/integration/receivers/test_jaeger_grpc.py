@@ -13,7 +13,7 @@ import pytest
 from fakes import jaeger_batch as jaeger
 from fakes.durable_log import FakeDurableLog
 from fakes.jaeger_batch import Batch, to_post_spans
-from integration.receivers.doors import eventually
+from integration.receivers.doors import door_of, eventually
 from lymer.errors import OverloadedError
 from lymer.receivers.admission import Admission
 from lymer.receivers.intake import Intake
@@ -60,7 +60,9 @@ async def door(*, bytes_in_flight_max: int = 2**26) -> AsyncIterator[Door]:
     log = FakeDurableLog(intake)
     intake.open(log)
     admission = Admission(bytes_in_flight_max=bytes_in_flight_max, requests_in_flight_max=100)
-    receiver = JaegerGrpcReceiver(intake, admission, message_bytes_max=2**20)
+    receiver = JaegerGrpcReceiver(
+        door_of(intake, admission, "jaeger", "grpc"), message_bytes_max=2**20
+    )
     port = receiver.bind("127.0.0.1:0")
     await receiver.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from fakes import jaeger_batch as jaeger
 from fakes.durable_log import FakeDurableLog
 from fakes.jaeger_batch import Batch, thrift_batch
 from fakes.recorded_wire import recorded
-from integration.receivers.doors import eventually
+from integration.receivers.doors import door_of, eventually
 from lymer.errors import OverloadedError
 from lymer.receivers.admission import Admission
 from lymer.receivers.intake import Intake
@@ -71,8 +70,8 @@ async def door(
     log = FakeDurableLog(intake)
     intake.open(log)
     admission = Admission(bytes_in_flight_max=bytes_in_flight_max, requests_in_flight_max=100)
-    executor = ThreadPoolExecutor(1)
-    receiver = JaegerHttpReceiver(intake, admission, executor, body_bytes_max=body_bytes_max)
+    made = door_of(intake, admission, "jaeger", "thrift_http", body_bytes_max)
+    receiver = JaegerHttpReceiver(made, body_bytes_max=body_bytes_max)
     sockets = listen("127.0.0.1", 0, "Jaeger HTTP", "port")
     server = HttpServer(receiver, sockets, grace_seconds=5)
     serving = asyncio.create_task(server.run_until_stopped())
@@ -82,7 +81,6 @@ async def door(
     await eventually(lambda: (admission.requests_in_flight, admission.bytes_in_flight) == (0, 0))
     server.stop()
     await serving
-    executor.shutdown()
 
 
 @pytest.mark.parametrize(

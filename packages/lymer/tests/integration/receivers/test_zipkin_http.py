@@ -7,7 +7,6 @@ import gzip
 import json
 import zlib
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from fakes.durable_log import FakeDurableLog
 from fakes.otlp_attributes import attributes_of
 from fakes.thrift_writer import Field, write_list
+from integration.receivers.doors import door_of
 from lymer.errors import OverloadedError
 from lymer.receivers.admission import Admission
 from lymer.receivers.intake import Intake
@@ -78,9 +78,9 @@ async def _door(*, bytes_in_flight_max: int = 2**26) -> AsyncIterator[_Door]:
     log = FakeDurableLog(intake)
     intake.open(log)
     admission = Admission(bytes_in_flight_max=bytes_in_flight_max, requests_in_flight_max=100)
-    executor = ThreadPoolExecutor(1)
     sockets = listen("127.0.0.1", 0, "Zipkin", "receivers.zipkin.port")
-    receiver = ZipkinHttpReceiver(intake, admission, executor, body_bytes_max=_BODY_BYTES_MAX)
+    made = door_of(intake, admission, "zipkin", "http", _BODY_BYTES_MAX)
+    receiver = ZipkinHttpReceiver(made, body_bytes_max=_BODY_BYTES_MAX)
     server = HttpServer(receiver, sockets, grace_seconds=5)
     serving = asyncio.create_task(server.run_until_stopped())
     url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
@@ -89,7 +89,6 @@ async def _door(*, bytes_in_flight_max: int = 2**26) -> AsyncIterator[_Door]:
         assert (admission.requests_in_flight, admission.bytes_in_flight) == (0, 0)
     server.stop()
     await serving
-    executor.shutdown()
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,10 @@ def test_kinds(fields: dict[str, Any], kind: int) -> None:
     [
         ({"error": "true"}, Status.STATUS_CODE_ERROR, "", {}),
         ({"error": True}, Status.STATUS_CODE_ERROR, "", {}),
-        ({"error": "timeout"}, Status.STATUS_CODE_UNSET, "", {"error": "timeout"}),
+        ({"error": "timeout"}, Status.STATUS_CODE_ERROR, "timeout", {"error": "timeout"}),
+        ({"error": ""}, Status.STATUS_CODE_ERROR, "", {"error": ""}),
+        ({"error": "false"}, Status.STATUS_CODE_UNSET, "", {"error": "false"}),
+        ({"error": False}, Status.STATUS_CODE_UNSET, "", {"error": False}),
         ({"otel.status_code": "STATUS_CODE_OK"}, Status.STATUS_CODE_OK, "", {}),
         ({"otel.status_code": "OK"}, Status.STATUS_CODE_OK, "", {}),
         (
@@ -297,11 +300,38 @@ def test_a_protobuf_error_names_the_field() -> None:
     message.spans.add(trace_id=bytes(range(16)), id=bytes(range(8)))
     message.spans.add(trace_id=bytes(range(5)), id=bytes(range(8)))
 
-    with pytest.raises(UndecodableError) as caught:
-        request_from_zipkin_proto(message.SerializeToString())
+    message.spans.add(trace_id=b"", id=bytes(range(8)))
+
+    checked = request_from_zipkin_proto(message.SerializeToString())
 
     said = "cannot decode Zipkin v2 protobuf: spans[1].trace_id has 5 bytes, not 16"
-    assert str(caught.value) == said
+    assert (checked.span_count, checked.refused_spans) == (1, 2)
+    assert checked.reason == f"{said}, and 1 more spans are refused"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"traceId": "0", "id": "1"},
+        {"traceId": "1", "id": "0" * 16},
+        {"traceId": "1" * 33, "id": "1"},
+        {"traceId": "1", "id": "1", "localEndpoint": {"port": 99999}},
+        {"traceId": "1", "id": "1", "timestamp": "now"},
+        {"traceId": "1", "id": "1", "tags": []},
+        [],
+        7,
+    ],
+)
+def test_a_bad_span_is_refused_alone(bad: object) -> None:
+    """Its neighbours are stored, and the reason names it; nothing but bad ones is an error."""
+    good = {"traceId": "1", "id": "2"}
+
+    checked = request_from_zipkin_v2_json(json.dumps([good, bad, good]).encode())
+
+    assert (checked.span_count, checked.refused_spans) == (2, 1)
+    assert "[1]" in checked.reason
+    with pytest.raises(UndecodableError, match=r"\[0\]"):
+        request_from_zipkin_v2_json(json.dumps([bad]).encode())
 
 
 def test_text_that_is_not_utf_8_does_not_cost_the_request() -> None:
