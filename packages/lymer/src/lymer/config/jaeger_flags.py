@@ -132,6 +132,7 @@ _QUERY: Final = {
     "query.http-server.host-port": _Flag("query", "address"),
     "query.host-port": _Flag("query", "address"),
     "query.base-path": _Flag("query.base_path"),
+    "query.ui-config": _Flag("query.ui_config_file"),
     "query.max-clock-skew-adjustment": _Flag("query.max_clock_skew_adjust_seconds"),
     **_tls("query.http.tls", "query.tls", client=False),
     "query.static-files": _Flag(remark="the UI is inside the package"),

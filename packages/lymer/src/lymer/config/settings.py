@@ -38,6 +38,7 @@ from lymer.config.security import (
 )
 from lymer.config.tail_settings import TailSamplingSettings
 from lymer.config.tenancy import TenancySettings
+from lymer.config.text_rules import File
 
 __all__ = [
     "AdminSettings",
@@ -336,6 +337,10 @@ class QuerySettings:
     base_path: Annotated[str, BasePath()] = ""
     """URL path that UI and API are served below, for a reverse proxy. Default none. Jaeger's
     `query.base-path`."""
+
+    ui_config_file: Annotated[Path | None, File()] = None
+    """Settings of the UI in Jaeger's format: JSON, or a script whose name ends in `.js` and that
+    defines `UIConfig`. Read at the start. Default none. Jaeger's `query.ui-config`."""
 
     max_clock_skew_adjust_seconds: Annotated[float, Duration(0, _DAY)] = 0.0
     """Largest shift of a span to correct a host's wrong clock, in seconds; beyond it the span

@@ -13,6 +13,7 @@ from lymer.roles.listening import Ports
 from lymer.roles.tenancy import tenancy_of
 from lymer.storage.contract import TenantReaders
 from lymer.ui.assets import UiConfig, ui_routes
+from lymer.ui.site import read_site_file
 
 __all__ = ["UI", "listen_for_queries", "serve_queries"]
 
@@ -62,6 +63,7 @@ def serve_queries(
             version=__version__,
             otlp_grpc=otlp_grpc,
             otlp_http=otlp_http,
+            site=read_site_file(config.query.ui_config_file),
         )
     )
     app = create_app(

@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from lymer.errors import StartupError
+from lymer.ui.site import SITE_SCRIPT_PATH, SiteFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +82,8 @@ class UiConfig:
     otlp_http: str = "http://localhost:4318"
     """URL without path, shown likewise."""
     capabilities: UiCapabilities = field(default_factory=UiCapabilities)
+    site: SiteFile = field(default_factory=SiteFile)
+    """What the site's own file says, in Jaeger's format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +135,17 @@ def render_index(template: str, config: UiConfig) -> bytes:
                 "searchWithoutServiceName": can.search_without_service_name,
                 "aiAssistant": can.ai_assistant,
             },
+            "ui": config.site.settings,
         }
     )
     # `</script>` inside the block would end it; JSON reads the escape as the same character.
     text = text.replace("<", "\\u003c")
     page = template.replace(_BASE_TAG, f'<base href="{base_href}" />')
-    return page.replace(_CONFIG_TAG, _CONFIG_TAG.replace("{}", text)).encode()
+    block = _CONFIG_TAG.replace("{}", text)
+    if config.site.script is not None:
+        # A file of its own, since the policy lets no script stand in the page; it runs before ours.
+        block += f'<script src="{SITE_SCRIPT_PATH.lstrip("/")}"></script>'
+    return page.replace(_CONFIG_TAG, block).encode()
 
 
 def _read_assets(folder: Path) -> dict[str, _Asset]:
@@ -222,7 +230,14 @@ def ui_routes(config: UiConfig, *, dist: Path = DIST) -> list[BaseRoute]:
             return Response(status_code=304, headers=page_headers)
         return Response(page, media_type="text/html", headers=page_headers)
 
-    return [Route("/static/{path:path}", static), Route("/{path:path}", any_page)]
+    async def site_script(_request: Request) -> Response:
+        headers = {"Cache-Control": "no-cache", **SECURITY_HEADERS}
+        return Response(
+            config.site.script, media_type="text/javascript; charset=utf-8", headers=headers
+        )
+
+    site = [] if config.site.script is None else [Route(SITE_SCRIPT_PATH, site_script)]
+    return [Route("/static/{path:path}", static), *site, Route("/{path:path}", any_page)]
 
 
 def _not_found() -> Response:
