@@ -22,6 +22,7 @@ from lymer.roles.securing import Security
 from lymer.transport.cors import CorsOptions, with_cors
 from lymer.transport.gate import Gate
 from lymer.transport.http_gate import behind_gate
+from lymer.transport.long_urls import LongUrls
 from lymer.transport.tls_front import TlsFront
 from lymer.transport.tls_server import ServerTls
 
@@ -174,7 +175,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=LongUrls,
                 ws="none",
                 lifespan="off",
                 access_log=False,

@@ -111,9 +111,9 @@ class SpanReader(Protocol):
         Args:
             trace_ids: 32 hex digits each.
             raw: Attributes in the order they were sent; otherwise sorted by key, event fields by
-                key after `event`, events by name, links by id, and library attributes moved to the
-                process (adjusters 2, 5 and 6 of Jaeger are the store's, since they look into
-                attributes).
+                key after `event`, events by time, then name, links by id, and library attributes
+                moved to the process (adjusters 2, 5 and 6 of Jaeger are the store's, since they
+                look into attributes).
             skeleton: Leave `tags_json` and `event_fields_json` empty.
             spans_max: Where there are more, some spans_max + 1 of them are returned: the answer
                 says that it is too large for whoever asked, and is worth nothing else.

@@ -19,6 +19,7 @@ from lymer.model.question import SPAN_KINDS
 from lymer.wire.jaeger_json import any_value_text, json_string, key_value_json
 
 __all__ = [
+    "ADDRESS_KEYS",
     "COLUMNS",
     "RESERVED_KEYS",
     "WARNINGS_KEY",
@@ -53,7 +54,8 @@ Pair = tuple[bytes, bytes]
 Scope = tuple[bytes, bytes, tuple[Pair, ...]]
 """Name, version and attributes of a scope."""
 
-_ADDRESS_KEYS: Final = frozenset({"ip", "peer.ipv4"})
+ADDRESS_KEYS: Final = frozenset({"ip", "peer.ipv4"})
+"""Attributes whose numbers are shown as IPv4 addresses."""
 _HOST_KEYS: Final = ("host.id", "host.ip", "host.name")
 _SERVICE_KEY: Final = "service.name"
 _REFERENCE_KEY: Final = b"opentracing.ref_type"
@@ -100,7 +102,7 @@ class _Pairs(dict[Pair, tuple[str, str]]):
         key, value = _text(pair[0]), pair[1]
         if key == WARNINGS_KEY or (key in RESERVED_KEYS and not self.raw):
             self.reserved.add(pair)
-        elif key in _ADDRESS_KEYS and not self.raw:
+        elif key in ADDRESS_KEYS and not self.raw:
             value = _with_address(value)
         entry = self[pair] = (key, key_value_json(key, value))
         return entry
@@ -324,9 +326,9 @@ def _text_tag(key: str, text: str) -> str:
 def _events(
     events: Sequence[tuple[int, bytes, Sequence[Pair], int]], known: _Pairs, *, skeleton: bool
 ) -> tuple[list[int], list[str]]:
-    """Return times and fields of a span's events, by name unless raw."""
+    """Return times and fields of a span's events, by time and then name unless raw."""
     if not known.raw:
-        events = sorted(events, key=itemgetter(1))
+        events = sorted(events, key=itemgetter(0, 1))
     times = [event[0] for event in events]
     if skeleton:
         return times, []

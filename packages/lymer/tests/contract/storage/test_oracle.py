@@ -47,7 +47,8 @@ def _pairs(rng: random.Random, keys: str) -> list[tuple[str, Plain]]:
     return [(rng.choice(keys), _plain(rng)) for _ in range(rng.randrange(5))]
 
 
-def _request(rng: random.Random) -> ExportTraceServiceRequest:
+def random_request(rng: random.Random) -> ExportTraceServiceRequest:
+    """Return spans with whatever may stand anywhere."""
     spans = [
         make_span(
             rng.randrange(1, TRACES),
@@ -81,8 +82,37 @@ def _request(rng: random.Random) -> ExportTraceServiceRequest:
 
 
 def _question(rng: random.Random) -> TraceQuestion:
-    keys = ["k", "l", "e", "o", "r", "s", "event", "resource.k", "error", "span.kind", "scope.name"]
-    values = ["a", "b", "500", "0.5", "true", "", "x", "server", "lib", "主", "9007199254740992"]
+    keys = [
+        "k",
+        "l",
+        "e",
+        "o",
+        "r",
+        "s",
+        "event",
+        "resource.k",
+        "error",
+        "span.kind",
+        "scope.name",
+        "otel.status_code",
+        "otel.status_description",
+        "otel.scope.name",
+    ]
+    values = [
+        "a",
+        "b",
+        "500",
+        "0.5",
+        "true",
+        "",
+        "x",
+        "server",
+        "lib",
+        "ERROR",
+        "boom",
+        "主",
+        "9007199254740992",
+    ]
     return TraceQuestion(
         start_unix_nano_min=START + rng.randrange(10**10) // 4,
         start_unix_nano_max=START + 10**10 - rng.randrange(10**10) // 4,
@@ -130,7 +160,7 @@ def test_a_store_answers_as_the_store_in_memory(name: str, seed: int, tmp_path: 
     rng = random.Random(seed)
     oracle, other = Store(MemoryStore()), Store(STORES[name](tmp_path))
     for number in range(3):
-        requests = [_request(rng) for _ in range(8)]
+        requests = [random_request(rng) for _ in range(8)]
         segment = write_segment_file(tmp_path, *requests, segment_id=1_795_365_821_000_000 + number)
         oracle.write_segment(segment)
         other.write_segment(segment)

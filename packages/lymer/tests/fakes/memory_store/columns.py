@@ -17,7 +17,7 @@ from lymer.model.columns import SpanColumns
 from lymer.model.question import SPAN_KINDS
 from lymer.wire.jaeger_json import json_string, to_key_value_json
 
-__all__ = ["to_columns"]
+__all__ = ["to_columns", "with_ip_text"]
 
 LIBRARY_KEYS: Final = frozenset(
     {
@@ -44,7 +44,7 @@ def to_columns(spans: Iterable[StoredSpan], *, raw: bool, skeleton: bool) -> Spa
         links = [link[:3] for link in span.links]
         if not raw:
             attributes, resource, conflicts = _adjusted(attributes, resource)
-            events.sort(key=lambda event: event.name)
+            events.sort(key=lambda event: (event.time_unix_nano, event.name))
             links.sort()
         process = _process_json(span.service, resource)
         columns.trace_id.append(span.trace_id)
@@ -74,8 +74,8 @@ def _adjusted(
     attributes: Attributes, resource: Attributes
 ) -> tuple[Attributes, Attributes, list[str]]:
     """Sort, write addresses as text, move library attributes; return warnings about conflicts."""
-    span_pairs = [_with_ip_text(pair) for pair in _sorted(attributes)]
-    resource_pairs = [_with_ip_text(pair) for pair in _sorted(resource)]
+    span_pairs = [with_ip_text(pair) for pair in _sorted(attributes)]
+    resource_pairs = [with_ip_text(pair) for pair in _sorted(resource)]
     known = dict(reversed(resource_pairs))
     kept, moved, conflicts = [], {}, []
     for key, value in span_pairs:
@@ -99,7 +99,8 @@ def _are_equal_strings(one: AnyValue, other: AnyValue) -> bool:
     return kinds == {"string_value"} and one.string_value == other.string_value
 
 
-def _with_ip_text(pair: tuple[str, AnyValue]) -> tuple[str, AnyValue]:
+def with_ip_text(pair: tuple[str, AnyValue]) -> tuple[str, AnyValue]:
+    """Write a numeric address as text."""
     key, value = pair
     kind = value.WhichOneof("value")
     if key not in IP_KEYS or kind not in {"int_value", "double_value"}:

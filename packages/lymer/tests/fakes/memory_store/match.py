@@ -10,6 +10,7 @@ from typing import Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from fakes.memory_store.columns import with_ip_text
 from fakes.memory_store.span import Attributes, StoredSpan
 from lymer.model.question import SPAN_KINDS, TraceQuestion
 from lymer.wire.go_text import from_bool_text
@@ -33,7 +34,9 @@ def is_match(span: StoredSpan, question: TraceQuestion) -> bool:
     )
 
 
-def _tag_matches(span: StoredSpan, key: str, value: str) -> bool:
+def _tag_matches(  # noqa: PLR0911 - one line for each special key
+    span: StoredSpan, key: str, value: str
+) -> bool:
     match key:
         case "error":
             return _status_matches(span.status_code, value) or _attribute_matches(span, key, value)
@@ -45,10 +48,38 @@ def _tag_matches(span: StoredSpan, key: str, value: str) -> bool:
             return value == span.scope.name
         case "scope.version":
             return value == span.scope.version
+        case "otel.status_code":
+            return value == ("", "OK", "ERROR")[span.status_code] != "" or _attribute_matches(
+                span, key, value
+            )
+        case (
+            "otel.status_description" | "w3c.tracestate" | "otel.scope.name" | "otel.scope.version"
+        ):
+            return value == _shown_field(span, key) != "" or _attribute_matches(span, key, value)
+        case "ip" | "peer.ipv4":
+            return _address_matches(span, key, value) or _attribute_matches(span, key, value)
         case _ if key.startswith("resource."):
             return value in _texts(_resource(span), key.removeprefix("resource."))
         case _:
             return _attribute_matches(span, key, value)
+
+
+def _address_matches(span: StoredSpan, key: str, value: str) -> bool:
+    return any(
+        value == to_text(with_ip_text((key, number))[1])
+        for attributes in _levels(span)
+        for name, number in attributes
+        if name == key
+    )
+
+
+def _shown_field(span: StoredSpan, key: str) -> str:
+    return {
+        "otel.status_description": span.span.status.message,
+        "w3c.tracestate": span.span.trace_state,
+        "otel.scope.name": span.scope.name,
+        "otel.scope.version": span.scope.version,
+    }[key]
 
 
 def _status_matches(status_code: int, value: str) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from ipaddress import AddressValueError, IPv4Address
 from typing import Any, Final
 
 from opentelemetry.proto.common.v1 import common_pb2
 
-__all__ = ["any_value_meanings", "can_be_structured"]
+from lymer.wire.span_rows import ADDRESS_KEYS
+
+__all__ = ["address_meanings", "any_value_meanings", "can_be_structured"]
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})\Z")
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
@@ -38,6 +41,20 @@ def any_value_meanings(text: str) -> list[bytes]:
     if not text:
         encoded.append(b"")  # a KeyValue without a value
     return encoded
+
+
+def address_meanings(key: str, text: str) -> list[bytes]:
+    """Return the numbers that Jaeger's JSON shows as the IPv4 address `text` under `key`."""
+    if key not in ADDRESS_KEYS:
+        return []
+    try:
+        number = int(IPv4Address(text))
+    except AddressValueError:
+        return []
+    numbers = (number, number - 2**32)  # as an int32 it may be negative
+    meanings = [_AnyValue(int_value=one) for one in numbers]
+    meanings += [_AnyValue(double_value=one) for one in numbers]
+    return [bytes(meaning.SerializeToString()) for meaning in meanings]
 
 
 def can_be_structured(text: str) -> bool:

@@ -25,7 +25,11 @@ from lymer.storage.clickhouse.answers import (
     SELECT_SUMMARIES,
     message_of,
 )
-from lymer.storage.clickhouse.any_value import any_value_meanings, can_be_structured
+from lymer.storage.clickhouse.any_value import (
+    address_meanings,
+    any_value_meanings,
+    can_be_structured,
+)
 from lymer.storage.clickhouse.engine import Engine, Settings
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.select import (
@@ -298,7 +302,7 @@ class TenantReader:
         ]
 
     def _tag(self, question: TraceQuestion, key: str, value: str) -> Tag:
-        meanings = any_value_meanings(value)
+        meanings = any_value_meanings(value) + address_meanings(key, value)
         if can_be_structured(value):
             query = select_structured_values(question, key)
             stored = self._rows(query, 1)

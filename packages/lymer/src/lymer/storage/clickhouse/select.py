@@ -30,7 +30,16 @@ __all__ = [
 
 _STATUSES: Final = ("unset", "ok", "error")
 """The index is OTLP's `StatusCode`."""
+_SHOWN_STATUSES: Final = ("", "OK", "ERROR")
+"""How the tag `otel.status_code` writes them."""
+_SHOWN_FIELDS: Final = {
+    "otel.status_description": "status_message",
+    "w3c.tracestate": "trace_state",
+}
+"""Tags in Jaeger's JSON that are columns here."""
 _RESOURCE_PREFIX: Final = "resource."
+_SCOPE_NAME: Final = frozenset({"scope.name", "otel.scope.name"})
+_SCOPE_VERSION: Final = frozenset({"scope.version", "otel.scope.version"})
 _NOT_OF_ATTRIBUTES: Final = frozenset({"span.kind", "span.status", "scope.name", "scope.version"})
 """Keys that ask for a field, not for an attribute."""
 
@@ -130,7 +139,7 @@ def _origin_text(key: str) -> str:
 
     A key with a character that the engine escapes says nothing, so it fits every text.
     """
-    if key in {"scope.name", "scope.version"}:
+    if key in _SCOPE_NAME | _SCOPE_VERSION:
         return ""
     plain = key.removeprefix(_RESOURCE_PREFIX)
     return plain if plain.isprintable() and not set(plain) & set("'\\") else ""
@@ -206,6 +215,7 @@ def _alternatives(query: Query, tag: Tag, places: Places) -> list[str]:
         alternatives.append(f"service = {query.text(value)}")
     if key == "error":
         alternatives.extend(_status_condition(value))
+    alternatives.extend(_field_condition(query, key, value))
     for column, hashes in (("resource", places.resources), ("scope", places.scopes)):
         if hashes:
             alternatives.append(f"cityHash64({column}) IN ({', '.join(map(str, hashes))})")
@@ -224,8 +234,11 @@ def meets_scope(
     tag: Tag, name: bytes, version: bytes, attributes: Sequence[tuple[bytes, bytes]]
 ) -> bool:
     """Tell whether a scope meets a tag."""
-    if tag.key in {"scope.name", "scope.version"}:
-        return (name if tag.key == "scope.name" else version) == tag.value.encode()
+    if tag.key in _SCOPE_NAME | _SCOPE_VERSION:
+        field_value = name if tag.key in _SCOPE_NAME else version
+        is_shown = bool(field_value) or tag.key.startswith("scope.")
+        if field_value == tag.value.encode() and is_shown:
+            return True
     if tag.key in _NOT_OF_ATTRIBUTES or tag.key.startswith(_RESOURCE_PREFIX):
         return False
     key = tag.key.encode()
@@ -242,6 +255,14 @@ def _status_condition(value: str) -> list[str]:
         return ["status = 2" if from_bool_text(value) else "status = 1"]
     except ValueError:
         return []
+
+
+def _field_condition(query: Query, key: str, value: str) -> list[str]:
+    """Return what is asked of a field that Jaeger's JSON shows as a tag of this name."""
+    if key == "otel.status_code":
+        return [f"status = {_SHOWN_STATUSES.index(value)}"] if value in _SHOWN_STATUSES[1:] else []
+    column = _SHOWN_FIELDS.get(key)
+    return [f"{column} = {query.text(value)}"] if column and value else []
 
 
 def _index(names: Sequence[str], value: str) -> int:
