@@ -19,8 +19,10 @@ _SKIPS_ALLOWED: Final = (
 _FIRST: Final = ("/crash/", "/e2e/", "/contract/", "/integration/", "/unit/")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep a file's tests in one worker, a cluster's too, and begin with what takes long."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
     items.sort(key=_rank)
     for item in items:
         group = "cluster" if item.get_closest_marker("cluster") else item.nodeid.split("::")[0]
