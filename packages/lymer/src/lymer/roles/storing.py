@@ -21,7 +21,7 @@ from lymer.pipeline.rollup import RollupWorker
 from lymer.pipeline.tail import TailWorker
 from lymer.receivers.intake import Intake, Ticket
 from lymer.roles.lifetime import Lifetime
-from lymer.sampling.tail_file import TailFileError, read_tail_policies
+from lymer.sampling.tail_file import TailFileError, read_tail_policies, unread_settings
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.telemetry.logs import EventLog
@@ -82,7 +82,12 @@ def _tail_policies(file: Path | None) -> tuple[Policy, ...]:
     if file is None:
         return ()
     try:
-        return read_tail_policies(file.read_bytes())
+        content = file.read_bytes()
+        for sentence in unread_settings(content):
+            _log.warning(
+                "setting of the policies file is not read", file=str(file), setting=sentence
+            )
+        return read_tail_policies(content)
     except (OSError, TailFileError) as error:
         raise StartupError(f"cannot read tail_sampling.policies_file {file}: {error}") from error
 

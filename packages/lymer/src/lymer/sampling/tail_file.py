@@ -11,8 +11,8 @@
         probabilistic: {sampling_percentage: 10}
 
 The whole `tail_sampling` section of a Jaeger v2 or Collector configuration can be given; what
-concerns its memory (`num_traces`, `expected_new_traces_per_sec`, ...) has no meaning here and is
-ignored, `decision_wait` is the setting `sampling.tail.grace_seconds`.
+concerns its memory (`num_traces`, `expected_new_traces_per_sec`, ...) has no meaning here,
+`decision_wait` is the setting `tail_sampling.grace_seconds`; `unread_settings` names each.
 
 Source: opentelemetry-collector-contrib `processor/tailsamplingprocessor/{README.md,config.go}`.
 """
@@ -45,13 +45,18 @@ from lymer.model.tail_policy import (
     TraceState,
 )
 
-__all__ = ["POLICIES_MAX", "TailFileError", "read_tail_policies"]
+__all__ = ["POLICIES_MAX", "TailFileError", "read_tail_policies", "unread_settings"]
 
 POLICIES_MAX: Final = 100
 """Policies of one file: each is an expression of the statement that decides."""
 _FILE_BYTES_MAX: Final = 1 << 20
 _VALUES_MAX: Final = 1000
 _STATUSES: Final = {"UNSET": 0, "OK": 1, "ERROR": 2}
+_OF_THE_PROCESSOR: Final = (
+    *("num_traces", "expected_new_traces_per_sec", "decision_cache", "maximum_trace_size_bytes"),
+    *("block_on_overflow", "sample_on_first_match", "drop_pending_traces_on_shutdown"),
+    *("sampling_strategy", "tail_storage", "decision_wait_after_root_received"),
+)
 _INT64: Final = 1 << 63
 
 
@@ -65,17 +70,7 @@ def read_tail_policies(content: bytes) -> tuple[Policy, ...]:
     Raises:
         TailFileError: It is no YAML, or something in it is not what it must be.
     """
-    if len(content) > _FILE_BYTES_MAX:
-        raise TailFileError(f"it has {len(content)} bytes, the limit is {_FILE_BYTES_MAX}")
-    try:
-        document = yaml.safe_load(content)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise TailFileError(f"it is no YAML: {error}") from error
-    if isinstance(document, Mapping) and "processors" in document:
-        document = document["processors"]
-    if isinstance(document, Mapping) and "tail_sampling" in document:
-        document = document["tail_sampling"]
-    root = _Place("", document).mapping()
+    root = _Place("", _section(content)).mapping()
     entries = root.child("policies").sequence()
     if not entries:
         raise TailFileError(
@@ -89,6 +84,42 @@ def read_tail_policies(content: bytes) -> tuple[Policy, ...]:
         if names.count(name) > 1:
             raise TailFileError(f"policies: the name {name!r} is used twice")
     return policies
+
+
+def unread_settings(content: bytes) -> tuple[str, ...]:
+    """Return a sentence about each setting of the section that is not a policy: none is read.
+
+    Raises:
+        TailFileError: It is no YAML.
+    """
+    section = _section(content)
+    names = (
+        [str(name) for name in section if name != "policies"]
+        if isinstance(section, Mapping)
+        else []
+    )
+    return tuple(_unread(name, section[name]) for name in names)
+
+
+def _unread(name: str, value: Any) -> str:
+    if name == "decision_wait":
+        return f"decision_wait is not read here: set tail_sampling.grace_seconds to {value}"
+    if name in _OF_THE_PROCESSOR:
+        return f"{name} has no meaning here: traces wait in the store, not in memory"
+    return f"{name} is not known and not read"
+
+
+def _section(content: bytes) -> Any:
+    if len(content) > _FILE_BYTES_MAX:
+        raise TailFileError(f"it has {len(content)} bytes, the limit is {_FILE_BYTES_MAX}")
+    try:
+        document = yaml.safe_load(content)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise TailFileError(f"it is no YAML: {error}") from error
+    for name in ("processors", "tail_sampling"):
+        if isinstance(document, Mapping) and name in document:
+            document = document[name]
+    return document
 
 
 class _Place:

@@ -350,6 +350,29 @@ def test_what_was_stored_before_sampling_was_switched_on_stays(
     assert store.left() == {1: 1}
 
 
+@pytest.mark.parametrize("restarts", [1, 3])
+@pytest.mark.parametrize("tenant", [DEFAULT_TENANT, "new"])
+def test_a_new_store_decides_what_came_before_its_first_decision(
+    sampled: Any, restarts: int, tenant: str
+) -> None:
+    """Stopped before anything was decided, a start goes on where the store began."""
+    store: Sampled = sampled([_policy("probabilistic", sampling_percentage=0)])
+    for number in range(restarts):
+        segment = write_segment_file(
+            store._folder,  # noqa: SLF001
+            make_request(make_span(number + 1, 1)),
+            segment_id=FIRST + number + 1,
+            tenant=tenant,
+        )
+        store.store.write_segment(segment)
+        store.close()
+        store.open()
+
+    assert store.decide() == (0, restarts)
+    reader = store.store.for_tenant(tenant)
+    assert not len(reader.get_traces([trace_hex(1)], raw=True, skeleton=False))
+
+
 def test_tenants_are_decided_apart(sampled: Any) -> None:
     """The same trace id in two tenants is two traces."""
     store: Sampled = sampled([_policy("status_code", status_codes=["ERROR"])])

@@ -27,7 +27,12 @@ from lymer.model.tail_policy import (
     StringAttribute,
     TraceState,
 )
-from lymer.sampling.tail_file import POLICIES_MAX, TailFileError, read_tail_policies
+from lymer.sampling.tail_file import (
+    POLICIES_MAX,
+    TailFileError,
+    read_tail_policies,
+    unread_settings,
+)
 
 
 def _file(*policies: dict[str, Any]) -> bytes:
@@ -249,3 +254,22 @@ def test_nothing_in_a_file_raises_anything_else(policies: object) -> None:
     """Whatever is written there."""
     with contextlib.suppress(TailFileError):
         read_tail_policies(json.dumps({"policies": policies}).encode())
+
+
+def test_what_is_not_read_is_named() -> None:
+    """A section that is passed on whole says which of its settings mean nothing here."""
+    section = b"""
+processors:
+  tail_sampling:
+    decision_wait: 10s
+    num_traces: 100
+    decisionwait: 1s
+    policies: [{name: a, type: always_sample}]
+"""
+
+    wait, traces, unknown = unread_settings(section)
+
+    assert "tail_sampling.grace_seconds to 10s" in wait
+    assert "no meaning" in traces
+    assert "not known" in unknown
+    assert unread_settings(b"policies: []") == ()

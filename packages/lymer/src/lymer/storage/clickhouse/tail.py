@@ -67,6 +67,9 @@ class TailSampler:
             "enable_block_number_column = 1, enable_block_offset_column = 1",
         )
         self._decided = self._number("SELECT {mark}, max(batch) FROM {db}.tail_progress")
+        # Only a note says that deciding has begun: 0 is also where it begins in an empty store.
+        notes = self._number("SELECT {mark}, count() FROM {db}.tail_progress")
+        self._has_begun = notes > 0
         last = self._number("SELECT {mark}, max(batch) FROM {db}.tail_decisions")
         if last > self._decided:
             self._carry_out(self._decided, last)
@@ -78,7 +81,7 @@ class TailSampler:
 
     def begin_after(self, segment_id: int, /) -> None:
         """Leave alone what was stored before tail sampling was first switched on."""
-        if not self._decided:
+        if not self._has_begun:
             self._decided = segment_id
             self._note_progress()
 
@@ -150,6 +153,7 @@ class TailSampler:
         self._note_progress()
 
     def _note_progress(self) -> None:
+        self._has_begun = True
         self._engine.command(
             self._database,
             f"INSERT INTO {{db}}.tail_progress SELECT 1, {self._decided}",
