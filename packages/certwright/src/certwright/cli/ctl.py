@@ -18,6 +18,7 @@ from certwright.cli.options import Gates, GoDuration, gates_help
 from certwright.errors import CertwrightError, InvalidError, NotFoundError
 from certwright.resources.durations import format_duration
 from certwright.resources.features import FeatureGates
+from certwright.resources.kinds import CLUSTER_ISSUER, ISSUER
 from certwright.roles.ctl.stores import Place, open_store
 
 __all__ = ["ctl"]
@@ -179,6 +180,32 @@ async def renew_command(
     if not count:
         where = "" if all_namespaces else f" in {target.namespace} namespace."
         click.echo(f"No Certificates found{where}", err=True)
+    return 0
+
+
+# ------------------------------------------------------------------------------ acme
+
+
+@ctl.group("acme", short_help="Work on accounts at ACME servers.")
+def acme() -> None:
+    """Work on accounts at ACME servers."""
+
+
+@acme.command("rollover", short_help="Give an ACME account another key.")
+@click.argument("name")
+@click.option("--cluster", is_flag=True, help="It is a ClusterIssuer.")
+@_connected
+async def acme_rollover(
+    target: _Target,
+    name: str,
+    cluster: bool,  # noqa: FBT001 - click calls it
+) -> int:
+    """Give the account of the issuer NAME another key; the account and its orders stay."""
+    from certwright.roles.ctl.rollover import ask_for_rollover
+
+    kind = CLUSTER_ISSUER if cluster else ISSUER
+    async with open_store(target.place) as store:
+        click.echo(await ask_for_rollover(store, kind.key(target.namespace, name), clock.now()))
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from certwright.cli.options import (
     start_logging,
 )
 from certwright.errors import StartupError
+from certwright.resources.features import FeatureGates
 
 __all__ = ["quickstart", "standalone", "status"]
 
@@ -116,15 +118,67 @@ def standalone(folder: Path, verbosity: int, logging_format: str, **given: Any) 
     show_default=True,
     help="Where; made if it is not there.",
 )
-def quickstart(hosts: tuple[str, ...], folder: Path) -> int:
-    """Make a CA of your own and a certificate by it for HOST... (localhost if none is named)."""
+@click.option(
+    "--acme",
+    default="",
+    metavar="CA",
+    help="Get the certificate from this CA instead of one of your own: letsencrypt, "
+    "letsencrypt-staging, or the URL of its directory. Its terms of service are agreed to.",
+)
+@click.option("--email", default="", help="Whom the CA may write to.")
+@click.option(
+    "--acme-ca-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="PEM file of whose certificates count for the CA's own server.",
+)
+@click.option("--timeout", type=GoDuration(), default="2m", show_default=True, help="Longest time.")
+@acme_options
+def quickstart(hosts: tuple[str, ...], folder: Path, acme: str, **given: Any) -> int:
+    """Make a CA of your own and a certificate by it for HOST... (localhost if none is named).
+
+    With --acme the certificate is a public one, for names that lead to this machine. They are
+    proven over HTTP on port 80, unless --http01-webroot or --http01-command say how.
+    """
     from certwright.roles.standalone.first_steps import take_first_steps
 
     start_logging(0, "text")
     logging.getLogger("certwright").setLevel(logging.ERROR)  # what went wrong is on the page
-    result = asyncio.run(take_first_steps(folder, hosts or ("localhost", "127.0.0.1", "::1")))
+    if acme:
+        result = asyncio.run(_acme_steps(hosts, folder, acme, given))
+    else:
+        result = asyncio.run(take_first_steps(folder, hosts or ("localhost", "127.0.0.1", "::1")))
     click.echo(result.text, nl=False)
     return 0 if result.is_good else 1
+
+
+def _acme_steps(hosts: tuple[str, ...], folder: Path, acme: str, given: dict[str, Any]) -> Any:
+    """Return the work of a quickstart with a CA on the network."""
+    from certwright.roles.standalone.first_steps import take_acme_steps
+    from certwright.roles.standalone.layout import Layout
+    from certwright.roles.standalone.samples import Acme
+    from certwright.roles.standalone.service import StandaloneSettings, folder_options
+
+    if not (given["http01_listen"] or given["http01_webroot"] or given["http01_command"]):
+        given["http01_listen"] = "0.0.0.0:80"
+    found = _acme_settings(given)
+    layout = Layout(folder)
+    bundle = given["acme_ca_file"]
+    settings = StandaloneSettings(
+        layout,
+        folder_options(FeatureGates(), acme=found["options"]),
+        answers=found["answers"],
+        once_seconds_max=given["timeout"],
+    )
+    wish = Acme(acme, given["email"], b"" if bundle is None else bundle.read_bytes())
+    serve = f"certwright standalone {shlex.quote(str(folder))} {_way_to_answer(given)}"
+    return take_acme_steps(layout, hosts, wish, settings, serve)
+
+
+def _way_to_answer(given: dict[str, Any]) -> str:
+    for name in ("http01_listen", "http01_webroot", "http01_command"):
+        if given[name]:
+            return f"--{name.replace('_', '-')} {shlex.quote(str(given[name]))}"
+    return ""
 
 
 @click.command("status", short_help="Show what a folder has, and what is due when.")

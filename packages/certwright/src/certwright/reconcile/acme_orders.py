@@ -346,8 +346,9 @@ def _after_download(step: _Step, answer: Any, sources: Sources) -> Plan:
     try:
         pem = choose_chain(answer, step.authority.acme.preferred_chain)
     except InvalidError as error:
-        reason = f"Invalid certificate retrieved from ACME server: {error}"
-        return step.fail(reason, sources)
+        # It can be fetched again: an order that is paid for is not thrown away for a bad answer.
+        why = f"Invalid certificate retrieved from ACME server: {error}"
+        return Plan(step.write(reason=why), retry=why)
     written = step.write(
         state="valid", certificate=base64.b64encode(pem).decode("ascii"), reason=None
     )

@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -70,7 +71,9 @@ DIRECTORY_SECONDS_MAX: Final = 3600.0
 """A directory is read again after so long."""
 AUTHORIZATIONS_AT_ONCE: Final = 8
 ORDER_PAGES_MAX: Final = 200
-"""Pages of an account's orders that are looked through for a lost one."""
+"""Pages of an account's list of orders that are read."""
+LOST_ORDERS_MAX: Final = 50
+"""Orders that are looked at for a lost one, the newest first."""
 ALTERNATES_MAX: Final = 8
 RENEWAL_RETRY_SECONDS_DEFAULT: Final = 6 * 3600.0
 """Source: RFC 9773 4.3.2 (a check every six hours if the server does not say)."""
@@ -236,26 +239,33 @@ class AcmeClient:
         again by themselves (Boulder).
         """
         account = question.account
+        wanted = tuple(sorted((entry["type"], entry["value"]) for entry in identifiers))
+        urls = [url for url in await self._order_urls(account) if url not in question.taken]
+        for url in urls[-LOST_ORDERS_MAX:][::-1]:  # the newest come last
+            order = _order(await self._post(account, url, None), url)
+            if order.identifiers == wanted and order.status in {"pending", "ready"}:
+                return order
+        return None
+
+    async def _order_urls(self, account: AccountKey) -> list[str]:
+        """Return where all orders of an account are, as far as the server tells."""
         answer = await self._post(account, account.url, None)
         page = decode_object(answer.body, "account").get("orders")
-        wanted = tuple(sorted((entry["type"], entry["value"]) for entry in identifiers))
+        found: list[str] = []
+        host = _host(account.url)
         for _ in range(ORDER_PAGES_MAX):
-            if not isinstance(page, str) or not page:
-                return None
+            if not isinstance(page, str) or _host(page) != host:
+                break
             try:
                 answer = await self._post(account, page, None)
             except ProblemError as error:
                 if error.problem.is_final:
-                    return None  # it has the field, but no list
+                    break  # it has the field, but no list
                 raise
-            for url in decode_object(answer.body, "list of orders").get("orders") or ():
-                if not isinstance(url, str) or url in question.taken:
-                    continue
-                order = _order(await self._post(account, url, None), url)
-                if order.identifiers == wanted and order.status in {"pending", "ready"}:
-                    return order
+            listed = decode_object(answer.body, "list of orders").get("orders") or ()
+            found += [url for url in listed if isinstance(url, str) and _host(url) == host]
             page = next((url for relation, url in answer.links if relation == "next"), "")
-        return None
+        return found
 
     async def _get_order(self, question: GetOrder) -> OrderAnswer:
         return _order(await self._post(question.account, question.url, None), question.url)
@@ -392,6 +402,10 @@ class AcmeClient:
         if len(self._keys) > SERVER_KEYS_MAX:
             self._keys.popitem(last=False)
         return found
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc
 
 
 def _good(answer: Answer) -> Answer:

@@ -112,7 +112,9 @@ _FOR_PEOPLE: Final[dict[str, tuple[tuple[_Rule, ...], tuple[str, ...]]]] = {
         (
             _rule(_CM, "certificates certificaterequests issuers", _EDITED),
             _rule(_CM, "certificates/status", "update"),
-            _rule(_ACME, "challenges orders", _EDITED),
+            # Not to be made or changed: a Challenge of one's own making would reach the credentials
+            # of a ClusterIssuer's solver.
+            _rule(_ACME, "challenges orders", "delete deletecollection"),
         ),
         ("edit", "admin"),
     ),

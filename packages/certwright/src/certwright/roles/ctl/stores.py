@@ -13,13 +13,13 @@ from certwright.adapters.kube import Connection, KubeStore, load_connection
 from certwright.adapters.memory.store import MemoryStore
 from certwright.engine.store import Store
 from certwright.errors import RefusedError, StartupError
-from certwright.resources import meta
+from certwright.resources import known, meta
 from certwright.resources.conditions import get_condition
 from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import CERTIFICATE, Manifest
 from certwright.roles.standalone.layout import DEFAULT_NAMESPACE, Layout
 from certwright.roles.standalone.rules import WebhookRules
-from certwright.roles.standalone.wishes import leave_renewal_wish
+from certwright.roles.standalone.wishes import leave_renewal_wish, leave_rollover_wish
 
 __all__ = ["Place", "open_store"]
 
@@ -104,6 +104,13 @@ class _StoreOfAnother(MemoryStore):
         if meta.kind_of(obj) != CERTIFICATE or issuing is None or not issuing.is_true:
             raise self._refusal()
         leave_renewal_wish(self._layout, meta.key_of(obj))
+        return obj
+
+    async def update(self, obj: Manifest, /, *, manager: str) -> Manifest:
+        """Hand the wish for another account key over to the process that works."""
+        if known.ROLLOVER_ACCOUNT_KEY not in meta.annotations(obj):
+            raise self._refusal()
+        leave_rollover_wish(self._layout, meta.key_of(obj))
         return obj
 
     def _refusal(self) -> RefusedError:

@@ -36,7 +36,7 @@ from certwright.reconcile.contract import Sources
 from certwright.reconcile.controllers import all_controllers
 from certwright.reconcile.options import AcmeOptions, Options
 from certwright.resources import meta
-from certwright.resources.acme import Order
+from certwright.resources.acme import Challenge, Order
 from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import (
     CERTIFICATE,
@@ -146,6 +146,7 @@ async def run_once(settings: StandaloneSettings) -> list[str]:
             await asyncio.gather(running, return_exceptions=True)
         problems = await service.publish()
         problems += unready(await _objects(service.store))
+        problems += await _unproven(service.store)
         if settings.layout.problems.exists():
             problems += settings.layout.problems.read_text().splitlines()
         if not await service.reload.run_now():
@@ -186,6 +187,16 @@ async def _has_orders_under_way(store: FileStore) -> bool:
     if any(not order.has_failed and not order.certificate for order in orders):
         return True
     return bool((await store.list(Selection(CHALLENGE))).objects)
+
+
+async def _unproven(store: FileStore) -> list[str]:
+    """Return a line for every order that came to nothing and every name that is not proven."""
+    orders = map(Order, (await store.list(Selection(ORDER))).objects)
+    lines = [f"Order {order.name}: {order.reason}" for order in orders if order.reason]
+    challenges = map(Challenge, (await store.list(Selection(CHALLENGE))).objects)
+    return lines + [
+        f"{found.dns_name} is not proven: {found.reason}" for found in challenges if found.reason
+    ]
 
 
 async def _objects(store: FileStore) -> list[Manifest]:
