@@ -30,6 +30,8 @@ __all__ = [
     "check_time_hints",
     "check_v3_trace_hints",
     "first_of",
+    "to_flag",
+    "to_number",
     "to_range",
     "to_raw",
     "to_search",
@@ -103,8 +105,19 @@ def to_search(parameters: QueryParams, now_unix_nano: int) -> Search:
 
 def to_raw(parameters: QueryParams) -> bool:
     """Read `raw`; absent is false."""
-    text = first_of(parameters, "raw")
-    return _named("raw", from_bool_text, text) if text else False
+    return to_flag(parameters, "raw")
+
+
+def to_flag(parameters: QueryParams, name: str) -> bool:
+    """Read a truth value as Go does; absent is false."""
+    text = first_of(parameters, name)
+    return _named(name, from_bool_text, text) if text else False
+
+
+def to_number(parameters: QueryParams, name: str, default: int) -> int:
+    """Read an integer; absent is `default`."""
+    value = _number(parameters, name)
+    return default if value is None else value
 
 
 def check_time_hints(parameters: QueryParams) -> None:

@@ -144,12 +144,6 @@ class TracesV1:
         to_trace_id(request.path_params["trace_id"])
         return error_response(500, "archive span storage was not configured")
 
-    async def get_metrics(self, request: Request, _query: QueryService) -> Response:
-        """GET /api/metrics/*: there is no metrics backend."""
-        return error_response(
-            501, "trace metrics are currently disabled - no metrics backend configured"
-        )
-
 
 def _service_in_path(request: Request) -> str:
     """Return the service as Jaeger reads it: a `+` in the path as it was sent is a space."""

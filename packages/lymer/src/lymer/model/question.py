@@ -10,6 +10,7 @@ __all__ = [
     "FoundTrace",
     "Operation",
     "OperationRed",
+    "RedSlot",
     "TraceQuestion",
     "TraceSummary",
 ]
@@ -94,6 +95,21 @@ class TraceSummary:
     """Spans whose parent is not stored."""
     services: tuple[tuple[str, int, int], ...]
     """(service, spans, spans with status ERROR), sorted by service."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedSlot:
+    """Calls of a service, or of one of its operations, in some whole minutes."""
+
+    service: str
+    operation: str
+    """Empty where operations are counted together."""
+    minute: int
+    """The first one, whole minutes since the epoch."""
+    call_count: int
+    error_count: int
+    buckets: tuple[tuple[int, int], ...]
+    """(bucket, calls): bucket b holds durations d with floor(8 log2(d + 1)) = b, nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)

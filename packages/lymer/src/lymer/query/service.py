@@ -22,6 +22,7 @@ from lymer.model.question import (
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
+from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.transform import transform_request
 from lymer.storage.contract import SpanReader, TenantReaders
 
@@ -191,6 +192,23 @@ class QueryService:
         """Return rate, errors and duration per operation, in whole minutes; empty means all."""
         _check_text("service", service)
         return self._reader.get_red(max(start_unix_nano, 0), max(end_unix_nano, 0), service)
+
+    def get_red_series(
+        self, question: RedQuestion, what: str, quantile: float = 0.0
+    ) -> list[RedSeries]:
+        """Return `latencies`, `calls` or `errors` as series of points; see `points_of`."""
+        for service in question.services:
+            _check_text("service", service)
+        instants = question.instants_ms
+        minutes = ((instants[0] - question.rate_per_ms) // 60_000, instants[-1] // 60_000)
+        slots = self._reader.get_red_slots(
+            minutes,
+            question.services,
+            question.span_kinds,
+            by_operation=question.by_operation,
+            slot_minutes=question.slot_minutes,
+        )
+        return points_of(question, slots, what, quantile)
 
     def _find_ids(self, question: TraceQuestion) -> list[str]:
         check_question(question)

@@ -22,6 +22,7 @@ from lymer.model.question import (
     FoundTrace,
     Operation,
     OperationRed,
+    RedSlot,
     TraceQuestion,
     TraceSummary,
 )
@@ -138,6 +139,26 @@ class SpanReader(Protocol):
         """Return rate, errors and duration per operation, from the minute rollup.
 
         Minutes are taken whole: those that overlap [start, end). `service` empty means all.
+        """
+
+    def get_red_slots(
+        self,
+        minutes: tuple[int, int],
+        services: Sequence[str],
+        span_kinds: Sequence[str],
+        /,
+        *,
+        by_operation: bool,
+        slot_minutes: int,
+    ) -> list[RedSlot]:
+        """Return counts of slots of time, from the minute rollup, in no order.
+
+        Args:
+            minutes: The first and the last, whole minutes since the epoch.
+            services: Whose.
+            span_kinds: Of `SPAN_KINDS`.
+            by_operation: Count each operation for itself.
+            slot_minutes: Length of a slot; the first slot begins at a multiple of it.
         """
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:

@@ -65,7 +65,7 @@ class UiCapabilities:
     """What the server can do beyond search and traces; the names are Jaeger's, in snake case."""
 
     archive_storage: bool = False
-    metrics_storage: bool = False
+    metrics_storage: bool = True
     search_without_service_name: bool = True
     ai_assistant: bool = False
 

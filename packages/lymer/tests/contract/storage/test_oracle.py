@@ -173,6 +173,20 @@ def test_a_store_answers_as_the_store_in_memory(name: str, seed: int, tmp_path: 
     for service in oracle.get_services():
         assert oracle.get_operations(service, "") == other.get_operations(service, "")
     assert oracle.get_summaries(ids) == other.get_summaries(ids)
+    for by_operation, size in ((False, 1), (True, 1), (True, 7)):
+        asked = ((START // 60_000_000_000, START // 60_000_000_000 + 3), ("shop", "cart", "x"))
+        red = [
+            sorted(
+                one.get_red_slots(
+                    *asked, ("server", "client", "unspecified"), by_operation=by_operation,
+                    slot_minutes=size,
+                ),
+                key=lambda slot: (slot.service, slot.operation, slot.minute),
+            )
+            for one in (oracle, other)
+        ]  # fmt: skip
+        assert red[0] == red[1]
+        assert red[0]
     for _ in range(60):
         question = _question(rng)
         assert oracle.find_traces(question) == other.find_traces(question), question

@@ -6,6 +6,7 @@ It is what the contract means; other stores are compared with it. Nothing here i
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,7 @@ from lymer.model.question import (
     FoundTrace,
     Operation,
     OperationRed,
+    RedSlot,
     TraceQuestion,
     TraceSummary,
 )
@@ -165,6 +167,38 @@ class _Tenant:
                 groups.setdefault(key, []).append(span)
         return [_red(*key, groups[key]) for key in sorted(groups)]
 
+    def get_red_slots(
+        self,
+        minutes: tuple[int, int],
+        services: Sequence[str],
+        span_kinds: Sequence[str],
+        /,
+        *,
+        by_operation: bool,
+        slot_minutes: int,
+    ) -> list[RedSlot]:
+        """See `SpanReader.get_red_slots`."""
+        groups: dict[tuple[str, str, int], list[StoredSpan]] = {}
+        for span in self._all_spans():
+            minute = span.start_unix_nano // _NANO_PER_MINUTE
+            if (
+                minutes[0] // slot_minutes * slot_minutes <= minute <= minutes[1]
+                and span.service in services
+                and SPAN_KINDS[span.kind] in span_kinds
+            ):
+                name = span.name if by_operation else ""
+                key = (span.service, name, minute // slot_minutes * slot_minutes)
+                groups.setdefault(key, []).append(span)
+        return [
+            RedSlot(
+                *key,
+                len(spans),
+                sum(span.status_code == 2 for span in spans),
+                tuple(sorted(Counter(map(_bucket, spans)).items())),
+            )
+            for key, spans in groups.items()
+        ]
+
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""
         answer = TracesData()
@@ -204,6 +238,10 @@ class _Tenant:
                 for spans in traces
                 for span in sorted(spans, key=lambda one: (one.start_unix_nano, one.span_id))
             ]
+
+
+def _bucket(span: StoredSpan) -> int:
+    return math.floor(math.log2(span.duration_nano + 1) * 8)
 
 
 def _content(path: Path) -> bytes:

@@ -471,16 +471,11 @@ class TestEdges:
         assert client.send("POST", "/api/nothing").status_code == 404
 
     def test_what_lymer_has_not_is_said_in_jaegers_words(self, client: Client) -> None:
-        """Archive and metrics."""
+        """Archive."""
         assert_error(
             client.send("POST", f"/api/archive/{T1}"),
             500,
             "archive span storage was not configured",
-        )
-        assert_error(
-            client.get("/api/metrics/calls?service=a"),
-            501,
-            "trace metrics are currently disabled - no metrics backend configured",
         )
 
     def test_large_answers_are_compressed_for_clients_that_take_gzip(self, client: Client) -> None:

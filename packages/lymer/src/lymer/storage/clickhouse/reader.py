@@ -15,6 +15,7 @@ from lymer.model.question import (
     FoundTrace,
     Operation,
     OperationRed,
+    RedSlot,
     TraceQuestion,
     TraceSummary,
 )
@@ -31,6 +32,7 @@ from lymer.storage.clickhouse.any_value import (
     can_be_structured,
 )
 from lymer.storage.clickhouse.engine import Engine, Settings
+from lymer.storage.clickhouse.red_select import select_red_slots
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.select import (
     Places,
@@ -225,6 +227,26 @@ class TenantReader:
             for service, operation, kind, *figures in self._rows(query, 9)
         ]
         return sorted(found, key=lambda one: (one.service, one.operation, one.span_kind))
+
+    def get_red_slots(
+        self,
+        minutes: tuple[int, int],
+        services: Sequence[str],
+        span_kinds: Sequence[str],
+        /,
+        *,
+        by_operation: bool,
+        slot_minutes: int,
+    ) -> list[RedSlot]:
+        """See `SpanReader.get_red_slots`."""
+        self._catch_up("red")
+        query = select_red_slots(
+            minutes, services, span_kinds, by_operation=by_operation, slot_minutes=slot_minutes
+        )
+        return [
+            RedSlot(_text(service), _text(operation), *figures)
+            for service, operation, *figures in self._rows(query, 6)
+        ]
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""

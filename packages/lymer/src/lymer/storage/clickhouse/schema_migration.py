@@ -24,6 +24,11 @@ RETENTION: Final = {
 the engine writes expressions, so that a table's own text can be compared."""
 
 
+ROLLUP_SECONDS: Final = 30 * 24 * 3_600
+"""Sums (RED, dependencies) are kept so long, seconds, or as long as spans if that is longer."""
+_ROLLUPS: Final = frozenset({"red", "dependencies"})
+
+
 def migrate(engine: Engine, database: str, retention_seconds: int) -> None:
     """Create or upgrade the tables, and set how long they keep rows.
 
@@ -67,8 +72,15 @@ def migrate(engine: Engine, database: str, retention_seconds: int) -> None:
 
 def _filled(statement: str, retention_seconds: int) -> str:
     for table, instant in RETENTION.items():
-        statement = statement.replace(f"{{ttl_{table}}}", _ttl(instant, retention_seconds))
+        statement = statement.replace(
+            f"{{ttl_{table}}}", _ttl(instant, _kept_seconds(table, retention_seconds))
+        )
     return statement
+
+
+def _kept_seconds(table: str, retention_seconds: int) -> int:
+    """Return how long a table keeps rows: sums are small, and asked for long after the spans."""
+    return max(retention_seconds, ROLLUP_SECONDS) if table in _ROLLUPS else retention_seconds
 
 
 def _ttl(instant: str, retention_seconds: int) -> str:
@@ -81,7 +93,7 @@ def _set_retention(engine: Engine, database: str, retention_seconds: int) -> Non
     names, texts = engine.select(database, statement, 2)
     present = dict(zip(names, texts, strict=True))
     for table, instant in RETENTION.items():
-        ttl = _ttl(instant, retention_seconds)
+        ttl = _ttl(instant, _kept_seconds(table, retention_seconds))
         if ttl.encode() in present[table.encode()]:
             continue
         engine.command(

@@ -29,6 +29,7 @@ from lymer.model.question import (
     FoundTrace,
     Operation,
     OperationRed,
+    RedSlot,
     TraceQuestion,
     TraceSummary,
 )
@@ -182,6 +183,7 @@ METHODS: Final = {
         _rows("get_summaries", TraceSummary),
         _rows("get_dependencies", DependencyLink),
         _rows("get_red", OperationRed),
+        _rows("get_red_slots", RedSlot),
         Method("get_otlp", bytes, bytes),
     )
 }

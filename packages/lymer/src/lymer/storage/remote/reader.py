@@ -16,6 +16,7 @@ from lymer.model.question import (
     FoundTrace,
     Operation,
     OperationRed,
+    RedSlot,
     TraceQuestion,
     TraceSummary,
 )
@@ -223,6 +224,23 @@ class RemoteReader:
     ) -> list[OperationRed]:
         """See `SpanReader.get_red`."""
         answer: list[OperationRed] = self._ask("get_red", start_unix_nano, end_unix_nano, service)
+        return answer
+
+    def get_red_slots(
+        self,
+        minutes: tuple[int, int],
+        services: Sequence[str],
+        span_kinds: Sequence[str],
+        /,
+        *,
+        by_operation: bool,
+        slot_minutes: int,
+    ) -> list[RedSlot]:
+        """See `SpanReader.get_red_slots`."""
+        answer: list[RedSlot] = self._ask(
+            "get_red_slots", list(minutes), list(services), list(span_kinds),
+            by_operation=by_operation, slot_minutes=slot_minutes,
+        )  # fmt: skip
         return answer
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
