@@ -24,7 +24,7 @@ from certwright.resources.kinds import CERTIFICATE, CHALLENGE, ORDER, Manifest
 from certwright_testing.pebble import Pebble
 from certwright_testing.world import World
 
-__all__ = ["play", "webroot"]
+__all__ = ["play", "private_key", "webroot"]
 
 NAMES = ("a.example.com", "b.example.com")
 """What the Certificate is for."""

@@ -22,16 +22,17 @@ _FNV_START: Final = 2166136261
 _ADLER_MODULUS: Final = 65521
 
 
-def order_name(request_name: str, spec: Manifest) -> str:
+def order_name(request_name: str, spec: Manifest, field: str = "certificateRequestName") -> str:
     """Return the name of the Order for a CertificateRequest.
 
     Args:
         request_name: The CertificateRequest's.
         spec: The Order's; `request` does not count.
+        field: What the name of a request is called where it is hashed too.
     """
     hashed = go_json({**spec, "request": None}, "OrderSpec")
     if len(request_name) >= _LONG_NAME:
-        hashed = f'{{"certificateRequestName":{_scalar(request_name)},"spec":{hashed}}}'
+        hashed = f'{{"{field}":{_scalar(request_name)},"spec":{hashed}}}'
     return _name(request_name, hashed)
 
 

@@ -28,7 +28,13 @@ from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.durations import format_duration
 from certwright.resources.gotext import format_strings, quote
 from certwright.resources.issuer import Issuer, IssuerType
-from certwright.resources.kinds import ORDER, SECRET, Key, Manifest
+from certwright.resources.kinds import (
+    CERTIFICATE_SIGNING_REQUEST,
+    ORDER,
+    SECRET,
+    Key,
+    Manifest,
+)
 
 __all__ = ["AcmeSigner"]
 
@@ -60,7 +66,7 @@ class AcmeSigner:
         """Return the Order."""
         try:
             csr = decode_csr(request.request)
-            name = order_name(request.name, _order_spec(request, csr, issuer))
+            name = _name(request, _order_spec(request, csr, issuer))
         except InvalidError:
             return ()
         return (ORDER.key(request.namespace, name),)
@@ -86,7 +92,12 @@ class AcmeSigner:
         place = f"{wanted.namespace}/{meta.name(expected)}"
         found = request.objects.get(meta.key_of(expected))
         if found is None:
-            return Waiting("OrderCreated", f"Created Order resource {place}", create=(expected,))
+            return Waiting(
+                "OrderCreated",
+                f"Created Order resource {place}",
+                create=(expected,),
+                is_progress=True,
+            )
         return _outcome(Order(found), wanted, csr, place)
 
 
@@ -98,20 +109,23 @@ def _outcome(order: Order, wanted: CertificateRequest, csr: DecodedRequest, plac
             retry=True,
         )
     if order.has_failed:
+        shown = place if _is_kubernetes(wanted) else quote(order.name)
         return Refused(
             "OrderFailed",
-            f"Failed to wait for order resource {quote(order.name)} to become ready: "
+            f"Failed to wait for order resource {shown} to become ready: "
             f"order is in {quote(order.state)} state: {order.reason}",
         )
     if order.state != "valid":
         return Waiting(
             "OrderPending",
             f"Waiting on certificate issuance from order {place}: {quote(order.state)}",
+            is_progress=True,
         )
     if not order.certificate:
         return Waiting(
             "OrderPending",
             f"Waiting for order-controller to add certificate data to Order {place}",
+            is_progress=True,
         )
     try:
         leaf = decode_certificates(order.certificate)[0]
@@ -141,7 +155,7 @@ def _dropped(wanted: CertificateRequest, leaf: DecodedCertificate) -> tuple[Noti
 def _order(request: CertificateRequest, csr: DecodedRequest, issuer: Issuer) -> Manifest:
     spec = _order_spec(request, csr, issuer)
     metadata: dict[str, Any] = {
-        "name": order_name(request.name, spec),
+        "name": _name(request, spec),
         "namespace": request.namespace,
         "ownerReferences": [meta.controller_reference(request.object)],
     }
@@ -170,3 +184,15 @@ def _order_spec(request: CertificateRequest, csr: DecodedRequest, issuer: Issuer
     if AcmeIssuer(issuer.object).has_durations and request.duration_nano is not None:
         spec["duration"] = format_duration(request.duration_nano)
     return spec
+
+
+def _name(request: CertificateRequest, spec: dict[str, Any]) -> str:
+    field = "certificateRequestName"
+    if _is_kubernetes(request):
+        field = "certificateSigningRequestName"
+    return order_name(request.name, spec, field)
+
+
+def _is_kubernetes(request: CertificateRequest) -> bool:
+    """Return whether a Kubernetes CertificateSigningRequest stands behind it."""
+    return request.object.get("kind") == CERTIFICATE_SIGNING_REQUEST.name

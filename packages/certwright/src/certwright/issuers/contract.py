@@ -91,6 +91,8 @@ class Waiting:
     """Objects that are to do the work."""
     delete: tuple[tuple[Key, str], ...] = ()
     """Keys and uids of objects that did it wrong."""
+    is_progress: bool = False
+    """Whether it goes its way: no reason to warn."""
     retry: bool = False
     """Whether to come back after the loop's back-off, although nothing may change."""
 

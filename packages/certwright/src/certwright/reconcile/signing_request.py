@@ -14,15 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from certwright.errors import InvalidError
 from certwright.issuers.contract import Refused, Signed, SigningRequest
 from certwright.issuers.signers import SIGNERS
 from certwright.pki.certificates import decode_certificates
 from certwright.reconcile.contract import (
+    Action,
     Backoff,
     Controller,
+    Create,
+    Delete,
     Emit,
     Index,
     Plan,
@@ -47,10 +50,10 @@ from certwright.resources.durations import SECOND_NANO, format_duration, parse_d
 from certwright.resources.gotext import quote
 from certwright.resources.issuer import Issuer, IssuerType
 from certwright.resources.kinds import (
-    CERTIFICATE_REQUEST,
     CERTIFICATE_SIGNING_REQUEST,
     CLUSTER_ISSUER,
     ISSUER,
+    ORDER,
     SECRET,
     SUBJECT_ACCESS_REVIEW,
     Key,
@@ -185,8 +188,11 @@ def _plan_signing(
         )
     if isinstance(outcome, Refused):
         return _plan_failure(request, outcome.reason, outcome.message, sources.now, options)
+    work: list[Action] = [Create(obj) for obj in outcome.create]
+    work += [Delete(key, uid) for key, uid in outcome.delete]
+    kind: Literal["Normal", "Warning"] = "Normal" if outcome.is_progress else "Warning"
     return Plan(
-        (Emit(request, "Warning", outcome.reason, outcome.message),),
+        (*work, Emit(request, kind, outcome.reason, outcome.message)),
         retry=outcome.message if outcome.retry else "",
     )
 
@@ -225,13 +231,23 @@ def _as_certificate_request(request: Manifest, namespace: str) -> CertificateReq
         "isCA": annotations.get(known.CSR_REQUEST_IS_CA) == "true",
         "usages": list(spec.get("usages") or ()),
     }
-    metadata: dict[str, Any] = {"name": meta.name(request), "namespace": namespace}
+    metadata: dict[str, Any] = {
+        "name": meta.name(request),
+        "namespace": namespace,
+        "uid": meta.uid(request),
+        "labels": dict(meta.labels(request)),
+    }
+    signer = signer_key(request)
+    if signer is not None:
+        ref = {"name": signer.name, "kind": signer.kind.name, "group": known.GROUP}
+        wanted["issuerRef"] = ref
     if _key_secret_name(request):
         metadata["annotations"] = {known.PRIVATE_KEY_SECRET_NAME: _key_secret_name(request)}
     return CertificateRequest(
         {
-            "apiVersion": CERTIFICATE_REQUEST.api_version,
-            "kind": CERTIFICATE_REQUEST.name,
+            # What is made for it belongs to the object that there is.
+            "apiVersion": CERTIFICATE_SIGNING_REQUEST.api_version,
+            "kind": CERTIFICATE_SIGNING_REQUEST.name,
             "metadata": metadata,
             "spec": wanted,
         }
@@ -356,6 +372,13 @@ async def _requests_of_issuer(obj: Manifest, reader: Reader) -> Sequence[Key]:
     return [meta.key_of(request) for request in found]
 
 
+async def _owner_of_order(obj: Manifest, _reader: Reader) -> Sequence[Key]:
+    owner = meta.controller_of(obj)
+    if owner is None or owner.kind != CERTIFICATE_SIGNING_REQUEST.name:
+        return ()
+    return (CERTIFICATE_SIGNING_REQUEST.key("", owner.name),)
+
+
 def signing_requests_controller(
     issuer_type: IssuerType, options: Options
 ) -> Controller[SigningGathered]:
@@ -372,6 +395,7 @@ def signing_requests_controller(
                 keys += await _requests_of_issuer(issuer, reader)
         return keys
 
+    orders = (Wake(ORDER, _owner_of_order),) if issuer_type == "acme" else ()
     return Controller(
         name=f"certificatesigningrequests-issuer-{issuer_type.lower()}",
         kind=CERTIFICATE_SIGNING_REQUEST,
@@ -380,6 +404,7 @@ def signing_requests_controller(
         wakes=(
             *(Wake(kind, _requests_of_issuer) for kind in kinds),
             Wake(SECRET, requests_of_secret),
+            *orders,
         ),
         backoff=Backoff(5.0, 300.0),
         indexes=(OPEN_SIGNING_REQUESTS_BY_ISSUER, by_key_secret, *indexes),
