@@ -1,34 +1,34 @@
-"""A gRPC server of methods that take and give bytes: what every gRPC door is made of."""
+"""The server behind every gRPC port: methods, and what tools ask any gRPC server for.
+
+Health (`grpc.health.v1`) and reflection (v1 and v1alpha) are served on each port.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
-import grpc
-
+from lymer.errors import LymerError, TooLargeError
 from lymer.journal.delivery import DELIVERY_KEY, SETTLED_KEY, Delivery
+from lymer.receivers.grpc_services import add_health, add_reflection
+from lymer.telemetry.logs import EventLog
 from lymer.transport.gate import Gate
-from lymer.transport.grpc_gate import gate_interceptors
-from lymer.transport.grpc_port import add_port
+from lymer.transport.grpc_calls import Call, CallServer, Code, Method
+from lymer.wire.content_encoding import decode_content
 
-__all__ = ["STATUS_CODES", "Answer", "BytesGrpcServer", "delivery_of"]
+__all__ = ["BytesGrpcServer", "code_of", "decompressed", "delivery_of"]
 
-Answer = Callable[[bytes, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[bytes]]
-"""Takes a message undecoded and returns the answer's bytes, or aborts the call."""
-
-STATUS_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
-"""gRPC's codes by their numbers, as errors carry them."""
+_log = EventLog(__name__)
+_UNKNOWN_MAX: Final = 16
 
 
-def delivery_of(context: grpc.aio.ServicerContext[Any, Any]) -> Delivery | None:
+def delivery_of(call: Call) -> Delivery | None:
     """Return the name an agent gave the request, or None if it comes from somebody else.
 
     Raises:
         UndecodableError: There is one, and it cannot be read.
     """
     name = settled = ""
-    for key, value in context.invocation_metadata() or ():
+    for key, value in call.invocation_metadata():
         if key == DELIVERY_KEY:
             name = str(value)
         elif key == SETTLED_KEY:
@@ -36,14 +36,24 @@ def delivery_of(context: grpc.aio.ServicerContext[Any, Any]) -> Delivery | None:
     return Delivery.from_metadata(name, settled) if name else None
 
 
-class BytesGrpcServer:
+def code_of(error: LymerError) -> int:
+    """Return the status of an error; gRPC has one of its own for what is too large."""
+    return Code.RESOURCE_EXHAUSTED if isinstance(error, TooLargeError) else error.grpc_code
+
+
+def decompressed(message: bytes, call: Call, bytes_max: int) -> bytes:
+    """Return a message as it was before it was compressed."""
+    return decode_content(call.compression, message, bytes_max)
+
+
+class BytesGrpcServer(CallServer):
     """Serves one method, and what `add` adds; `bind` and `start` make it reachable."""
 
     def __init__(
         self,
         service: str,
         method: str,
-        answer: Answer,
+        answer: Method,
         *,
         message_bytes_max: int,
         gate: Gate | None = None,
@@ -53,45 +63,26 @@ class BytesGrpcServer:
         Args:
             service: Full name of the service.
             method: Name of the method.
-            answer: Called for each message.
-            message_bytes_max: A larger message, also once decompressed, is refused by the
-                transport with RESOURCE_EXHAUSTED.
+            answer: Called for each message, which is compressed still.
+            message_bytes_max: A larger message is refused with RESOURCE_EXHAUSTED.
             gate: Who may call; None is everybody.
         """
-        self._server = grpc.aio.server(
-            interceptors=gate_interceptors(gate),
-            options=[
-                ("grpc.max_receive_message_length", message_bytes_max),
-                ("grpc.max_send_message_length", -1),
-                ("grpc.so_reuseport", 0),
-                # SDKs and agents ping idle connections; the default would end them with
-                # too_many_pings.
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-                ("grpc.http2.max_ping_strikes", 0),
-            ],
+        super().__init__(
+            message_bytes_max=message_bytes_max,
+            gate=gate,
+            on_unknown_compression=self._on_unknown,
         )
+        self._unknown: set[str] = set()
         self.add(service, method, answer)
+        add_health(self)
+        add_reflection(self)
 
-    def add(self, service: str, method: str, answer: Answer) -> None:
-        """Serve one method of another service too; before `start`."""
-        handler = grpc.unary_unary_rpc_method_handler(answer)
-        self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(service, {method: handler}),)
-        )
-
-    def bind(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
-        """Listen on `host:port`, encrypted with `credentials` if there are; return the port.
-
-        Raises:
-            RuntimeError: The address cannot be had.
-        """
-        return add_port(self._server, address, credentials)
-
-    async def start(self) -> None:
-        """Begin to serve."""
-        await self._server.start()
-
-    async def stop(self, grace_seconds: float) -> None:
-        """Refuse new calls, let running ones end within `grace_seconds`."""
-        await self._server.stop(grace_seconds)
+    def _on_unknown(self, name: str) -> None:
+        """Say once for each compression what to do about it."""
+        if name not in self._unknown and len(self._unknown) < _UNKNOWN_MAX:
+            self._unknown.add(name)
+            _log.warning(
+                "calls with an unknown compression are refused",
+                compression=name,
+                remedy="set the sender's compression to gzip, zstd, snappy or none",
+            )

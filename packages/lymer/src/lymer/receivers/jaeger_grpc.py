@@ -5,20 +5,19 @@ Source: reference jaeger.md 2.5, column v2.
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import grpc
+from typing import Final
 
 from lymer.errors import LymerError
 from lymer.receivers.door import Door, NotDurableError
-from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer, delivery_of
+from lymer.receivers.grpc_server import BytesGrpcServer, code_of, delivery_of
 from lymer.transport.gate import Gate
+from lymer.transport.grpc_calls import Call
 from lymer.wire.translations import Format
 
 __all__ = ["JaegerGrpcReceiver"]
 
 _SERVICE: Final = "jaeger.api_v2.CollectorService"
-_HOW: Final = Format("jaeger-proto"), ""
+_FORMAT: Final = Format("jaeger-proto")
 _POST_SPANS_RESPONSE: Final = b""
 """`PostSpansResponse` has no fields."""
 
@@ -50,15 +49,17 @@ class JaegerGrpcReceiver(BytesGrpcServer):
             gate=gate,
         )
 
-    async def _post_spans(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+    async def _post_spans(self, body: bytes, call: Call) -> bytes:
         try:
-            tenant = self._door.intake.tenant_of_call(context)
-            delivery = delivery_of(context)
-            await self._door.take_message(body, _HOW, tenant=tenant, delivery=delivery)
+            tenant = self._door.intake.tenant_of_call(call)
+            delivery = delivery_of(call)
+            await self._door.take_message(
+                body, (_FORMAT, call.compression), tenant=tenant, delivery=delivery
+            )
         except NotDurableError as error:
             self._door.refuse(error.cause)
-            await context.abort(STATUS_CODES[error.cause.grpc_code], str(error))
+            await call.abort(code_of(error.cause), str(error))
         except LymerError as error:
             self._door.refuse(error)
-            await context.abort(STATUS_CODES[error.grpc_code], str(error))
+            await call.abort(code_of(error), str(error))
         return _POST_SPANS_RESPONSE

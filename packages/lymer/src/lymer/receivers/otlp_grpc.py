@@ -1,29 +1,28 @@
 """OTLP over gRPC, port 4317.
 
-Bytes in, bytes out: grpcio hands over the message undecoded, and the only parse is the check.
-Compression is the transport's (gzip and deflate; grpcio has no zstd or snappy and says
-UNIMPLEMENTED, as gRPC asks). Source: reference jaeger.md 2.2.
+Bytes in, bytes out: the only parse is the check. gzip, deflate, zstd and snappy are taken. Source:
+reference jaeger.md 2.2.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
-import grpc
 from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from lymer.errors import LymerError, OverloadedError
 from lymer.receivers.door import Door, NotDurableError
-from lymer.receivers.grpc_server import STATUS_CODES, BytesGrpcServer, delivery_of
+from lymer.receivers.grpc_server import BytesGrpcServer, code_of, delivery_of
 from lymer.receivers.otlp_http import partial_success
 from lymer.transport.gate import Gate
+from lymer.transport.grpc_calls import Call
 from lymer.wire.translations import Format
 
 __all__ = ["OtlpGrpcReceiver"]
 
 _SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
-_HOW: Final = Format("otlp-proto"), ""
+_FORMAT: Final = Format("otlp-proto")
 _FULL_SUCCESS: Final = b""
 """`ExportTraceServiceResponse` without `partial_success`."""
 
@@ -51,21 +50,23 @@ class OtlpGrpcReceiver(BytesGrpcServer):
             _SERVICE, "Export", self._export, message_bytes_max=message_bytes_max, gate=gate
         )
 
-    async def _export(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+    async def _export(self, body: bytes, call: Call) -> bytes:
         try:
-            tenant = self._door.intake.tenant_of_call(context)
-            delivery = delivery_of(context)
-            request = await self._door.take_message(body, _HOW, tenant=tenant, delivery=delivery)
+            tenant = self._door.intake.tenant_of_call(call)
+            delivery = delivery_of(call)
+            request = await self._door.take_message(
+                body, (_FORMAT, call.compression), tenant=tenant, delivery=delivery
+            )
         except NotDurableError as error:
             self._door.refuse(error.cause)
-            await _abort(context, error.cause)
+            await _abort(call, error.cause)
         except LymerError as error:
             self._door.refuse(error)
-            await _abort(context, error)
+            await _abort(call, error)
         return partial_success(request) if request.refused_spans else _FULL_SUCCESS
 
 
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: LymerError) -> NoReturn:
+async def _abort(call: Call, error: LymerError) -> NoReturn:
     """End the call with the error's code; an overload says when to retry.
 
     Source: OTLP specification, "OTLP/gRPC Throttling": RetryInfo in `grpc-status-details-bin`.
@@ -76,4 +77,4 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: LymerError)
         delay = duration_pb2.Duration(seconds=error.retry_after_seconds)
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
         trailers = (("grpc-status-details-bin", status.SerializeToString()),)
-    await context.abort(STATUS_CODES[error.grpc_code], str(error), trailers)
+    await call.abort(code_of(error), str(error), trailers)

@@ -21,6 +21,7 @@ from lymer.errors import StartupError
 from lymer.roles.securing import Security
 from lymer.transport.cors import CorsOptions, with_cors
 from lymer.transport.gate import Gate
+from lymer.transport.grpc_calls import CallServer
 from lymer.transport.http_gate import behind_gate
 from lymer.transport.long_urls import LongUrls
 from lymer.transport.tls_front import TlsFront
@@ -306,7 +307,7 @@ class Ports:
         _serve(self._stack, app, self._sockets[what], what, context)
 
     async def serve_grpc(
-        self, server: GrpcServer, settings: Listener, what: str, setting: str
+        self, server: GrpcServer | CallServer, settings: Listener, what: str, setting: str
     ) -> int:
         """Bind a gRPC server, start it and stop it when the stack unwinds; return the port.
 
@@ -319,6 +320,13 @@ class Ports:
         Raises:
             StartupError: The port cannot be had, or its certificate cannot be used.
         """
+        if isinstance(server, CallServer):
+            self.take(what, settings, setting)
+            server.adopt([listener.dup() for listener in self._sockets[what]])
+            tls = self._tls.get(what)
+            await server.start(self.security.context(tls, "h2", what) if tls else None)
+            self._stack.push_async_callback(server.stop, REQUEST_GRACE_SECONDS)
+            return self.number(what)
         self._secure(what, settings, setting)
         tls = self._tls.get(what)
         front = None
