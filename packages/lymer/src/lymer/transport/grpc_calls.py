@@ -22,7 +22,8 @@ from urllib.parse import quote
 from lymer.errors import OverloadedError
 from lymer.telemetry.logs import EventLog
 from lymer.transport.gate import Gate
-from lymer.transport.http2 import Buffered, Connection, Headers, Stream, header_block
+from lymer.transport.http2 import Buffered, Connection, Headers, Stream
+from lymer.transport.http2_frames import header_block
 
 __all__ = ["COMPRESSIONS", "Call", "CallEndedError", "CallServer", "Code", "Method"]
 

@@ -19,20 +19,41 @@ from typing import Final, Protocol, cast
 
 import hpack
 
-__all__ = ["BUFFERED_BYTES_MAX", "Buffered", "Connection", "Headers", "Stream", "header_block"]
+from lymer.transport.http2_frames import (
+    ACK,
+    CALM,
+    COMPRESSION,
+    CONTINUED,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    FLOW_ERROR,
+    GOAWAY,
+    HEAD,
+    HEADERS,
+    INITIAL_WINDOW,
+    MAX_FRAME,
+    MAX_HEADERS,
+    MAX_STREAMS,
+    PING,
+    PRIORITIZED,
+    PROTOCOL_ERROR,
+    PUSH,
+    REFUSED,
+    RST_STREAM,
+    SETTINGS,
+    SIZE_ERROR,
+    STREAM_CLOSED,
+    WIDEN,
+    PeerError,
+    frame,
+    unpadded,
+)
+
+__all__ = ["BUFFERED_BYTES_MAX", "Buffered", "Connection", "Headers", "Stream"]
 
 Headers = list[tuple[bytes, bytes]]
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_HEAD: Final = struct.Struct(">HBBBL")
-"""Length (24 bits as 16 and 8), type, flags, stream."""
-_DATA, _HEADERS, _PRIORITY, _RST_STREAM, _SETTINGS, _PUSH, _PING, _GOAWAY, _WINDOW, _CONTINUED = (
-    range(10)
-)
-_END_STREAM, _END_HEADERS, _PADDED, _PRIORITIZED, _ACK = 1, 4, 8, 0x20, 1
-_PROTOCOL_ERROR, _FLOW_ERROR, _CLOSED, _SIZE_ERROR, _REFUSED, _COMPRESSION, _CALM = (
-    1, 3, 5, 6, 7, 9, 11,
-)  # fmt: skip
-_HEADER_TABLE, _MAX_STREAMS, _INITIAL_WINDOW, _MAX_FRAME, _MAX_HEADERS = 1, 3, 4, 5, 6
 _DEFAULT_WINDOW: Final = 65_535
 _WINDOW_MAX: Final = 2**31 - 1
 _FRAME_BYTES_MAX: Final = 16_384
@@ -69,12 +90,6 @@ class Handler(Protocol):
 
     def open(self, stream: Stream, /) -> None:
         """Look at a request's headers; set `feed` to take its body piece by piece."""
-
-
-class _ConnectionError(Exception):
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class Stream:
@@ -144,12 +159,12 @@ class Stream:
             )  # fmt: skip
             if size <= 0:
                 break
-            out.append(_frame(_DATA, 0, self.ident, bytes(self._pending[:size])))
+            out.append(frame(DATA, 0, self.ident, bytes(self._pending[:size])))
             del self._pending[:size]
             self.send_window -= size
             self._connection.send_window -= size
         if not self._pending and self.trailers is not None:
-            out.append(_frame(_HEADERS, _END_HEADERS | _END_STREAM, self.ident, self.trailers))
+            out.append(frame(HEADERS, END_HEADERS | END_STREAM, self.ident, self.trailers))
             self.trailers = None
             self._connection.finish(self)
         return b"".join(out)
@@ -213,13 +228,13 @@ class Connection(asyncio.Protocol):
         settings = b"".join(
             struct.pack(">HL", name, value)
             for name, value in (
-                (_MAX_STREAMS, _STREAMS_MAX),
-                (_INITIAL_WINDOW, _STREAM_WINDOW),
-                (_MAX_HEADERS, _HEADER_BYTES_MAX),
+                (MAX_STREAMS, _STREAMS_MAX),
+                (INITIAL_WINDOW, _STREAM_WINDOW),
+                (MAX_HEADERS, _HEADER_BYTES_MAX),
             )
         )
         wider = struct.pack(">L", _CONNECTION_WINDOW - _DEFAULT_WINDOW)
-        self._transport.write(_frame(_SETTINGS, 0, 0, settings) + _frame(_WINDOW, 0, 0, wider))
+        self._transport.write(frame(SETTINGS, 0, 0, settings) + frame(WIDEN, 0, 0, wider))
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -239,13 +254,13 @@ class Connection(asyncio.Protocol):
         try:
             if self._has_preface or self._take_preface():
                 self._take_frames()
-        except _ConnectionError as error:
+        except PeerError as error:
             self._leave(error.code, str(error))
 
     def _take_preface(self) -> bool:
         received = self._received
         if received[: len(_PREFACE)] != _PREFACE[: len(received)]:
-            raise _ConnectionError(_PROTOCOL_ERROR, "this is not HTTP/2")
+            raise PeerError(PROTOCOL_ERROR, "this is not HTTP/2")
         if len(received) < len(_PREFACE):
             return False
         del received[: len(_PREFACE)]
@@ -255,61 +270,61 @@ class Connection(asyncio.Protocol):
     def _take_frames(self) -> None:
         received, offset = self._received, 0
         while len(received) - offset >= 9:
-            high, low, kind, flags, ident = _HEAD.unpack_from(received, offset)
+            high, low, kind, flags, ident = HEAD.unpack_from(received, offset)
             size = high << 8 | low
             if size > _FRAME_BYTES_MAX:
-                raise _ConnectionError(_SIZE_ERROR, f"a frame has {size} bytes")
+                raise PeerError(SIZE_ERROR, f"a frame has {size} bytes")
             end = offset + 9 + size
             if end > len(received):
                 break
             payload = bytes(received[offset + 9 : end])
             offset = end
-            self._frame(kind, flags, ident & _WINDOW_MAX, payload)
+            self._dispatch(kind, flags, ident & _WINDOW_MAX, payload)
         del received[:offset]
 
     # Frames.
 
-    def _frame(self, kind: int, flags: int, ident: int, payload: bytes) -> None:
-        if not self._has_settings and kind != _SETTINGS:
-            raise _ConnectionError(_PROTOCOL_ERROR, "the first frame is no SETTINGS")
-        if self._open_block is not None and kind != _CONTINUED:
-            raise _ConnectionError(_PROTOCOL_ERROR, "a header block is interrupted")
-        if kind == _DATA:
+    def _dispatch(self, kind: int, flags: int, ident: int, payload: bytes) -> None:
+        if not self._has_settings and kind != SETTINGS:
+            raise PeerError(PROTOCOL_ERROR, "the first frame is no SETTINGS")
+        if self._open_block is not None and kind != CONTINUED:
+            raise PeerError(PROTOCOL_ERROR, "a header block is interrupted")
+        if kind == DATA:
             self._on_data(flags, ident, payload)
-        elif kind == _HEADERS:
+        elif kind == HEADERS:
             self._on_headers(flags, ident, payload)
-        elif kind == _WINDOW:
+        elif kind == WIDEN:
             self._on_window(ident, payload)
-        elif kind == _PING:
+        elif kind == PING:
             self._on_ping(flags, payload)
-        elif kind == _SETTINGS:
+        elif kind == SETTINGS:
             self._on_settings(flags, payload)
-        elif kind == _RST_STREAM:
+        elif kind == RST_STREAM:
             self._on_reset(ident, payload)
-        elif kind == _CONTINUED:
+        elif kind == CONTINUED:
             self._on_continued(flags, ident, payload)
-        elif kind == _PUSH:
-            raise _ConnectionError(_PROTOCOL_ERROR, "clients push nothing")
+        elif kind == PUSH:
+            raise PeerError(PROTOCOL_ERROR, "clients push nothing")
 
     def _on_headers(self, flags: int, ident: int, payload: bytes) -> None:
-        payload = _unpadded(flags, payload)
-        if flags & _PRIORITIZED:
+        payload = unpadded(flags, payload)
+        if flags & PRIORITIZED:
             payload = payload[5:]
-        if flags & _END_HEADERS:
-            self._headers(ident, payload, ends=bool(flags & _END_STREAM))
+        if flags & END_HEADERS:
+            self._headers(ident, payload, ends=bool(flags & END_STREAM))
         else:
             self._open_block = ident, flags, bytearray(payload)
 
     def _on_continued(self, flags: int, ident: int, payload: bytes) -> None:
         if self._open_block is None or self._open_block[0] != ident:
-            raise _ConnectionError(_PROTOCOL_ERROR, "a CONTINUATION continues nothing")
+            raise PeerError(PROTOCOL_ERROR, "a CONTINUATION continues nothing")
         _, first_flags, block = self._open_block
         block += payload
         if len(block) > _HEADER_BYTES_MAX:
-            raise _ConnectionError(_CALM, "a header block is too large")
-        if flags & _END_HEADERS:
+            raise PeerError(CALM, "a header block is too large")
+        if flags & END_HEADERS:
             self._open_block = None
-            self._headers(ident, bytes(block), ends=bool(first_flags & _END_STREAM))
+            self._headers(ident, bytes(block), ends=bool(first_flags & END_STREAM))
 
     def _headers(self, ident: int, block: bytes, *, ends: bool) -> None:
         headers = self._decoded(block)
@@ -319,12 +334,12 @@ class Connection(asyncio.Protocol):
                 self._request_is_whole(stream)
             return
         if ident <= self._last_stream:
-            raise _ConnectionError(_CLOSED, "headers of a stream that is closed")
+            raise PeerError(STREAM_CLOSED, "headers of a stream that is closed")
         if not ident & 1:
-            raise _ConnectionError(_PROTOCOL_ERROR, "a client's streams are odd")
+            raise PeerError(PROTOCOL_ERROR, "a client's streams are odd")
         self._last_stream = ident
         if self._is_leaving or len(self._streams) >= _STREAMS_MAX:
-            self._write(_frame(_RST_STREAM, 0, ident, struct.pack(">L", _REFUSED)))
+            self._write(frame(RST_STREAM, 0, ident, struct.pack(">L", REFUSED)))
             return
         stream = self._streams[ident] = Stream(self, ident, headers, self._peer_window)
         self._handler.open(stream)
@@ -341,7 +356,7 @@ class Connection(asyncio.Protocol):
             headers = [(bytes(name), bytes(value))
                        for name, value in self._decoder.decode(block, raw=True)]  # fmt: skip
         except hpack.HPACKError as error:
-            raise _ConnectionError(_COMPRESSION, f"headers cannot be decoded: {error}") from error
+            raise PeerError(COMPRESSION, f"headers cannot be decoded: {error}") from error
         entries = self._decoder.header_table.dynamic_entries
         is_same = newest is (entries[0] if entries else None)
         if not is_same or size != self._decoder.header_table.maxsize:
@@ -354,26 +369,26 @@ class Connection(asyncio.Protocol):
         size = len(payload)
         self._unacknowledged += size
         if self._unacknowledged > _CONNECTION_WINDOW:
-            raise _ConnectionError(_FLOW_ERROR, "more data than the connection's window")
+            raise PeerError(FLOW_ERROR, "more data than the connection's window")
         if self._unacknowledged > _CONNECTION_WINDOW // 2:
             self._widen(0, self._unacknowledged)
             self._unacknowledged = 0
         stream = self._streams.get(ident)
         if stream is None:
             if ident > self._last_stream or not ident:
-                raise _ConnectionError(_PROTOCOL_ERROR, "data of no stream")
+                raise PeerError(PROTOCOL_ERROR, "data of no stream")
             return  # of one that was refused or answered
         if stream.is_whole:
-            raise _ConnectionError(_CLOSED, "data behind the end of a stream")
+            raise PeerError(STREAM_CLOSED, "data behind the end of a stream")
         stream.unacknowledged += size
         if stream.unacknowledged > _STREAM_WINDOW:
-            raise _ConnectionError(_FLOW_ERROR, "more data than the stream's window")
-        content = _unpadded(flags, payload)
+            raise PeerError(FLOW_ERROR, "more data than the stream's window")
+        content = unpadded(flags, payload)
         if stream.feed is not None:
             stream.feed(content)
         elif content and not stream.too_large:
             self._keep(stream, content)
-        if flags & _END_STREAM:
+        if flags & END_STREAM:
             self._request_is_whole(stream)
         elif stream.unacknowledged > _STREAM_WINDOW // 2:
             self._widen(ident, stream.unacknowledged)
@@ -397,7 +412,7 @@ class Connection(asyncio.Protocol):
 
     def _request_is_whole(self, stream: Stream) -> None:
         if stream.is_whole:
-            raise _ConnectionError(_CLOSED, "a stream ends twice")
+            raise PeerError(STREAM_CLOSED, "a stream ends twice")
         stream.is_whole = True
         self._buffered.byte_count -= stream.size
         if stream.feed is not None:
@@ -407,64 +422,64 @@ class Connection(asyncio.Protocol):
 
     def _on_window(self, ident: int, payload: bytes) -> None:
         if len(payload) != 4:
-            raise _ConnectionError(_SIZE_ERROR, "a WINDOW_UPDATE has 4 bytes")
+            raise PeerError(SIZE_ERROR, "a WINDOW_UPDATE has 4 bytes")
         more = int.from_bytes(payload, "big") & _WINDOW_MAX
         if not more:
-            raise _ConnectionError(_PROTOCOL_ERROR, "a window is widened by nothing")
+            raise PeerError(PROTOCOL_ERROR, "a window is widened by nothing")
         if ident:
             stream = self._streams.get(ident)
             if stream is not None:
                 stream.send_window += more
                 if stream.send_window > _WINDOW_MAX:
-                    raise _ConnectionError(_FLOW_ERROR, "a window is too wide")
+                    raise PeerError(FLOW_ERROR, "a window is too wide")
                 self._write(stream.flush())
             return
         self.send_window += more
         if self.send_window > _WINDOW_MAX:
-            raise _ConnectionError(_FLOW_ERROR, "the connection's window is too wide")
+            raise PeerError(FLOW_ERROR, "the connection's window is too wide")
         for stream in list(self._streams.values()):
             if stream.waits:
                 self._write(stream.flush())
 
     def _on_ping(self, flags: int, payload: bytes) -> None:
         if len(payload) != 8:
-            raise _ConnectionError(_SIZE_ERROR, "a PING has 8 bytes")
-        if not flags & _ACK:
-            self._write(_frame(_PING, _ACK, 0, payload))
+            raise PeerError(SIZE_ERROR, "a PING has 8 bytes")
+        if not flags & ACK:
+            self._write(frame(PING, ACK, 0, payload))
 
     def _on_settings(self, flags: int, payload: bytes) -> None:
-        if flags & _ACK:
+        if flags & ACK:
             return
         if len(payload) % 6:
-            raise _ConnectionError(_SIZE_ERROR, "SETTINGS are cut off")
+            raise PeerError(SIZE_ERROR, "SETTINGS are cut off")
         self._has_settings = True
         for name, value in struct.iter_unpack(">HL", payload):
-            if name == _INITIAL_WINDOW:
+            if name == INITIAL_WINDOW:
                 if value > _WINDOW_MAX:
-                    raise _ConnectionError(_FLOW_ERROR, "a window is too wide")
+                    raise PeerError(FLOW_ERROR, "a window is too wide")
                 for stream in self._streams.values():
                     stream.send_window += value - self._peer_window
                 self._peer_window = value
-            elif name == _MAX_FRAME:
+            elif name == MAX_FRAME:
                 if not _FRAME_BYTES_MAX <= value < 2**24:
-                    raise _ConnectionError(_PROTOCOL_ERROR, "a frame size that may not be")
+                    raise PeerError(PROTOCOL_ERROR, "a frame size that may not be")
                 self.peer_frame_max = value
-        self._write(_frame(_SETTINGS, _ACK, 0, b""))
+        self._write(frame(SETTINGS, ACK, 0, b""))
         for stream in list(self._streams.values()):
             if stream.waits:
                 self._write(stream.flush())
 
     def _on_reset(self, ident: int, payload: bytes) -> None:
         if len(payload) != 4:
-            raise _ConnectionError(_SIZE_ERROR, "a RST_STREAM has 4 bytes")
+            raise PeerError(SIZE_ERROR, "a RST_STREAM has 4 bytes")
         if ident > self._last_stream or not ident:
-            raise _ConnectionError(_PROTOCOL_ERROR, "a reset of no stream")
+            raise PeerError(PROTOCOL_ERROR, "a reset of no stream")
         stream = self._streams.get(ident)
         if stream is not None:
             self._resets += 1
             self._forget(stream, cancel=True)
             if self._resets > _RESETS_MAX:
-                raise _ConnectionError(_CALM, "too many resets")
+                raise PeerError(CALM, "too many resets")
 
     # What goes out.
 
@@ -480,15 +495,15 @@ class Connection(asyncio.Protocol):
             stream.send_window -= size
             self.send_window -= size
             self._write(
-                (_frame(_HEADERS, _END_HEADERS, stream.ident, headers) if headers else b"")
-                + (_frame(_DATA, 0, stream.ident, body) if body else b"")
-                + _frame(_HEADERS, _END_HEADERS | _END_STREAM, stream.ident, trailers)
+                (frame(HEADERS, END_HEADERS, stream.ident, headers) if headers else b"")
+                + (frame(DATA, 0, stream.ident, body) if body else b"")
+                + frame(HEADERS, END_HEADERS | END_STREAM, stream.ident, trailers)
             )
             self.finish(stream)
             return
         stream.queue(body)
         stream.trailers = trailers
-        first = _frame(_HEADERS, _END_HEADERS, stream.ident, headers) if headers else b""
+        first = frame(HEADERS, END_HEADERS, stream.ident, headers) if headers else b""
         self._write(first + stream.flush())
 
     def finish(self, stream: Stream) -> None:
@@ -500,7 +515,7 @@ class Connection(asyncio.Protocol):
         """Take no new requests; the connection ends with the last answer."""
         if not self._is_leaving and self._transport is not None:
             self._is_leaving = True
-            self._write(_frame(_GOAWAY, 0, 0, struct.pack(">LL", self._last_stream, 0)))
+            self._write(frame(GOAWAY, 0, 0, struct.pack(">LL", self._last_stream, 0)))
             if not self._streams:
                 self._transport.close()
 
@@ -523,7 +538,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _widen(self, ident: int, size: int) -> None:
-        self._write(_frame(_WINDOW, 0, ident, struct.pack(">L", size)))
+        self._write(frame(WIDEN, 0, ident, struct.pack(">L", size)))
 
     def _write(self, frames: bytes) -> None:
         transport = self._transport
@@ -537,7 +552,7 @@ class Connection(asyncio.Protocol):
         self._is_leaving = True
         self._received.clear()
         last = struct.pack(">LL", self._last_stream, code)
-        self._write(_frame(_GOAWAY, 0, 0, last + text.encode()))
+        self._write(frame(GOAWAY, 0, 0, last + text.encode()))
         if self._transport is not None:
             self._transport.close()
 
@@ -547,44 +562,9 @@ class Connection(asyncio.Protocol):
         limit = loop.time() - _REQUEST_SECONDS_MAX
         for stream in list(self._streams.values()):
             if not stream.is_whole and stream.feed is None and stream.began < limit:
-                self._write(_frame(_RST_STREAM, 0, stream.ident, struct.pack(">L", _CALM)))
+                self._write(frame(RST_STREAM, 0, stream.ident, struct.pack(">L", CALM)))
                 self._forget(stream, cancel=True)
         if not self._has_settings and self._sweep is not None:
             self.abort()  # it has not even said hello
             return
         self._sweep = loop.call_later(_REQUEST_SECONDS_MAX / 4, self._look)
-
-
-def header_block(*fields: tuple[bytes, bytes]) -> bytes:
-    """Return a header block that needs no table on either side."""
-    out: list[bytes] = []
-    for name, value in fields:
-        out += (b"\x00", _length(name), name, _length(value), value)
-    return b"".join(out)
-
-
-def _length(text: bytes) -> bytes:
-    """Return the length of a text that is not compressed. Source: RFC 7541, 5.1."""
-    size = len(text)
-    if size < 127:
-        return bytes((size,))
-    out = bytearray((127,))
-    size -= 127
-    while size > 127:
-        out.append(size & 127 | 128)
-        size >>= 7
-    out.append(size)
-    return bytes(out)
-
-
-def _frame(kind: int, flags: int, ident: int, payload: bytes) -> bytes:
-    size = len(payload)
-    return _HEAD.pack(size >> 8, size & 0xFF, kind, flags, ident) + payload
-
-
-def _unpadded(flags: int, payload: bytes) -> bytes:
-    if not flags & _PADDED:
-        return payload
-    if not payload or payload[0] >= len(payload):
-        raise _ConnectionError(_PROTOCOL_ERROR, "more padding than there is")
-    return payload[1 : len(payload) - payload[0]]

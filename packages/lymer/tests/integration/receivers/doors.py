@@ -40,6 +40,7 @@ class Doors:
     http: httpx.AsyncClient
     http_port: int
     channel: grpc.aio.Channel
+    grpc_port: int
 
     async def post(
         self, body: bytes, content_type: str = PROTOBUF, **headers: str
@@ -144,7 +145,7 @@ async def doors(
         ) as http,
         grpc.aio.insecure_channel(f"127.0.0.1:{rpc_port}") as channel,
     ):
-        made = Doors(log, intake, admission, metrics, http, http_port, channel)
+        made = Doors(log, intake, admission, metrics, http, http_port, channel, rpc_port)
         yield made
         await eventually(lambda: made.in_flight() == (0, 0))
     server.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
+from integration.receivers.doors import door_of
 from lymer.api.sampling import create_sampling_app
 from lymer.errors import StorageError
 from lymer.receivers.admission import Admission
@@ -86,20 +86,22 @@ async def doors(*, beside_the_collector: bool = False) -> AsyncIterator[Doors]:
     admission = Admission(bytes_in_flight_max=2**20, requests_in_flight_max=10)
     rpc: SamplingGrpc | JaegerGrpcReceiver = SamplingGrpc(answers)
     if beside_the_collector:
-        rpc = JaegerGrpcReceiver(intake, admission, message_bytes_max=2**20)
+        made = door_of(intake, admission, "jaeger", "grpc")
+        rpc = JaegerGrpcReceiver(made, message_bytes_max=2**20)
         add_sampling(rpc, answers)
     port = rpc.bind("127.0.0.1:0")
     await rpc.start()
-    with ThreadPoolExecutor(1) as executor:
-        jaeger = JaegerHttpReceiver(
-            intake, admission, executor, body_bytes_max=2**20, strategies=answers
-        )
-        async with (
-            served(create_sampling_app(answers)) as sampling,
-            served(jaeger) as collector,
-            grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
-        ):
-            yield Doors(metrics, sampling, collector, channel)
+    jaeger = JaegerHttpReceiver(
+        door_of(intake, admission, "jaeger", "thrift_http"),
+        body_bytes_max=2**20,
+        strategies=answers,
+    )
+    async with (
+        served(create_sampling_app(answers)) as sampling,
+        served(jaeger) as collector,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        yield Doors(metrics, sampling, collector, channel)
     await rpc.stop(1)
 
 
