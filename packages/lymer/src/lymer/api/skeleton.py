@@ -12,6 +12,8 @@ from starlette.responses import Response
 from lymer.api.answers import Answers, check_query_string
 from lymer.api.envelope import envelope
 from lymer.api.parameters import to_trace_id
+from lymer.api.trace_columns import MEDIA_TYPE, encode_columns
+from lymer.api.trace_statistics import encode_statistics, needs_attributes
 from lymer.errors import QuestionError
 from lymer.model.columns import SpanColumns
 from lymer.query.adjust.parents import find_orphan_rows, find_parent_rows
@@ -35,6 +37,23 @@ class Skeletons:
         trace_id = to_trace_id(request.path_params["trace_id"])
         return await self._answers.json(
             request, lambda: encode_skeleton(query.get_skeleton(trace_id))
+        )
+
+    async def get_columns(self, request: Request, query: QueryService) -> Response:
+        """GET …/columns: the trace in binary columns, with self times and critical path."""
+        trace_id = to_trace_id(request.path_params["trace_id"])
+        return await self._answers.in_pieces(
+            request, lambda: encode_columns(query.get_skeleton(trace_id)), MEDIA_TYPE
+        )
+
+    async def get_statistics(self, request: Request, query: QueryService) -> Response:
+        """GET …/statistics?by=…: counts, durations and self times by groups."""
+        check_query_string(request)
+        trace_id = to_trace_id(request.path_params["trace_id"])
+        by = request.query_params.getlist("by")
+        read = query.get_trace if needs_attributes(by) else query.get_skeleton
+        return await self._answers.in_pieces(
+            request, lambda: iter((encode_statistics(read(trace_id), by),))
         )
 
     async def get_span(self, request: Request, query: QueryService) -> Response:

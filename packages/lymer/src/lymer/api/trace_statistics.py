@@ -1,0 +1,98 @@
+"""Statistics of one trace by anything its spans have, as JSON columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import orjson
+
+from lymer.analysis.statistics import statistics_by
+from lymer.analysis.trace_tree import self_times
+from lymer.errors import QuestionError
+from lymer.model.columns import SpanColumns
+from lymer.model.question import SPAN_KINDS
+from lymer.query.adjust.parents import find_parent_rows
+from lymer.wire.jaeger_json import json_string
+
+__all__ = ["GROUPINGS_MAX", "encode_statistics", "needs_attributes"]
+
+GROUPINGS_MAX: Final = 3
+"""Most levels of groups in one question."""
+
+_STATUSES: Final = ("unset", "ok", "error")
+_FIELDS: Final[dict[str, Callable[[SpanColumns], list[str]]]] = {
+    "service": lambda trace: trace.service,
+    "name": lambda trace: trace.name,
+    "kind": lambda trace: [SPAN_KINDS[kind] for kind in trace.kind],
+    "status": lambda trace: [_STATUSES[status] for status in trace.status_code],
+}
+
+
+def needs_attributes(by: list[str]) -> bool:
+    """Tell whether a grouping looks into attributes.
+
+    Raises:
+        QuestionError: There is no grouping, or there are too many.
+    """
+    if not 0 < len(by) <= GROUPINGS_MAX:
+        raise QuestionError(
+            f"cannot sum up: 1 to {GROUPINGS_MAX} parameters 'by' are allowed, {len(by)} were sent"
+        )
+    return any(one not in _FIELDS for one in by)
+
+
+def encode_statistics(trace: SpanColumns, by: list[str]) -> bytes:
+    """Return the groups of an adjusted trace; a value is null where spans have no such attribute.
+
+    Args:
+        trace: With tags if `needs_attributes`.
+        by: `service`, `name`, `kind`, `status`, or the key of an attribute of span or resource.
+    """
+    parent = find_parent_rows(trace)
+    own = self_times(parent, trace.start_unix_nano, trace.duration_nano)
+    keys = list(zip(*(_values(trace, one) for one in by), strict=True))
+    groups, found = statistics_by(keys, trace.duration_nano, own)
+    begin = min(trace.start_unix_nano)
+    ends = zip(trace.start_unix_nano, trace.duration_nano, strict=True)
+    return orjson.dumps(
+        {
+            "by": by,
+            "spanCount": len(trace),
+            "durationNano": max(start + length for start, length in ends) - begin,
+            "groups": groups,
+            "count": found.count,
+            "totalNano": found.total,
+            "minNano": found.shortest,
+            "maxNano": found.longest,
+            "selfTotalNano": found.self_total,
+            "selfMinNano": found.self_shortest,
+            "selfMaxNano": found.self_longest,
+        },
+        option=orjson.OPT_PASSTHROUGH_DATETIME,
+    )
+
+
+def _values(trace: SpanColumns, by: str) -> list[str] | list[str | None]:
+    if by in _FIELDS:
+        return _FIELDS[by](trace)
+    wanted = f'{{"key":{json_string(by)},'
+    processes = [_value(text, wanted, by) for text in trace.process_json]
+    values = []
+    for tags, process in zip(trace.tags_json, trace.process, strict=True):
+        own = _value(tags, wanted, by)
+        values.append(processes[process] if own is None else own)
+    return values
+
+
+def _value(text: str, wanted: str, key: str) -> str | None:
+    """Return the text of a tag; what does not hold the key is not decoded."""
+    if wanted not in text:
+        return None
+    decoded = orjson.loads(text)
+    tags = decoded["tags"] if isinstance(decoded, dict) else decoded
+    for tag in tags:
+        if tag["key"] == key:
+            value = tag["value"]
+            return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return None

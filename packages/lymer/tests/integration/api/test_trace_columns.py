@@ -1,0 +1,127 @@
+"""The binary columns of a trace, read back by their page, and statistics by groups."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from contract.storage.corpus import corpus_requests
+from fakes.asgi_client import Client
+from fakes.memory_store import MemoryStore
+from lymer.api.app import create_app
+from lymer.query.service import Queries
+from make import make_request, make_span, span_hex, trace_hex, write_segment_file
+
+TYPES = {"i32": "<i4", "u32": "<u4", "u8": "u1", "f64": "<f8"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Yield a client of a store with the corpus, and traces with shared and lost parents."""
+    store = MemoryStore()
+    shared = [
+        make_span(70, 1, kind=3, duration_nano=100),
+        make_span(70, 1, kind=2, offset_nano=10, duration_nano=80),
+        make_span(70, 2, 1, offset_nano=20, duration_nano=10, status=2),
+        make_span(70, 3, 99, offset_nano=5, duration_nano=500),
+    ]
+    folder = tmp_path_factory.mktemp("columns")
+    store.write_segment(
+        write_segment_file(folder, *corpus_requests(), make_request(*shared, service="z"))
+    )
+    with ThreadPoolExecutor(2) as threads:
+        yield Client(create_app(Queries(store), executor=threads))
+
+
+def read(content: bytes) -> dict[str, Any]:
+    """Return the head, with each column in the place of its description."""
+    magic, version, length = struct.unpack_from("<4sII", content)
+    assert (magic, version, (12 + length) % 8) == (b"LYTC", 1, 0)
+    head: dict[str, Any] = json.loads(content[12 : 12 + length])
+    for column in head.pop("columns"):
+        begin = 12 + length + column["offset"]
+        piece = content[begin : begin + column["bytes"]]
+        assert column["offset"] % 8 == 0
+        if column["type"] == "json":
+            head[column["name"]] = json.loads(piece)
+        elif column["type"] == "u8x8":
+            head[column["name"]] = [piece[at : at + 8].hex() for at in range(0, len(piece), 8)]
+        else:
+            head[column["name"]] = np.frombuffer(piece, TYPES[column["type"]]).tolist()
+    return head
+
+
+def test_columns_say_what_the_skeleton_says(client: Client) -> None:
+    """Row by row, in another order."""
+    for number in (1, 2, 3, 5, 70):
+        path = f"/api/lymer/v1/traces/{trace_hex(number)}"
+        answer = client.get(f"{path}/columns")
+        assert answer.headers["content-type"] == "application/vnd.lymer.trace-columns"
+        columns, skeleton = read(answer.content), client.get(f"{path}/skeleton").json()
+        assert columns["traceId"] == skeleton["traceId"]
+        assert columns["startUnixNano"] == skeleton["startUnixNano"]
+        assert columns["spanCount"] == len(skeleton["spanId"])
+        rows = {span_id: row for row, span_id in enumerate(columns["spanId"])}
+        for place, span_id in enumerate(skeleton["spanId"]):
+            row = rows[span_id]
+            parent = skeleton["parent"][place]
+            assert columns["parent"][row] == (
+                rows[skeleton["spanId"][parent]] if parent >= 0 else -1
+            )
+            assert columns["parent"][row] < row
+            for ours, theirs in (
+                ("kind", "kind"), ("status", "status"), ("start", "startOffsetNano"),
+                ("duration", "durationNano"), ("events", "events"), ("links", "links"),
+            ):  # fmt: skip
+                assert columns[ours][row] == skeleton[theirs][place]
+            for name in ("service", "name"):
+                ours = columns[f"{name}s"][columns[name][row]]
+                assert ours == skeleton[f"{name}s"][skeleton[name][place]]
+            assert bool(columns["flags"][row] & 2) == (place in skeleton["orphan"])
+            assert bool(columns["flags"][row] & 1) == (skeleton["status"][place] == 2)
+        assert sorted(text for _, text in columns["warnings"]) == sorted(
+            text for _, text in skeleton["warnings"]
+        )
+
+
+def test_self_time_and_critical_path(client: Client) -> None:
+    """Of the first trace: 100 ms with 80 in it, with 60 in that."""
+    columns = read(client.get(f"/api/lymer/v1/traces/{trace_hex(1)}/columns").content)
+    assert columns["self"] == [20e6, 20e6, 60e6]
+    assert columns["depth"] == [0, 1, 2]
+    assert columns["subtree"] == [3, 2, 1]
+    sections = zip(
+        columns["criticalSpan"], columns["criticalStart"], columns["criticalEnd"], strict=True
+    )
+    assert list(sections) == [
+        (0, 90e6, 100e6), (1, 80e6, 90e6), (2, 20e6, 80e6), (1, 10e6, 20e6), (0, 0, 10e6),
+    ]  # fmt: skip
+
+
+def test_statistics(client: Client) -> None:
+    """By fields, by attributes of spans and resources, by two at once."""
+    path = f"/api/lymer/v1/traces/{trace_hex(1)}/statistics"
+    by_service = client.get(f"{path}?by=service").json()
+    assert by_service["groups"] == [["shop"], ["cart"]]
+    assert (by_service["count"], by_service["spanCount"]) == ([1, 2], 3)
+    assert by_service["totalNano"] == [100_000_000, 140_000_000]
+    assert by_service["selfTotalNano"] == [20_000_000, 80_000_000]
+    by_attributes = client.get(f"{path}?by=zone&by=http.status_code").json()
+    assert by_attributes["groups"] == [["a", "200"], ["b", None]]
+    assert by_attributes["durationNano"] == 100_000_000
+    assert client.get(path).status_code == 400
+    assert client.get(f"{path}?by=a&by=b&by=c&by=d").status_code == 400
+
+
+def test_what_is_not_there(client: Client) -> None:
+    """404 in JSON."""
+    for name in ("columns", "statistics?by=name"):
+        answer = client.get(f"/api/lymer/v1/traces/{span_hex(12345)}/{name}")
+        assert answer.status_code == 404
+        assert answer.json()["errors"][0]["msg"] == "trace not found"
