@@ -119,6 +119,9 @@ test("ways are merged by distance from the service looked at", () => {
     ["app", -1, 2],
   ]);
   expect(all).toMatchObject({ up: 1, down: 2 });
+  const inner = [{ path: [step("web"), step("shop", "in"), step("shop", "pay"), step("db")], count: 1, traceIds: [] }];
+  const merged = deepGraph(inner, { service: "shop", operation: "pay", operations: false, up: 9, down: 9 });
+  expect(merged.nodes.map(({ service, hop }) => [service, hop])).toEqual([["web", -1], ["shop", 0], ["db", 1]]);
   const one = deepGraph(paths, { service: "shop", operation: "pay", operations: true, up: 0, down: 9 });
   expect(one.nodes.map(({ service, operation }) => [service, operation])).toEqual([["shop", "pay"], ["db", "op"]]);
 });

@@ -51,6 +51,11 @@ export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T>
   return (await response.json()) as T;
 }
 
+/** GET `path` as bytes. */
+export async function getBytes(path: string, signal?: AbortSignal): Promise<ArrayBuffer> {
+  return (await send(path, signal ? { signal } : {})).arrayBuffer();
+}
+
 /** GET `path` as text. */
 export async function getText(path: string, signal?: AbortSignal): Promise<string> {
   return (await send(path, signal ? { signal } : {})).text();

@@ -10,7 +10,8 @@ import { readSummary, summarize, type Summary, type WireSummary } from "../model
 import { pathsOfTrace, type DeepPath } from "../model/deepPaths.ts";
 import { readFamily, type MetricFamily } from "../model/metrics.ts";
 import { columnsOf } from "../model/fromJaeger.ts";
-import { ApiError, getJson, getText, postJson } from "./client.ts";
+import { decodeColumns } from "../model/binaryColumns.ts";
+import { ApiError, getBytes, getJson, getText, postJson } from "./client.ts";
 import { allUploads, uploadOf } from "./uploads.ts";
 
 interface Envelope<T> {
@@ -51,8 +52,14 @@ export function operationsQuery(service: string) {
 async function fetchTrace(traceId: string, signal: AbortSignal): Promise<TraceColumns> {
   const upload = uploadOf(traceId);
   if (upload) return columnsOf(upload);
-  const path = `api/lymer/v1/traces/${encodeURIComponent(traceId)}/skeleton`;
-  return decodeSkeleton(await getJson<Skeleton>(path, signal));
+  const path = `api/lymer/v1/traces/${encodeURIComponent(traceId)}`;
+  try {
+    return decodeColumns(await getBytes(`${path}/columns`, signal));
+  } catch (error) {
+    const noSuchPath = error instanceof ApiError && error.status === 404 && error.message.includes("page not found");
+    if (!noSuchPath) throw error;
+    return decodeSkeleton(await getJson<Skeleton>(`${path}/skeleton`, signal)); // an older server
+  }
 }
 
 async function summarizeIds(ids: readonly string[], signal: AbortSignal): Promise<Summary[]> {

@@ -149,7 +149,7 @@ export const en = {
   },
   upload: {
     title: "Open a file",
-    hint: "Traces as JSON, of Jaeger or OTLP, one document or one a line. Drop files here; they stay in this page.",
+    hint: "Traces as JSON, of Jaeger or OTLP, one document or one a line. Drop files here; nothing is stored.",
     choose: "Choose files",
     tooLarge: "is larger than 512 MB",
     empty: "holds no trace",

@@ -147,7 +147,7 @@ export const ko = {
   },
   upload: {
     title: "파일 열기",
-    hint: "Jaeger 또는 OTLP 형식의 JSON 파일입니다. 문서 하나이거나 한 줄에 하나씩이어도 됩니다. 여기에 끌어다 놓으세요. 파일은 이 페이지 밖으로 나가지 않습니다.",
+    hint: "Jaeger 또는 OTLP 형식의 JSON 파일입니다. 문서 하나이거나 한 줄에 하나씩이어도 됩니다. 여기에 끌어다 놓으세요. 저장되지 않습니다.",
     choose: "파일 선택",
     tooLarge: "512MB보다 큽니다",
     empty: "트레이스가 없습니다",

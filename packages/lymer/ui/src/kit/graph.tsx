@@ -50,6 +50,7 @@ const PAD_PX = 24;
 /** With more lines than this, only those of the selected box have their text. */
 const TEXTS_MAX = 60;
 const SCALE_MIN = 0.08;
+const READABLE_SCALE = 0.5;
 const SCALE_MAX = 3;
 const DRAG_FROM_PX = 4;
 const TITLE_PX = 17;
@@ -96,8 +97,14 @@ function wholeView(layout: GraphLayout, width: number, height: number): View {
     (width - 2 * PAD_PX) / Math.max(1, layout.width),
     (height - 2 * PAD_PX) / Math.max(1, layout.height),
   );
-  const kept = Math.max(SCALE_MIN, scale);
-  return { x: (width - layout.width * kept) / 2, y: (height - layout.height * kept) / 2, scale: kept };
+  // Smaller than this nobody can read it: then the beginning is shown, and one moves on from there.
+  const kept = Math.max(READABLE_SCALE, scale);
+  const start = (room: number, length: number): number => Math.max(PAD_PX, (room - length * kept) / 2);
+  return {
+    x: start(width, layout.width),
+    y: layout.height * kept > height ? (height - layout.height * kept) / 2 : start(height, layout.height),
+    scale: kept,
+  };
 }
 
 export function Graph({ label, nodes, edges, layout, selected, onSelect }: GraphProps): ReactNode {
@@ -246,6 +253,7 @@ function Box({ node, place, selected, dim, onSelect }: BoxProps): ReactNode {
     event.preventDefault();
     onSelect();
   };
+  // The texts stand beside the button, not in it: its name says them in full.
   return (
     <g
       className="ly-node"
@@ -254,26 +262,22 @@ function Box({ node, place, selected, dim, onSelect }: BoxProps): ReactNode {
       data-selected={selected}
       {...(node.color === undefined || node.color === null ? {} : { "data-color": node.color })}
       transform={`translate(${place.x} ${place.y})`}
-      role="button"
-      tabIndex={0}
-      aria-pressed={selected}
-      aria-label={node.label}
-      onClick={onSelect}
-      onKeyDown={onKeyDown}
     >
-      <title>{node.label}</title>
-      {outline(node)}
+      <g role="button" tabIndex={0} aria-pressed={selected} aria-label={node.label} onClick={onSelect} onKeyDown={onKeyDown}>
+        <title>{node.label}</title>
+        {outline(node)}
+      </g>
       {node.heat !== undefined && node.heat > 0 && (
         <rect className="ly-heat" width={node.width} height={node.height} rx={5} opacity={0.08 + node.heat * 0.42} />
       )}
       {node.color !== undefined && node.color !== null && (
         <rect className="ly-box-stripe" x={node.shape === "queue" ? 10 : 0} y={5} width={4} height={node.height - 10} rx={2} />
       )}
-      <text className="ly-box-title" x={14} y={6 + TITLE_PX - 4}>
+      <text aria-hidden="true" className="ly-box-title" x={14} y={6 + TITLE_PX - 4}>
         {fit(node.title, room, CHAR_PX)}
       </text>
       {node.lines.map((line, at) => (
-        <text key={at} className="ly-box-text" x={14} y={6 + TITLE_PX + (at + 1) * LINE_PX - 4}>
+        <text key={at} aria-hidden="true" className="ly-box-text" x={14} y={6 + TITLE_PX + (at + 1) * LINE_PX - 4}>
           {fit(line, room, LINE_CHAR_PX)}
         </text>
       ))}

@@ -1,7 +1,7 @@
 /** What follows from a trace and is only worked out when somebody looks at it. */
 
 import type { TraceColumns } from "./columns.ts";
-import { criticalPath, type CriticalPath } from "./critical.ts";
+import { criticalPath, withSums, type CriticalPath } from "./critical.ts";
 import { mergePaths, type PathNode } from "./paths.ts";
 import { selfTimes } from "./selfTime.ts";
 import type { SpanTree } from "./tree.ts";
@@ -20,11 +20,13 @@ export class Analysis {
 
   /** Self time of each span, nanoseconds. */
   get self(): Float64Array {
-    return (this.#self ??= selfTimes(this.#trace, this.#tree));
+    return (this.#self ??= this.#trace.self ?? selfTimes(this.#trace, this.#tree));
   }
 
   get critical(): CriticalPath {
-    return (this.#critical ??= criticalPath(this.#trace, this.#tree));
+    return (this.#critical ??= this.#trace.criticalSections
+      ? withSums(this.#trace.criticalSections, this.#trace.count)
+      : criticalPath(this.#trace, this.#tree));
   }
 
   /** Spans merged by path. */

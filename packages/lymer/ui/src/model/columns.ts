@@ -53,6 +53,14 @@ export interface TraceColumns {
   readonly warnings: ReadonlyMap<number, readonly string[]>;
   /** End of the last span, nanoseconds since the start of the trace; at least 1. */
   readonly durationNano: number;
+  /** Self time of each span, if the server has worked it out. */
+  readonly self?: Float64Array;
+  /** The critical path, if the server has worked it out: spans, from when to when. */
+  readonly criticalSections?: {
+    readonly span: Int32Array;
+    readonly from: Float64Array;
+    readonly to: Float64Array;
+  };
   /** 32 hex digits, or 16 when the upper half is zero, as Jaeger prints it. */
   readonly displayTraceId: string;
 }
@@ -74,22 +82,6 @@ export function decodeSkeleton(skeleton: Skeleton): TraceColumns {
   const status = Uint8Array.from(skeleton.status);
   const orphan = new Uint8Array(count);
   for (const span of skeleton.orphan) orphan[span] = 1;
-  let end = 1;
-  let errorCount = 0;
-  for (let span = 0; span < count; span++) {
-    end = Math.max(end, start[span] + duration[span]);
-    if (status[span] === STATUS_ERROR) errorCount++;
-  }
-  const warnings = new Map<number, string[]>();
-  for (const [span, text] of skeleton.warnings) {
-    if (duration[span] === 1 && isZeroLength(text)) {
-      duration[span] = 0;
-      continue;
-    }
-    const known = warnings.get(span);
-    if (known) known.push(text);
-    else warnings.set(span, [text]);
-  }
   return {
     traceId: skeleton.traceId,
     displayTraceId: displayTraceId(skeleton.traceId),
@@ -108,11 +100,37 @@ export function decodeSkeleton(skeleton: Skeleton): TraceColumns {
     events: Uint32Array.from(skeleton.events),
     links: Uint32Array.from(skeleton.links),
     orphan,
-    orphanCount: skeleton.orphan.length,
-    errorCount,
-    warnings,
-    durationNano: end,
+    ...finishWarnings(skeleton.warnings, start, duration, status, orphan),
   };
+}
+
+/** Work out what both forms of a trace leave out. A span that took no time loses its warning, and its nanosecond. */
+export function finishWarnings(
+  texts: readonly (readonly [number, string])[],
+  start: Float64Array,
+  duration: Float64Array,
+  status: Uint8Array,
+  orphan: Uint8Array,
+): Pick<TraceColumns, "warnings" | "durationNano" | "errorCount" | "orphanCount"> {
+  const warnings = new Map<number, string[]>();
+  for (const [span, text] of texts) {
+    if (duration[span] <= 1 && isZeroLength(text)) {
+      duration[span] = 0;
+      continue;
+    }
+    const known = warnings.get(span);
+    if (known) known.push(text);
+    else warnings.set(span, [text]);
+  }
+  let durationNano = 1;
+  let errorCount = 0;
+  let orphanCount = 0;
+  for (let span = 0; span < start.length; span++) {
+    durationNano = Math.max(durationNano, start[span] + duration[span]);
+    if (status[span] === STATUS_ERROR) errorCount++;
+    orphanCount += orphan[span];
+  }
+  return { warnings, durationNano, errorCount, orphanCount };
 }
 
 /** Nearest ancestor of `span` that is kept, or -1; a ring of parents ends where it began. */
@@ -131,8 +149,10 @@ export function withoutSpans(trace: TraceColumns, keep: (span: number) => boolea
   const bytes = (column: Uint8Array): Uint8Array => Uint8Array.from(kept, (span) => column[span]);
   const status = bytes(trace.status);
   const orphan = bytes(trace.orphan);
+  // What the server has worked out holds for all spans only.
+  const { self: _self, criticalSections: _sections, ...rest } = trace;
   return {
-    ...trace,
+    ...rest,
     count: kept.length,
     spanId: kept.map((span) => trace.spanId[span]),
     parent: Int32Array.from(kept, (span) => keptAncestor(trace, span, place)),

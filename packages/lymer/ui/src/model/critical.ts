@@ -86,13 +86,11 @@ export function criticalPath(trace: TraceColumns, tree: SpanTree): CriticalPath 
   const spans: number[] = [];
   const starts: number[] = [];
   const ends: number[] = [];
-  const bySpan = new Float64Array(trace.count);
   const emit = (span: number, start: number, end: number): void => {
     if (end <= start) return;
     spans.push(span);
     starts.push(start);
     ends.push(end);
-    bySpan[span] += end - start;
   };
   /** Next child of each span to look at: they are used up from the last to finish on. */
   const next = Int32Array.from(from);
@@ -118,16 +116,19 @@ export function criticalPath(trace: TraceColumns, tree: SpanTree): CriticalPath 
     }
   };
   for (let row = 0; row < trace.count; row = tree.end[row]) walk(tree.order[row]);
-  return {
-    span: Int32Array.from(spans),
-    from: Float64Array.from(starts),
-    to: Float64Array.from(ends),
-    bySpan,
-    ...sectionsBySpan(spans, trace.count),
-  };
+  const sections = { span: Int32Array.from(spans), from: Float64Array.from(starts), to: Float64Array.from(ends) };
+  return withSums(sections, trace.count);
 }
 
-function sectionsBySpan(spans: readonly number[], count: number): Pick<CriticalPath, "byStart" | "firstOf"> {
+/** Add to sections, which go back in time, what is asked of them by span. */
+export function withSums(sections: Pick<CriticalPath, "span" | "from" | "to">, count: number): CriticalPath {
+  const { span, from, to } = sections;
+  const bySpan = new Float64Array(count);
+  span.forEach((one, at) => (bySpan[one] += to[at] - from[at]));
+  return { span, from, to, bySpan, ...sectionsBySpan(span, count) };
+}
+
+function sectionsBySpan(spans: Int32Array, count: number): Pick<CriticalPath, "byStart" | "firstOf"> {
   const firstOf = new Int32Array(count + 1);
   for (const span of spans) firstOf[span + 1]++;
   for (let span = 0; span < count; span++) firstOf[span + 1] += firstOf[span];

@@ -47,6 +47,18 @@ interface DeepOptions {
   readonly down: number;
 }
 
+/** A service that calls itself is one place, unless its operations are told apart; the one asked for stays. */
+function withoutRepeats(steps: readonly PathStep[], { service, operation }: DeepOptions): readonly PathStep[] {
+  const wanted = (step: PathStep): boolean => step.service === service && step.operation === operation;
+  const kept: PathStep[] = [];
+  for (const step of steps) {
+    const last = kept[kept.length - 1];
+    if (last?.service !== step.service) kept.push(step);
+    else if (wanted(step)) kept[kept.length - 1] = step;
+  }
+  return kept;
+}
+
 /** Merge ways into one graph: places at one distance with one name are one node. */
 export function deepGraph(paths: readonly DeepPath[], options: DeepOptions): DeepGraph {
   const nodes: DeepNode[] = [];
@@ -63,7 +75,8 @@ export function deepGraph(paths: readonly DeepPath[], options: DeepOptions): Dee
     }
     return place;
   };
-  for (const { path, count, traceIds } of paths) {
+  for (const { path: steps, count, traceIds } of paths) {
+    const path = options.operations ? steps : withoutRepeats(steps, options);
     const focus = path.findIndex(
       ({ service, operation }) =>
         service === options.service && (options.operation === "" || operation === options.operation),

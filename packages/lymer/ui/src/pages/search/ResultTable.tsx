@@ -45,7 +45,7 @@ export function useResultColumns(props: ResultRowsProps): Column<Summary>[] {
         </div>
       ),
     },
-    { id: "services", label: t.search.column.services, width: 206, from: 900, cell: ({ services }) => <Services services={services} max={PILLS_MAX} /> },
+    { id: "services", label: t.search.column.services, width: 254, from: 900, cell: ({ services }) => <Services services={services} max={PILLS_MAX} /> },
     { id: "spans", label: t.search.column.spans, width: 64, numeric: true, first: "descending", from: 560, cell: ({ spans }) => number(spans) },
     { id: "errors", label: t.search.column.errors, width: 68, numeric: true, first: "descending", from: 560, cell: ({ errors }) => <ErrorCount errors={errors} /> },
     { id: "duration", label: t.search.column.duration, width: 126, first: "descending", cell: ({ durationNano }) => <DurationBar nanos={durationNano} longest={longest} /> },

@@ -71,9 +71,11 @@ export function TraceHeader(props: TraceHeaderProps): ReactNode {
           <span className="ly-top-space" />
           <Links />
           <ArchiveButton />
-          <IconButton label={t.common.help} onClick={props.onHelp}>
-            <HelpIcon />
-          </IconButton>
+          <span className="ly-trace-help">
+            <IconButton label={t.common.help} onClick={props.onHelp}>
+              <HelpIcon />
+            </IconButton>
+          </span>
           <More />
         </div>
       )}
