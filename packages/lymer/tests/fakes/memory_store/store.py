@@ -9,7 +9,7 @@ import itertools
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
@@ -35,6 +35,10 @@ from lymer.storage.contract import SealedSegment, SpanReader
 __all__ = ["MemoryStore"]
 
 _NANO_PER_MINUTE = 60_000_000_000
+CALLERS = {3, 4}
+"""Kinds that call: client, producer."""
+CALLEES = {2, 5}
+"""Kinds that are called: server, consumer."""
 
 
 class MemoryStore:
@@ -146,12 +150,10 @@ class _Tenant:
         first, end = _whole_minutes(start_unix_nano, end_unix_nano)
         calls: Counter[tuple[str, str]] = Counter()
         for trace_id in self._trace_ids():
-            spans = self._spans_of([trace_id])
-            services = {span.span_id: span.service for span in reversed(spans)}
             calls.update(
-                (services[span.parent_span_id], span.service)
-                for span in spans
-                if span.parent_span_id in services and first <= span.start_unix_nano < end
+                (parent, child)
+                for parent, child, start in _calls(self._spans_of([trace_id]))
+                if first <= start < end
             )
         return sorted(DependencyLink(*services, count) for services, count in calls.items())
 
@@ -242,6 +244,25 @@ class _Tenant:
 
 def _bucket(span: StoredSpan) -> int:
     return math.floor(math.log2(span.duration_nano + 1) * 8)
+
+
+def _calls(spans: Iterable[StoredSpan]) -> Iterator[tuple[str, str, int]]:
+    """Yield (caller's service, callee's service, start) of the spans of a trace, each once.
+
+    Source: reference jaeger.md 6.4, rules a and b.
+    """
+    starts: dict[tuple[str, str, str, int], int] = {}
+    for span in spans:
+        one = (span.span_id, span.parent_span_id, span.service, span.kind)
+        starts[one] = min(starts.get(one, span.start_unix_nano), span.start_unix_nano)
+    for (span_id, parent_id, service, kind), start in starts.items():
+        callers = [one for one in starts if one[0] == span_id and one[3] in CALLERS]
+        parents = [one for one in starts if one[0] == parent_id and parent_id]
+        if kind in CALLEES and callers:
+            yield min(one[2] for one in callers), service, start
+        elif parents:
+            callees = [one for one in parents if one[3] in CALLEES]
+            yield min(one[2] for one in callees or parents), service, start
 
 
 def _content(path: Path) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lymer.storage.clickhouse.engine import Engine
-from lymer.storage.clickhouse.expressions import NESTED_KEYS
+from lymer.storage.clickhouse.statements import NESTED_KEYS
 
 __all__ = ["Catalog"]
 

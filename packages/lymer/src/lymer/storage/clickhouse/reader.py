@@ -45,6 +45,7 @@ from lymer.storage.clickhouse.select import (
     select_traces,
 )
 from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
+from lymer.storage.clickhouse.statements import statement
 from lymer.storage.clickhouse.tail_rates import add_rates
 from lymer.wire.jaeger_json import any_value_text
 from lymer.wire.otlp_values import with_readable_values
@@ -146,17 +147,16 @@ class TenantReader:
         places = self._places(question, tags)
         if places is None:
             return []
-        span_limit: int | None = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
-        while True:
-            query = select_traces(question, tags, places, span_limit)
-            rows = self._rows(query, 3)
-            seen = sum(count for _, _, count in rows)
-            if span_limit is None or len(rows) >= question.limit or seen < span_limit:
-                found = rows[: question.limit]
-                return [FoundTrace(trace.hex(), start) for trace, start, _ in found]
+        span_limit = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
+        while span_limit <= _SPANS_LIMITED_MAX:
+            rows = self._rows(select_traces(question, tags, places, span_limit), 2)
+            newest = dict(reversed(rows))
+            if len(newest) >= question.limit or len(rows) < span_limit:
+                return _newest_first(newest.items(), question.limit)
             span_limit *= _WIDEN
-            if span_limit > _SPANS_LIMITED_MAX:
-                span_limit = None
+        return _newest_first(
+            self._rows(select_traces(question, tags, places, None), 2), question.limit
+        )
 
     def get_traces(
         self,
@@ -195,17 +195,14 @@ class TenantReader:
             return []
         query = Query()
         query.statement = SELECT_SUMMARIES.replace("{where}", _is_any(query, known))
-        found = {row[0].hex(): row for row in self._rows(query, 8)}
+        found = {row[0].hex(): row for row in self._rows(query, 9)}
         return [_summary(found[trace_id]) for trace_id in known if trace_id in found]
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
         """See `SpanReader.get_dependencies`; minutes are taken whole."""
         self._catch_up("dependencies")
         first, last = _minutes(start_unix_nano, end_unix_nano)
-        query = Query(
-            "SELECT {mark}, parent, child, sum(calls) FROM {db}.dependencies "
-            f"WHERE minute BETWEEN {first} AND {last} AND calls > 0 GROUP BY parent, child"
-        )
+        query = Query(statement("dependencies", first=first, last=last))
         return sorted(
             DependencyLink(_text(parent), _text(child), count)
             for parent, child, count in self._rows(query, 3)
@@ -218,7 +215,7 @@ class TenantReader:
         self._catch_up("red")
         first, last = _minutes(start_unix_nano, end_unix_nano)
         query = Query()
-        where = f"minute BETWEEN {first} AND {last} AND calls > 0"
+        where = f"minute BETWEEN {first} AND {last} AND red.calls > 0"
         if service:
             where += f" AND service = {query.text(service)}"
         query.statement = SELECT_RED.replace("{where}", where)
@@ -254,20 +251,20 @@ class TenantReader:
         if not known:
             return b""
         query = Query()
-        statement = SELECT_OTLP.replace("{where}", _is_any(query, known))
+        text = SELECT_OTLP.replace("{where}", _is_any(query, known))
         settings = {**self._settings, **OTLP_SETTINGS}
-        columns = self._engine.select(self._database, statement, 1, query.parameters, settings)
+        columns = self._engine.select(self._database, text, 1, query.parameters, settings)
         return b"".join(with_readable_values(message_of(answer)) for answer in columns[0])
 
     def _spans(
         self, query: Query, where: str, trace_ids: Sequence[str], *, raw: bool, skeleton: bool
     ) -> SpanColumns:
-        statement = select_spans(where, skeleton=skeleton)
+        text = select_spans(where, skeleton=skeleton)
         settings = {**self._settings, **_BY_ID}
         if len(trace_ids) == 1:
             settings["max_threads"] = 1  # a second thread costs more than it reads
         width = len(COLUMNS) + skeleton
-        columns = self._engine.select(self._database, statement, width, query.parameters, settings)
+        columns = self._engine.select(self._database, text, width, query.parameters, settings)
         rows = SpanRows(columns)
         origins = self._origins_of(rows["resource"], rows["scope"])
         return to_columns(rows, origins, trace_ids, raw=raw, skeleton=skeleton)
@@ -360,6 +357,11 @@ def _text(value: bytes) -> str:
     return value.decode(errors="replace")
 
 
+def _newest_first(found: Iterable[tuple[bytes, int]], limit: int) -> list[FoundTrace]:
+    ordered = sorted(found, key=lambda one: (-one[1], one[0]))
+    return [FoundTrace(trace_id.hex(), start) for trace_id, start in ordered[:limit]]
+
+
 def _checked_ids(trace_ids: Sequence[str]) -> list[str]:
     for trace_id in trace_ids:
         if not _TRACE_ID.match(trace_id):
@@ -383,7 +385,8 @@ def _minutes(start_unix_nano: int, end_unix_nano: int) -> tuple[int, int]:
 
 
 def _summary(row: Sequence[Any]) -> TraceSummary:
-    trace_id, root, start, end, spans, errors, orphans, services = row
+    trace_id, root, start, end, spans, errors, orphans, services, failed = row
+    errors_of = dict(failed)
     return TraceSummary(
         trace_id=trace_id.hex(),
         root_service_name=_text(root[0]),
@@ -393,5 +396,7 @@ def _summary(row: Sequence[Any]) -> TraceSummary:
         span_count=spans,
         error_span_count=errors,
         orphan_span_count=orphans,
-        services=tuple(sorted((_text(name), count, bad) for name, count, bad in services)),
+        services=tuple(
+            sorted((_text(name), count, errors_of.get(name, 0)) for name, count in services)
+        ),
     )

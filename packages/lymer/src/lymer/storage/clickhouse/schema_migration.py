@@ -6,7 +6,7 @@ from typing import Final
 
 from lymer.errors import StartupError
 from lymer.storage.clickhouse.engine import Engine
-from lymer.storage.clickhouse.expressions import schema_scripts
+from lymer.storage.clickhouse.statements import schema_scripts
 from lymer.telemetry.logs import EventLog
 
 __all__ = ["migrate"]

@@ -13,8 +13,8 @@ from typing import Final
 
 from lymer.model.question import SPAN_KINDS, TraceQuestion
 from lymer.storage.clickhouse.engine import Parameter
-from lymer.storage.clickhouse.expressions import NESTED_VALUES
 from lymer.storage.clickhouse.span_columns import CAST_RESOURCE, CAST_SCOPE
+from lymer.storage.clickhouse.statements import NESTED_VALUES, statement
 from lymer.wire.go_text import from_bool_text
 
 __all__ = [
@@ -151,7 +151,7 @@ def select_traces(
     places: Sequence[Places],
     span_limit: int | None,
 ) -> Query:
-    """Ask for the newest matching spans, grouped by trace.
+    """Ask for the newest matching spans, or for the traces of all that match.
 
     Args:
         question: What to find.
@@ -160,20 +160,16 @@ def select_traces(
         span_limit: Look at so many matching spans, newest first; None means at all of them.
 
     Returns:
-        A query whose rows are (trace id, start of the newest matching span, number of
-        matching spans seen), newest first; with a `span_limit`, of every trace among those spans.
+        A query whose rows are (trace id, start), newest first: one for each span with a
+        `span_limit`, else one for each trace.
     """
     query = Query()
-    where = " AND ".join(_conditions(query, question, tags, places))
-    spans = f"SELECT trace_id, start FROM {{db}}.spans WHERE {where}"
-    if span_limit is not None:
-        spans += f" ORDER BY start DESC LIMIT {query.number(span_limit)}"
-    query.statement = (
-        "SELECT {mark}, trace_id, max(start) AS newest, count() "
-        f"FROM ({spans}) GROUP BY trace_id ORDER BY newest DESC, trace_id"
-    )
+    where = "\n    AND ".join(_conditions(query, question, tags, places))
     if span_limit is None:
-        query.statement += f" LIMIT {query.number(question.limit)}"
+        query.statement = statement("find_all", where=where, limit=query.number(question.limit))
+    else:
+        limit = query.number(span_limit)
+        query.statement = statement("find_newest", where=where, spans_max=limit)
     return query
 
 
@@ -304,23 +300,15 @@ def select_structured_values(question: TraceQuestion, key: str) -> Query:
     ones are asked for and compared as texts; such questions are rare, and may be slow.
     """
     query = Query()
-    time = (
-        f"start >= {query.number(max(question.start_unix_nano_min, 0))} "
-        f"AND start <= {query.number(max(question.start_unix_nano_max, 0))}"
-    )
-    pairs = "arrayZip(mapKeys({0}), mapValues({0}))"
-    own = pairs.format("CAST(attrs, 'Map(String, String)')")
-    nested = pairs.format("CAST(tupleElement(x, 'attributes'), 'Map(String, String)')")
-    origin = [
-        pairs.format(f"tupleElement({text}, 'attributes')") for text in (CAST_RESOURCE, CAST_SCOPE)
-    ]
-    query.statement = (
-        "SELECT DISTINCT {mark}, tupleElement(pair, 2) FROM ("
-        f"SELECT arrayJoin(arrayConcat({own}, arrayFlatten(arrayMap(x -> {nested}, events)), "
-        f"arrayFlatten(arrayMap(x -> {nested}, links)))) AS pair "
-        f"FROM {{db}}.spans WHERE {time} UNION ALL "
-        f"SELECT arrayJoin(arrayConcat({', '.join(origin)})) AS pair FROM {{db}}.origins) "
-        f"WHERE tupleElement(pair, 1) = {query.text(key.removeprefix(_RESOURCE_PREFIX))} "
-        "AND substring(tupleElement(pair, 2), 1, 1) IN ('*', '2')"
+    query.statement = statement(
+        "values_of_key",
+        time=(
+            f"start >= {query.number(max(question.start_unix_nano_min, 0))} "
+            f"AND start <= {query.number(max(question.start_unix_nano_max, 0))}"
+        ),
+        resource=CAST_RESOURCE,
+        scope=CAST_SCOPE,
+        keys=query.text(key.removeprefix(_RESOURCE_PREFIX)),
+        types="'*', '2'",
     )
     return query

@@ -18,7 +18,7 @@ from typing import Final
 from lymer.errors import StorageError
 from lymer.model.tail_policy import And, Composite, Drop, Policy, StringAttribute, TailPolicy
 from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
-from lymer.storage.clickhouse.expressions import select_window_end
+from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX, statement
 from lymer.storage.clickhouse.tail_select import DECIDED, select_decisions
 
 __all__ = ["REMEMBERED_SECONDS", "TailSampler", "check_policies"]
@@ -173,15 +173,23 @@ class TailSampler:
         )
         if not newest:
             return after
-        full = self._number(select_window_end(after, upto))
+        window = statement(
+            "window",
+            after=after,
+            upto=upto,
+            lookback=after,
+            window_spans_max=WINDOW_SPANS_MAX,
+            lookback_spans_max=0,
+        )
+        ((full,), _) = self._engine.select(self._database, window, 2)
         end = full or upto
         whole = end - end % _MICRO - 1
         if whole > after:
             return whole
         return full or after
 
-    def _number(self, statement: str) -> int:
-        ((number,),) = self._engine.select(self._database, statement, 1)
+    def _number(self, text: str) -> int:
+        ((number,),) = self._engine.select(self._database, text, 1)
         return int(number)
 
 

@@ -9,8 +9,8 @@ from typing import Final
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import ONE_PART, Engine
-from lymer.storage.clickhouse.expressions import LOAD
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
+from lymer.storage.clickhouse.statements import LOAD
 
 __all__ = ["SegmentWriter"]
 

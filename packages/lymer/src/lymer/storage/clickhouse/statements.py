@@ -1,4 +1,4 @@
-"""Pieces of SQL that several statements share; constants only, no value from outside."""
+"""The statements, as texts in `sql/` and `schema/`; constants only, no value from outside."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from typing import Final
 
 from lymer.storage.sanitizers import SANITIZERS
 
-__all__ = ["LOAD", "NESTED_KEYS", "NESTED_VALUES", "schema_scripts", "select_window_end"]
+__all__ = [
+    "LOAD",
+    "NESTED_KEYS",
+    "NESTED_VALUES",
+    "WINDOW_SPANS_MAX",
+    "schema_scripts",
+    "statement",
+]
 
-_WINDOW_SPANS_MAX: Final = 500_000
+WINDOW_SPANS_MAX: Final = 500_000
 """Spans that one statement counts or decides on, about: bounds its memory."""
 
 _EVENT_VALUES: Final = (
@@ -30,6 +37,29 @@ NESTED_KEYS: Final = (
 """Keys of the attributes of events and links of one span."""
 
 
+def statement(name: str, **pieces: str | int) -> str:
+    """Return the text of `sql/NAME.sql` without its comments.
+
+    Args:
+        name: Of the file.
+        pieces: Texts of SQL for some of the places in braces; `{db}`, `{mark}` and `{source}` are
+            the engine's, the others whoever asks fills in.
+    """
+    text = _script("sql", f"{name}.sql").strip()
+    for place, piece in pieces.items():
+        text = _put(text, f"{{{place}}}", str(piece))
+    return text
+
+
+def _put(text: str, place: str, piece: str) -> str:
+    """Fill a place; lines of the piece are indented as it is."""
+    filled = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        filled.append(line.replace(place, piece.replace("\n", "\n" + indent)))
+    return "\n".join(filled)
+
+
 def _script(folder: str, name: str) -> str:
     text = files(__package__).joinpath(folder, name).read_text(encoding="utf-8")
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
@@ -37,15 +67,15 @@ def _script(folder: str, name: str) -> str:
 
 def _load_statement() -> str:
     """Return `load.sql` with the sanitizers in their places: `condition, value` for each column."""
-    statement = _script("sql", "load.sql").strip()
+    text = statement("load")
     rules = [rule for rule in SANITIZERS if rule.when]
     for column in dict.fromkeys(rule.column for rule in rules):
         pairs = [f"{rule.when}, {rule.becomes}" for rule in rules if rule.column == column]
-        statement = statement.replace(f"{{{column}}}", ", ".join(pairs))
+        text = text.replace(f"{{{column}}}", ", ".join(pairs))
     warned = [(rule.warns_when or rule.when, rule.warning) for rule in rules if rule.warning]
     bad = " OR ".join(condition for condition, _ in warned)
     texts = ", ".join(f"if({condition}, {warning}, '')" for condition, warning in warned)
-    return statement.replace("{bad}", bad).replace("{warnings}", texts)
+    return text.replace("{bad}", bad).replace("{warnings}", texts)
 
 
 LOAD: Final = _load_statement()
@@ -62,18 +92,6 @@ def schema_scripts() -> list[tuple[int, str, list[str]]]:
         if entry.name.endswith(".sql"):
             version, _, name = entry.name.removesuffix(".sql").partition("_")
             text = _script("schema", entry.name).replace("{nested_values}", NESTED_VALUES)
-            statements = [part.strip() for part in text.split(";") if part.strip()]
-            scripts.append((int(version), name, statements))
+            parts = [part.strip() for part in text.split(";") if part.strip()]
+            scripts.append((int(version), name, parts))
     return scripts
-
-
-def select_window_end(after: int, upto: int) -> str:
-    """Return the statement of the last segment of a full window behind `after`; 0 if none is full.
-
-    Rollups and tail sampling go through what is stored window by window, up to segment `upto`.
-    """
-    return (
-        "SELECT {mark}, min(seg) FROM (SELECT seg, sum(count()) OVER (ORDER BY seg) AS spans "
-        f"FROM {{db}}.spans WHERE seg > {after} AND seg <= {upto} GROUP BY seg) "
-        f"WHERE spans >= {_WINDOW_SPANS_MAX}"
-    )
