@@ -44,7 +44,7 @@ def to_columns(spans: Iterable[StoredSpan], *, raw: bool, skeleton: bool) -> Spa
         links = [link[:3] for link in span.links]
         if not raw:
             attributes, resource, conflicts = _adjusted(attributes, resource)
-            events.sort(key=lambda event: (event.time_unix_nano, event.name))
+            events.sort(key=lambda event: event.name)
             links.sort()
         process = _process_json(span.service, resource)
         columns.trace_id.append(span.trace_id)
@@ -100,7 +100,7 @@ def _are_equal_strings(one: AnyValue, other: AnyValue) -> bool:
 
 
 def with_ip_text(pair: tuple[str, AnyValue]) -> tuple[str, AnyValue]:
-    """Write a numeric address as text."""
+    """Return an attribute as it is shown: an address sent as a number is a text."""
     key, value = pair
     kind = value.WhichOneof("value")
     if key not in IP_KEYS or kind not in {"int_value", "double_value"}:

@@ -34,12 +34,22 @@ def is_match(span: StoredSpan, question: TraceQuestion) -> bool:
     )
 
 
-def _tag_matches(  # noqa: PLR0911 - one line for each special key
-    span: StoredSpan, key: str, value: str
-) -> bool:
+def _tag_matches(span: StoredSpan, key: str, value: str) -> bool:
+    """Tell whether a field or an attribute is met: what is shown as a tag is found."""
+    return _attribute_matches(span, key, value) or _field_matches(span, key, value)
+
+
+def _field_matches(span: StoredSpan, key: str, value: str) -> bool:
+    fields = {
+        "otel.scope.name": span.scope.name,
+        "otel.scope.version": span.scope.version,
+        "otel.status_code": ("", "OK", "ERROR")[span.status_code],
+        "otel.status_description": span.span.status.message,
+        "w3c.tracestate": span.span.trace_state,
+    }
     match key:
         case "error":
-            return _status_matches(span.status_code, value) or _attribute_matches(span, key, value)
+            return _status_matches(span.status_code, value)
         case "span.kind":
             return value.lower() == SPAN_KINDS[span.kind]
         case "span.status":
@@ -48,38 +58,10 @@ def _tag_matches(  # noqa: PLR0911 - one line for each special key
             return value == span.scope.name
         case "scope.version":
             return value == span.scope.version
-        case "otel.status_code":
-            return value == ("", "OK", "ERROR")[span.status_code] != "" or _attribute_matches(
-                span, key, value
-            )
-        case (
-            "otel.status_description" | "w3c.tracestate" | "otel.scope.name" | "otel.scope.version"
-        ):
-            return value == _shown_field(span, key) != "" or _attribute_matches(span, key, value)
-        case "ip" | "peer.ipv4":
-            return _address_matches(span, key, value) or _attribute_matches(span, key, value)
         case _ if key.startswith("resource."):
             return value in _texts(_resource(span), key.removeprefix("resource."))
         case _:
-            return _attribute_matches(span, key, value)
-
-
-def _address_matches(span: StoredSpan, key: str, value: str) -> bool:
-    return any(
-        value == to_text(with_ip_text((key, number))[1])
-        for attributes in _levels(span)
-        for name, number in attributes
-        if name == key
-    )
-
-
-def _shown_field(span: StoredSpan, key: str) -> str:
-    return {
-        "otel.status_description": span.span.status.message,
-        "w3c.tracestate": span.span.trace_state,
-        "otel.scope.name": span.scope.name,
-        "otel.scope.version": span.scope.version,
-    }[key]
+            return value == fields.get(key) and value != ""
 
 
 def _status_matches(status_code: int, value: str) -> bool:
@@ -114,4 +96,5 @@ def _resource(span: StoredSpan) -> Attributes:
 
 
 def _texts(attributes: Attributes, key: str) -> set[str]:
-    return {to_text(value) for name, value in attributes if name == key}
+    found = [pair for pair in attributes if pair[0] == key]
+    return {to_text(value) for pair in found for value in (pair[1], with_ip_text(pair)[1])}

@@ -12,7 +12,7 @@ from opentelemetry.proto.common.v1 import common_pb2
 
 from lymer.wire.span_rows import ADDRESS_KEYS
 
-__all__ = ["address_meanings", "any_value_meanings", "can_be_structured"]
+__all__ = ["address_meanings", "any_value_meanings"]
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})\Z")
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
@@ -24,8 +24,8 @@ def any_value_meanings(text: str) -> list[bytes]:
     """Return the protobuf bytes of every AnyValue whose text form is `text`.
 
     The text form is that of the OpenTelemetry Collector's `pcommon.Value.AsString`: integers in
-    decimal, `true`, base64 for bytes. Arrays and key-value lists have many encodings of one text;
-    `can_be_structured` tells that the stored values must be asked.
+    decimal, `true`, base64 for bytes. Of some values there are too many encodings of one text
+    (`select.types_of_many_meanings`): these are not among them.
     """
     meanings = [_AnyValue(string_value=text)]
     if text in {"true", "false"}:
@@ -45,7 +45,7 @@ def any_value_meanings(text: str) -> list[bytes]:
 
 def address_meanings(key: str, text: str) -> list[bytes]:
     """Return the numbers that Jaeger's JSON shows as the IPv4 address `text` under `key`."""
-    if key not in ADDRESS_KEYS:
+    if key.removeprefix("resource.") not in ADDRESS_KEYS:
         return []
     try:
         number = int(IPv4Address(text))
@@ -55,11 +55,6 @@ def address_meanings(key: str, text: str) -> list[bytes]:
     meanings = [_AnyValue(int_value=one) for one in numbers]
     meanings += [_AnyValue(double_value=one) for one in numbers]
     return [bytes(meaning.SerializeToString()) for meaning in meanings]
-
-
-def can_be_structured(text: str) -> bool:
-    """Tell whether an array or a key-value list can have this text form."""
-    return text[:1] in {"[", "{"}
 
 
 def _base64(text: str) -> bytes | None:

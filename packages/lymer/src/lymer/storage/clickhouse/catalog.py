@@ -1,46 +1,65 @@
-"""What exists: operations, resources, scopes, keys of events and links; kept beside the spans.
+"""What exists: operations, resources, scopes, keys of events and links; in memory, and in tables.
 
-A materialized view per table would cost 25 ms of CPU a segment, mostly planning, to write what is
-known already. So a segment is asked once what it holds, and only if some of that is new (or was
-told long ago) are the tables told. Telling is idempotent: they take the maximum and the union.
+The writer asks each segment once what it holds. What is new, or was told long ago, goes into the
+tables first and into memory then, so a reader's question about it costs no statement. Telling is
+idempotent: the tables take the maximum and the union.
 """
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lymer.storage.clickhouse.engine import Engine
-from lymer.storage.clickhouse.statements import NESTED_KEYS
+from lymer.storage.clickhouse.span_columns import CAST_RESOURCE, CAST_SCOPE
+from lymer.storage.clickhouse.statements import NESTED_KEYS, statement
 
-__all__ = ["Catalog"]
+__all__ = ["ORIGINS_MAX", "Catalog"]
 
-_ENTRIES_MAX: Final = 500_000
-"""Entries remembered, about 100 bytes each; at more, all are forgotten and told again."""
-_COLUMNS: Final = 6
-_HOLDINGS: Final = (
-    "SELECT {mark}, service, name, kind, cityHash64(resource) AS resource_hash, "
-    "cityHash64(scope) AS scope_hash, "
-    f"arraySort(groupUniqArrayArray({NESTED_KEYS})) FROM {{db}}.spans "
-    "WHERE seg = {seg} GROUP BY service, name, kind, resource_hash, scope_hash"
-)
-_SEEN: Final = "max(toDateTime(intDiv(seg, 1000000), 'UTC'))"
-_TELL_OPERATIONS: Final = (
-    f"INSERT INTO {{db}}.operations SELECT service, name, kind, {_SEEN} "
-    "FROM {db}.spans WHERE seg = {seg} GROUP BY service, name, kind"
-)
-_TELL_ORIGINS: Final = (
-    "INSERT INTO {db}.origins SELECT toString(any(resource)), toString(any(scope)), "
-    f"groupUniqArrayArray({NESTED_KEYS}), {_SEEN} "
-    "FROM {db}.spans WHERE seg = {seg} GROUP BY cityHash64(resource), cityHash64(scope)"
-)
+ORIGINS_MAX: Final = 50_000
+"""Pairs of resource and scope held in memory, about 2 kB each; of more the tables are asked."""
 _REFRESH_MICROSECONDS_MAX: Final = 3600 * 1_000_000
+_ONE_THREAD: Final = {"max_threads": 1}
+_LOAD_ORIGINS: Final = statement(
+    "origins", resource=CAST_RESOURCE, scope=CAST_SCOPE, limit=ORIGINS_MAX
+)
+_HOLDINGS: Final = statement("holdings", nested_keys=NESTED_KEYS)
+_NEW_ORIGINS: Final = statement("new_origins", resource=CAST_RESOURCE, scope=CAST_SCOPE)
+_TELL_OPERATIONS: Final = statement("tell_operations")
+_TELL_ORIGINS: Final = statement("tell_origins", nested_keys=NESTED_KEYS)
+
+_Operation = tuple[bytes, bytes, int]
+_Attribute = tuple[bytes, bytes]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the tables say, and when each entry was told last: a segment id."""
+
+    operations: dict[bytes, dict[tuple[bytes, int], int]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    origins: dict[tuple[int, int], int] = field(default_factory=dict)
+    nested: dict[tuple[int, int, bytes], int] = field(default_factory=dict)
+    nested_keys: set[bytes] = field(default_factory=set)
+    resources_by_attribute: dict[_Attribute, set[int]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    scopes_by_attribute: dict[_Attribute, set[int]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    scopes_by_name: dict[bytes, set[int]] = field(default_factory=lambda: defaultdict(set))
+    scopes_by_version: dict[bytes, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
 class Catalog:
-    """Tells the catalog's tables what segments hold; one thread at a time."""
+    """What one tenant has; told by one thread at a time, asked by any."""
 
     def __init__(self, engine: Engine, database: str, *, retention_seconds: int) -> None:
-        """Begin with nothing known: the first segments tell all they hold.
+        """Read the tables.
 
         Args:
             engine: Holds the tables.
@@ -50,8 +69,70 @@ class Catalog:
         """
         self._engine = engine
         self._database = database
-        self._refresh = min(_REFRESH_MICROSECONDS_MAX, retention_seconds * 1_000_000 // 8)
-        self._told: dict[int, int] = {}
+        self._retention = retention_seconds * 1_000_000
+        self._refresh = min(_REFRESH_MICROSECONDS_MAX, self._retention // 8)
+        self._lock = threading.Lock()
+        self._newest = 0
+        self._known = _Known()
+        operations = engine.select(database, statement("operations"), 4)
+        for service, name, kind, seen in zip(*operations, strict=True):
+            self._known.operations[service][name, kind] = seen * 1_000_000
+        for resource, scope, keys, seen, attributes, library in self._rows(_LOAD_ORIGINS, 6):
+            self._learn(resource, scope, attributes, library)
+            self._note_origin((resource, scope), keys, seen * 1_000_000)
+
+    @property
+    def holds_all_origins(self) -> bool:
+        """Whether all resources and scopes are in memory; if not, ask the tables."""
+        return len(self._known.origins) < ORIGINS_MAX
+
+    def services(self) -> list[bytes]:
+        """Return the names of services, in any order."""
+        with self._lock:
+            return [
+                service
+                for service, operations in self._known.operations.items()
+                if any(map(self._is_kept, operations.values()))
+            ]
+
+    def operations(self, service: bytes) -> list[tuple[bytes, int]]:
+        """Return (name, kind) of the operations of a service, in any order."""
+        with self._lock:
+            operations = self._known.operations.get(service, {})
+            return [one for one, seen in operations.items() if self._is_kept(seen)]
+
+    def has_operation(self, service: bytes, name: bytes) -> bool:
+        """Tell whether a span of this service and name can be stored; empty stands for any."""
+        with self._lock:
+            if service:
+                operations = self._known.operations.get(service, {})
+                return any(name in {b"", one} for one, _ in operations)
+            return not name or any(
+                name == one
+                for operations in self._known.operations.values()
+                for one, _ in operations
+            )
+
+    def is_nested_key(self, key: bytes) -> bool:
+        """Tell whether some event or link can have an attribute with this key."""
+        with self._lock:
+            return key in self._known.nested_keys
+
+    def resources(self, attributes: Iterable[_Attribute]) -> set[int]:
+        """Return the resources that have one of these attributes (key, AnyValue), as hashes."""
+        with self._lock:
+            return _any_of(self._known.resources_by_attribute, attributes)
+
+    def scopes(
+        self, attributes: Iterable[_Attribute], names: Sequence[bytes], versions: Sequence[bytes]
+    ) -> set[int]:
+        """Return the scopes that have one of these attributes, names or versions, as hashes."""
+        with self._lock:
+            return (
+                _any_of(self._known.scopes_by_attribute, attributes)
+                | _any_of(self._known.scopes_by_name, names)
+                | _any_of(self._known.scopes_by_version, versions)
+            )
 
     def add(self, segment_id: int) -> None:
         """Make the catalog know what the stored segment holds.
@@ -59,27 +140,84 @@ class Catalog:
         Raises:
             StorageError: It is not known whether it does; calling again is right.
         """
-        holdings = self._engine.select(
-            self._database, _HOLDINGS.replace("{seg}", str(segment_id)), _COLUMNS
-        )
-        operations: set[int] = set()
-        origins: set[int] = set()
-        for service, name, kind, resource, scope, keys in zip(*holdings, strict=True):
-            operations.add(hash((service, name, kind)))
-            origins.add(hash((resource, scope)))
-            origins.update(hash((resource, scope, key)) for key in keys)
-        self._tell(_TELL_OPERATIONS, operations, segment_id)
-        self._tell(_TELL_ORIGINS, origins, segment_id)
-
-    def _tell(self, statement: str, entries: set[int], segment_id: int) -> None:
+        operations: set[_Operation] = set()
+        origins: dict[tuple[int, int], set[bytes]] = defaultdict(set)
+        for service, name, kind, resource, scope, keys in self._rows(
+            _HOLDINGS.replace("{seg}", str(segment_id)), 6
+        ):
+            operations.add((service, name, kind))
+            origins[resource, scope].update(keys)
         due = segment_id - self._refresh
-        news = [entry for entry in entries if self._told.get(entry, -1) < due]
-        if not news:
-            return
-        settings: dict[str, Any] = {"max_threads": 1}
-        self._engine.command(
-            self._database, statement.replace("{seg}", str(segment_id)), {}, settings
+        if any(self._told(*one) < due for one in operations):
+            self._tell(_TELL_OPERATIONS, segment_id)
+            with self._lock:
+                for service, name, kind in operations:
+                    self._known.operations[service][name, kind] = segment_id
+        if any(self._is_due(origin, keys, due) for origin, keys in origins.items()):
+            self._tell(_TELL_ORIGINS, segment_id)
+            unknown = [origin for origin in origins if origin not in self._known.origins]
+            if unknown and self.holds_all_origins:
+                self._learn_from(segment_id, unknown)
+            with self._lock:
+                for origin, keys in origins.items():
+                    self._note_origin(origin, keys, segment_id)
+        self._newest = max(self._newest, segment_id)
+
+    def _told(self, service: bytes, name: bytes, kind: int) -> int:
+        return self._known.operations.get(service, {}).get((name, kind), -1)
+
+    def _is_due(self, origin: tuple[int, int], keys: Iterable[bytes], due: int) -> bool:
+        known = self._known
+        return known.origins.get(origin, -1) < due or any(
+            known.nested.get((*origin, key), -1) < due for key in keys
         )
-        if len(self._told) > _ENTRIES_MAX:
-            self._told.clear()
-        self._told.update(dict.fromkeys(entries, segment_id))
+
+    def _is_kept(self, seen: int) -> bool:
+        return seen >= self._newest - self._retention - self._refresh
+
+    def _note_origin(self, origin: tuple[int, int], keys: Iterable[bytes], seen: int) -> None:
+        if origin in self._known.origins or self.holds_all_origins:
+            self._known.origins[origin] = seen
+        for key in keys:
+            self._known.nested_keys.add(key)
+            if self.holds_all_origins:
+                self._known.nested[(*origin, key)] = seen
+
+    def _learn_from(self, segment_id: int, origins: Iterable[tuple[int, int]]) -> None:
+        pairs = ", ".join(f"({resource}, {scope})" for resource, scope in origins)
+        text = _NEW_ORIGINS.replace("{seg}", str(segment_id)).replace("{origins}", pairs)
+        rows = self._rows(text, 4)
+        with self._lock:
+            for row in rows:
+                self._learn(*row)
+
+    def _learn(
+        self,
+        resource: int,
+        scope: int,
+        attributes: Iterable[_Attribute],
+        library: tuple[bytes, bytes, Iterable[_Attribute]],
+    ) -> None:
+        known = self._known
+        for attribute in attributes:
+            known.resources_by_attribute[attribute].add(resource)
+        name, version, of_scope = library
+        known.scopes_by_name[name].add(scope)
+        known.scopes_by_version[version].add(scope)
+        for attribute in of_scope:
+            known.scopes_by_attribute[attribute].add(scope)
+
+    def _tell(self, text: str, segment_id: int) -> None:
+        filled = text.replace("{seg}", str(segment_id))
+        self._engine.command(self._database, filled, settings=_ONE_THREAD)
+
+    def _rows(self, text: str, width: int) -> list[tuple[Any, ...]]:
+        columns = self._engine.select(self._database, text, width, settings=_ONE_THREAD)
+        return list(zip(*columns, strict=True))
+
+
+def _any_of(places: Mapping[Any, set[int]], wanted: Iterable[object]) -> set[int]:
+    found: set[int] = set()
+    for one in wanted:
+        found |= places.get(one, set())
+    return found

@@ -26,23 +26,18 @@ from lymer.storage.clickhouse.answers import (
     SELECT_SUMMARIES,
     message_of,
 )
-from lymer.storage.clickhouse.any_value import (
-    address_meanings,
-    any_value_meanings,
-    can_be_structured,
-)
+from lymer.storage.clickhouse.any_value import address_meanings, any_value_meanings
+from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Engine, Settings
 from lymer.storage.clickhouse.red_select import select_red_slots
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.select import (
-    Places,
     Query,
     Tag,
-    meets_resource,
-    meets_scope,
-    select_catalog,
-    select_structured_values,
+    find_places,
     select_traces,
+    select_values,
+    types_of_many_meanings,
 )
 from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
 from lymer.storage.clickhouse.statements import statement
@@ -79,6 +74,7 @@ class TenantReader:
         self,
         engine: Engine,
         database: str,
+        catalog: Catalog,
         rollups: Rollups | None,
         settled_segment_id: Callable[[], int],
         *,
@@ -91,6 +87,7 @@ class TenantReader:
         Args:
             engine: Holds the tables.
             database: The tenant's.
+            catalog: What the tenant has.
             rollups: Brought up to date before what they count is read; None if nothing is stored.
             settled_segment_id: Tells up to which segment all is stored.
             timeout_seconds: Of a statement.
@@ -99,6 +96,7 @@ class TenantReader:
         """
         self._engine = engine
         self._database = database
+        self._catalog = catalog
         self._rollups = rollups
         self._settled_segment_id = settled_segment_id
         self._settings: Settings = {
@@ -113,26 +111,18 @@ class TenantReader:
 
     def get_services(self) -> list[str]:
         """See `SpanReader.get_services`."""
-        rows = self._rows(Query("SELECT DISTINCT {mark}, service FROM {db}.operations"), 1)
-        return sorted({_text(service) for (service,) in rows})
+        return sorted({_text(service) for service in self._catalog.services()})
 
     def get_operations(self, service: str, span_kind: str, /) -> list[Operation]:
         """See `SpanReader.get_operations`."""
-        query = Query()
-        where = f"service = {query.text(service)}"
-        if span_kind:
-            if span_kind not in SPAN_KINDS:
-                message = f"cannot list operations: {span_kind!r} is not one of {SPAN_KINDS}"
-                raise QuestionError(message)
-            kind = SPAN_KINDS.index(span_kind)
-            where += f" AND kind {'NOT BETWEEN 1 AND 5' if kind == 0 else f'= {kind}'}"
-        query.statement = (
-            "SELECT DISTINCT {mark}, name, if(kind BETWEEN 0 AND 5, kind, 0) "
-            f"FROM {{db}}.operations WHERE {where}"
-        )
-        return sorted(
-            {Operation(_text(name), SPAN_KINDS[kind]) for name, kind in self._rows(query, 2)}
-        )
+        if span_kind and span_kind not in SPAN_KINDS:
+            message = f"cannot list operations: {span_kind!r} is not one of {SPAN_KINDS}"
+            raise QuestionError(message)
+        found = {
+            Operation(_text(name), SPAN_KINDS[kind if 0 < kind < len(SPAN_KINDS) else 0])
+            for name, kind in self._catalog.operations(service.encode())
+        }
+        return sorted(one for one in found if span_kind in {"", one.span_kind})
 
     def find_traces(self, question: TraceQuestion, /) -> list[FoundTrace]:
         """See `SpanReader.find_traces`.
@@ -143,10 +133,11 @@ class TenantReader:
         if question.limit < 1:
             message = f"cannot find traces: the limit is {question.limit}, it must be at least 1"
             raise QuestionError(message)
-        tags = [self._tag(question, key, value) for key, value in question.tags]
-        places = self._places(question, tags)
-        if places is None:
+        service, operation = question.service.encode(), question.operation.encode()
+        if not self._catalog.has_operation(service, operation):
             return []
+        tags = [self._tag(question, key, value) for key, value in question.tags]
+        places = [find_places(self._catalog, tag) for tag in tags]
         span_limit = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
         while span_limit <= _SPANS_LIMITED_MAX:
             rows = self._rows(select_traces(question, tags, places, span_limit), 2)
@@ -292,41 +283,13 @@ class TenantReader:
             self._known = Origins({}, {}) if is_full else known
         return known
 
-    def _places(self, question: TraceQuestion, tags: Sequence[Tag]) -> list[Places] | None:
-        """Return where each tag may be met; None if the operation was never seen."""
-        query = select_catalog(question)
-        rows = self._rows(query, 5)
-        if not any(what == b"operation" for what, *_ in rows):
-            return None
-        nested = {key.decode(errors="replace") for what, key, *_ in rows if what == b"nested"}
-        met = [row for row in rows if row[0] == b"origin"]
-        resources = {text: hashed for _, text, _, hashed, _ in met}
-        scopes = {text: hashed for _, _, text, _, hashed in met}
-        origins = self._origins_of(resources, scopes)
-        return [
-            Places(
-                is_nested=tag.key in nested,
-                resources=tuple(
-                    hashed
-                    for text, hashed in resources.items()
-                    if meets_resource(tag, origins.resources[text])
-                ),
-                scopes=tuple(
-                    hashed
-                    for text, hashed in scopes.items()
-                    if meets_scope(tag, *origins.scopes[text])
-                ),
-            )
-            for tag in tags
-        ]
-
     def _tag(self, question: TraceQuestion, key: str, value: str) -> Tag:
         meanings = any_value_meanings(value) + address_meanings(key, value)
-        if can_be_structured(value):
-            query = select_structured_values(question, key)
-            stored = self._rows(query, 1)
+        types = types_of_many_meanings(value)
+        if types:
+            stored = self._rows(select_values(question, key, types), 1)
             meanings += [meaning for (meaning,) in stored if any_value_text(meaning) == value]
-        return Tag(key, value, tuple(meanings))
+        return Tag(key, value, tuple(dict.fromkeys(meanings)))
 
     def _with_rates(self, columns: SpanColumns) -> SpanColumns:
         """Add rate and policy to those traces that were kept by chance."""

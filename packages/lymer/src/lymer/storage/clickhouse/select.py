@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lymer.model.question import SPAN_KINDS, TraceQuestion
+from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Parameter
 from lymer.storage.clickhouse.span_columns import CAST_RESOURCE, CAST_SCOPE
 from lymer.storage.clickhouse.statements import NESTED_VALUES, statement
@@ -21,27 +22,17 @@ __all__ = [
     "Places",
     "Query",
     "Tag",
-    "meets_resource",
-    "meets_scope",
-    "select_catalog",
-    "select_structured_values",
+    "find_places",
     "select_traces",
+    "select_values",
+    "types_of_many_meanings",
 ]
 
 _STATUSES: Final = ("unset", "ok", "error")
 """The index is OTLP's `StatusCode`."""
-_SHOWN_STATUSES: Final = ("", "OK", "ERROR")
-"""How the tag `otel.status_code` writes them."""
-_SHOWN_FIELDS: Final = {
-    "otel.status_description": "status_message",
-    "w3c.tracestate": "trace_state",
-}
-"""Tags in Jaeger's JSON that are columns here."""
 _RESOURCE_PREFIX: Final = "resource."
 _SCOPE_NAME: Final = frozenset({"scope.name", "otel.scope.name"})
 _SCOPE_VERSION: Final = frozenset({"scope.version", "otel.scope.version"})
-_NOT_OF_ATTRIBUTES: Final = frozenset({"span.kind", "span.status", "scope.name", "scope.version"})
-"""Keys that ask for a field, not for an attribute."""
 
 
 @dataclass(slots=True)
@@ -90,59 +81,41 @@ class Places:
 
     is_nested: bool = True
     """Whether some event or link has an attribute with the tag's key."""
-    resources: tuple[int, ...] = ()
-    """The resources that meet the tag, as `cityHash64` of their texts."""
-    scopes: tuple[int, ...] = ()
+    resources: tuple[int, ...] | None = None
+    """The resources that meet the tag, as `cityHash64` of their texts; None: ask the tables."""
+    scopes: tuple[int, ...] | None = None
     """The scopes that meet the tag, likewise."""
 
 
-def select_catalog(question: TraceQuestion) -> Query:
-    """Ask the catalog what it knows of a question, in one statement.
-
-    Rows of (what, text, text, hash, hash): "operation" if service and operation were seen together;
-    "nested" with a tag's key that events or links have; "origin" with resource and scope, and the
-    hashes of both, for each pair whose text holds a tag's key, and so may meet it.
-    """
-    query = Query()
-    seen = " AND ".join(
-        f"{column} = {query.text(value)}"
-        for column, value in (("service", question.service), ("name", question.operation))
-        if value
+def find_places(catalog: Catalog, tag: Tag) -> Places:
+    """Ask the catalog where a tag may be met."""
+    is_nested = tag.key == "event" or catalog.is_nested_key(tag.key.encode())
+    if not catalog.holds_all_origins:
+        return Places(is_nested)
+    value = tag.value.encode()
+    names = [value] if tag.key in _SCOPE_NAME and _is_shown(tag) else []
+    versions = [value] if tag.key in _SCOPE_VERSION and _is_shown(tag) else []
+    keys = [key.encode() for key in _resource_keys(tag.key)]
+    return Places(
+        is_nested,
+        tuple(sorted(catalog.resources((key, one) for key in keys for one in tag.meanings))),
+        tuple(
+            sorted(
+                catalog.scopes([(tag.key.encode(), one) for one in tag.meanings], names, versions)
+            )
+        ),
     )
-    parts = [
-        (
-            "SELECT {mark}, 'operation', '', '', toUInt64(0), toUInt64(0) FROM {db}.operations "
-            f"WHERE {seen or '1'} LIMIT 1"
-        )
-    ]
-    keys = sorted({key for key, _ in question.tags})
-    if keys:
-        names = ", ".join(query.text(key) for key in keys)
-        parts.append(
-            "SELECT {mark}, 'nested', key, '', 0, 0 "
-            "FROM (SELECT DISTINCT arrayJoin(nested_keys) AS key "
-            f"FROM {{db}}.origins) WHERE key IN ({names})"
-        )
-        texts = ", ".join(query.text(_origin_text(key)) for key in keys)
-        parts.append(
-            "SELECT DISTINCT {mark}, 'origin', resource, scope, "
-            "cityHash64(resource), cityHash64(scope) "
-            "FROM {db}.origins "
-            f"WHERE multiSearchAny(resource, [{texts}]) OR multiSearchAny(scope, [{texts}])"
-        )
-    query.statement = " UNION ALL ".join(parts)
-    return query
 
 
-def _origin_text(key: str) -> str:
-    """Return what the text of a resource or scope that meets a tag is sure to hold.
+def _is_shown(tag: Tag) -> bool:
+    """Tell whether a field with this value is a tag: empty ones are not shown as `otel.…`."""
+    return bool(tag.value) or tag.key.startswith("scope.")
 
-    A key with a character that the engine escapes says nothing, so it fits every text.
-    """
-    if key in _SCOPE_NAME | _SCOPE_VERSION:
-        return ""
-    plain = key.removeprefix(_RESOURCE_PREFIX)
-    return plain if plain.isprintable() and not set(plain) & set("'\\") else ""
+
+def _resource_keys(key: str) -> list[str]:
+    """Return the keys a resource may have the attribute under; its service is a column."""
+    keys = dict.fromkeys((key, key.removeprefix(_RESOURCE_PREFIX)))
+    return [one for one in keys if one != "service.name"]
 
 
 def select_traces(
@@ -196,53 +169,72 @@ def _conditions(
 
 
 def _alternatives(query: Query, tag: Tag, places: Places) -> list[str]:
-    """Return the alternatives under which one span meets one tag."""
+    """Return the alternatives under which one span meets one tag.
+
+    Whatever is shown as a tag, a process tag or a log field is found, so a key that stands for a
+    field (`span.kind`) can be an attribute's, too.
+    """
+    alternatives = [f"({_indexed_pair(query, tag)})", *_fields(query, tag)]
+    if places.is_nested:
+        alternatives.append(f"({_nested(query, tag)})")
+    for column, hashes in (("resource", places.resources), ("scope", places.scopes)):
+        if hashes is None:
+            alternatives.append(_unknown_origin(query, tag, column))
+        elif hashes:
+            alternatives.append(f"cityHash64({column}) IN ({', '.join(map(str, hashes))})")
+    return alternatives
+
+
+def _fields(query: Query, tag: Tag) -> list[str]:
+    """Return what the tag says of fields that are shown as tags, or that Jaeger has keys for."""
     key, value = tag.key, tag.value
     if key == "span.kind":
-        return [f"kind = {_index(SPAN_KINDS, value)}"]
+        return [_is_number("kind", SPAN_KINDS, value.lower())]
     if key == "span.status":
-        return [f"status = {_index(_STATUSES, value)}"]
-    alternatives = []
-    if not _is_only_of_origins(key):
-        alternatives.append(f"({_indexed_pair(query, tag)})")
-        if places.is_nested or key == "event":
-            alternatives.append(f"({_nested(query, tag)})")
-    if key.removeprefix(_RESOURCE_PREFIX) == "service.name":
-        alternatives.append(f"service = {query.text(value)}")
+        return [_is_number("status", _STATUSES, value.lower())]
+    if key == "otel.status_code" and value in {"OK", "ERROR"}:
+        return [_is_number("status", _STATUSES, value.lower())]
     if key == "error":
-        alternatives.extend(_status_condition(value))
-    alternatives.extend(_field_condition(query, key, value))
-    for column, hashes in (("resource", places.resources), ("scope", places.scopes)):
-        if hashes:
-            alternatives.append(f"cityHash64({column}) IN ({', '.join(map(str, hashes))})")
-    return alternatives or ["0"]
+        return _status_condition(value)
+    if key == "otel.status_description" and value:
+        return [f"status_message = {query.text(value)}"]
+    if key == "w3c.tracestate" and value:
+        return [f"trace_state = {query.text(value)}"]
+    if key.removeprefix(_RESOURCE_PREFIX) == "service.name":
+        return [f"service = {query.text(value)}"]
+    return []
 
 
-def meets_resource(tag: Tag, attributes: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Tell whether a resource with these attributes (key, AnyValue) meets a tag."""
-    if tag.key in _NOT_OF_ATTRIBUTES:
-        return False
-    key = tag.key.removeprefix(_RESOURCE_PREFIX).encode()
-    return any(name == key and value in tag.meanings for name, value in attributes)
+def _is_number(column: str, names: Sequence[str], name: str) -> str:
+    """Return the condition that a column has the number of a name; other numbers are the first."""
+    if name not in names:
+        return "0"
+    number = names.index(name)
+    return f"{column} = {number}" if number else f"{column} NOT BETWEEN 1 AND {len(names) - 1}"
 
 
-def meets_scope(
-    tag: Tag, name: bytes, version: bytes, attributes: Sequence[tuple[bytes, bytes]]
-) -> bool:
-    """Tell whether a scope meets a tag."""
-    if tag.key in _SCOPE_NAME | _SCOPE_VERSION:
-        field_value = name if tag.key in _SCOPE_NAME else version
-        is_shown = bool(field_value) or tag.key.startswith("scope.")
-        if field_value == tag.value.encode() and is_shown:
-            return True
-    if tag.key in _NOT_OF_ATTRIBUTES or tag.key.startswith(_RESOURCE_PREFIX):
-        return False
-    key = tag.key.encode()
-    return any(entry == key and value in tag.meanings for entry, value in attributes)
-
-
-def _is_only_of_origins(key: str) -> bool:
-    return key in {"scope.name", "scope.version"} or key.startswith(_RESOURCE_PREFIX)
+def _unknown_origin(query: Query, tag: Tag, column: str) -> str:
+    """Return the condition on a resource or scope when there are too many to hold in memory."""
+    conditions = []
+    meanings = query.blobs(tag.meanings)
+    if column == "resource":
+        said = f"tupleElement({CAST_RESOURCE}, 'attributes')"
+        keys = _resource_keys(tag.key)
+    else:
+        said = f"tupleElement({CAST_SCOPE}, 'attributes')"
+        keys = [tag.key]
+        for field_name, known in (("name", _SCOPE_NAME), ("version", _SCOPE_VERSION)):
+            if tag.key in known and _is_shown(tag):
+                conditions.append(
+                    f"tupleElement({CAST_SCOPE}, '{field_name}') = {query.text(tag.value)}"
+                )
+    conditions += [
+        f"has({meanings}, {said}[{query.text(key)}]) AND mapContains({said}, {query.text(key)})"
+        for key in keys
+    ]
+    return (
+        f"{column} IN (SELECT {column} FROM {{db}}.origins WHERE {' OR '.join(conditions) or '0'})"
+    )
 
 
 def _status_condition(value: str) -> list[str]:
@@ -251,19 +243,6 @@ def _status_condition(value: str) -> list[str]:
         return ["status = 2" if from_bool_text(value) else "status = 1"]
     except ValueError:
         return []
-
-
-def _field_condition(query: Query, key: str, value: str) -> list[str]:
-    """Return what is asked of a field that Jaeger's JSON shows as a tag of this name."""
-    if key == "otel.status_code":
-        return [f"status = {_SHOWN_STATUSES.index(value)}"] if value in _SHOWN_STATUSES[1:] else []
-    column = _SHOWN_FIELDS.get(key)
-    return [f"{column} = {query.text(value)}"] if column and value else []
-
-
-def _index(names: Sequence[str], value: str) -> int:
-    """Return the number a name stands for, or one that no span has."""
-    return names.index(value.lower()) if value.lower() in names else -1
 
 
 def _pair_in(query: Query, attributes: str, key: str, meanings: Sequence[bytes]) -> str:
@@ -293,11 +272,22 @@ def _nested(query: Query, tag: Tag) -> str:
     return f"hasAny({NESTED_VALUES}, {query.blobs(candidates)}) AND ({' OR '.join(places)})"
 
 
-def select_structured_values(question: TraceQuestion, key: str) -> Query:
-    """Ask which arrays and key-value lists stand under `key`, anywhere, in the question's range.
+def types_of_many_meanings(text: str) -> str:
+    """Return which types of values have too many encodings of this text to name them all.
 
-    Rows: the AnyValue, each once. A text such as `{"a":1}` has many encodings, so the stored
-    ones are asked for and compared as texts; such questions are rare, and may be slow.
+    A list in SQL of tag bytes: arrays and key-value lists, not-a-numbers; empty if there is none.
+    """
+    if text[:1] in {"[", "{"}:
+        return "'*', '2'"
+    if text == "NaN":
+        return "'!'"
+    return ""
+
+
+def select_values(question: TraceQuestion, key: str, types: str) -> Query:
+    """Ask which values of some types stand under `key`, anywhere, in the question's range.
+
+    Rows: the AnyValue, each once. Such questions are rare, and may be slow.
     """
     query = Query()
     query.statement = statement(
@@ -308,7 +298,7 @@ def select_structured_values(question: TraceQuestion, key: str) -> Query:
         ),
         resource=CAST_RESOURCE,
         scope=CAST_SCOPE,
-        keys=query.text(key.removeprefix(_RESOURCE_PREFIX)),
-        types="'*', '2'",
+        keys=f"{query.text(key)}, {query.text(key.removeprefix(_RESOURCE_PREFIX))}",
+        types=types,
     )
     return query

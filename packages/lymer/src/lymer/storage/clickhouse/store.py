@@ -17,6 +17,7 @@ from lymer.errors import StartupError, StorageError
 from lymer.model.segment import SealedSegment
 from lymer.model.tail_policy import Policy
 from lymer.model.throughput import OperationRate, Throughput, merge_throughput
+from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.nothing import NoEngine
 from lymer.storage.clickhouse.reader import TenantReader
@@ -97,7 +98,13 @@ class ClickHouseStore:
         self._counts_throughput = False
         # Of a tenant that never sent a span: nothing is made for whoever only asks.
         self._nothing = TenantReader(
-            NoEngine(), "", None, lambda: 0, timeout_seconds=1, memory_bytes_max=1
+            engine=NoEngine(),
+            database="",
+            catalog=Catalog(NoEngine(), "", retention_seconds=0),
+            rollups=None,
+            settled_segment_id=lambda: 0,
+            timeout_seconds=1,
+            memory_bytes_max=1,
         )
         for tenant in [DEFAULT_TENANT, *stored_tenants(engine)]:
             self._tenants[tenant] = self._opened(tenant)
@@ -217,16 +224,18 @@ class ClickHouseStore:
         database = database_of(tenant)
         memory_bytes_max = self._memory_bytes_max
         migrate(self._engine, database, self._retention_seconds)
+        catalog = Catalog(self._engine, database, retention_seconds=self._retention_seconds)
         writer = SegmentWriter(
             self._engine,
             database,
+            catalog,
             load_memory_bytes_max=memory_bytes_max * 2 // 3,
-            retention_seconds=self._retention_seconds,
         )
         rollups = Rollups(self._engine, database, memory_bytes_max=memory_bytes_max // 2)
         reader = TenantReader(
             self._engine,
             database,
+            catalog,
             rollups,
             lambda: writer.settled_segment_id,
             timeout_seconds=self._query_timeout_seconds,

@@ -27,11 +27,11 @@ class SegmentWriter:
         self,
         engine: Engine,
         database: str,
+        catalog: Catalog,
         *,
         load_memory_bytes_max: int,
-        retention_seconds: int,
     ) -> None:
-        """Remember what one load may use of memory, bytes, and how long rows stay."""
+        """Remember whom to tell, and what one load may use of memory, bytes."""
         self._engine = engine
         self._database = database
         self._load_settings = {
@@ -39,7 +39,7 @@ class SegmentWriter:
             **_LOADING,
             "max_memory_usage": load_memory_bytes_max,
         }
-        self._catalog = Catalog(engine, database, retention_seconds=retention_seconds)
+        self._catalog = catalog
         self._settled_lock = threading.Lock()
         ((newest,),) = engine.select(database, "SELECT {mark}, max(seg) FROM {db}.spans", 1)
         self._settled_segment_id: int = newest
