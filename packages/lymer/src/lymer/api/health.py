@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 from prometheus_client import CollectorRegistry
@@ -41,7 +42,15 @@ def create_health_app(check: Callable[[], Readiness]) -> ASGIApp:
     Args:
         check: Returns at once.
     """
-    return Starlette(routes=[_status_route(check)])
+    return Starlette(routes=[_status_route(check), _LIVE])
+
+
+async def _get_live(_request: Request) -> Response:
+    """Answer whoever asks if the process lives: restarting it would make nothing better."""
+    return Response(b"alive\n", media_type="text/plain")
+
+
+_LIVE: Final = Route("/livez", _get_live)
 
 
 def _status_route(check: Callable[[], Readiness]) -> Route:
@@ -94,7 +103,7 @@ def create_admin_app(
         return Response(encode(registry), headers={"content-type": content_type})
 
     return Starlette(
-        routes=[Route("/", get_health), Route("/metrics", get_metrics), _status_route(check)]
+        routes=[Route("/", get_health), Route("/metrics", get_metrics), _status_route(check), _LIVE]
     )
 
 

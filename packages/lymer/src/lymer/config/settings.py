@@ -121,6 +121,11 @@ class JournalSettings:
     full load. At the limit senders are told to retry. Too small: a long merge turns senders away;
     too large: the disk fills while the store is down."""
 
+    backlog_seconds_max: Annotated[float, Duration(1, 3600)] = 30
+    """What may wait for the loader, as seconds of its work at the rate it had lately. Default 30 s:
+    spans are searchable after so long at most. At the limit senders are told to retry. Too small:
+    a burst is refused; too large: overload shows as delay, not as refusal."""
+
 
 @dataclass(frozen=True, slots=True)
 class OtlpGrpcSettings:

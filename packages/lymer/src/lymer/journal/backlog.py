@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from typing import Final
 
 from lymer.errors import OverloadedError
 from lymer.model.segment import SealedSegment
 
 __all__ = ["Backlog"]
+
+_LIMIT_BYTES_MIN: Final = 64 * 2**20
+"""So much may wait however slow the store is: two segments."""
 
 
 class Backlog:
@@ -21,6 +25,8 @@ class Backlog:
     def __init__(self, bytes_max: int, *, is_shared: bool) -> None:
         """Set the limit, and whether it is shared fairly or given to whoever comes."""
         self._bytes_max = bytes_max
+        self._limit = bytes_max
+        self._work = ""
         self._is_shared = is_shared
         self._held: Counter[str] = Counter()
         self._total = 0
@@ -32,19 +38,26 @@ class Backlog:
         Raises:
             OverloadedError: It may not; the sender should retry.
         """
-        free = self._bytes_max - self._total
+        free = self._limit - self._total
         if byte_count > free:
+            reason = self._work if self._limit < self._bytes_max else ""
             raise OverloadedError(
                 f"cannot accept the request: {self._total} bytes wait to be stored, "
-                f"the limit is {self._bytes_max}",
+                f"the limit is {self._limit}{reason}",
                 retry_after_seconds=2,
             )
         if self._is_shared and self._held[tenant] + byte_count > free:
             raise OverloadedError(
                 f"cannot accept the request: {self._held[tenant]} bytes of tenant {tenant!r} wait "
-                f"to be stored, of {self._bytes_max} bytes {free} are free",
+                f"to be stored, of {self._limit} bytes {free} are free",
                 retry_after_seconds=2,
             )
+
+    def limit_work(self, bytes_per_second: float, seconds_max: float) -> None:
+        """Let no more wait than is stored in so many seconds, but always a little."""
+        wanted = max(int(bytes_per_second * seconds_max), _LIMIT_BYTES_MIN)
+        self._limit = min(self._bytes_max, wanted)
+        self._work = f", {seconds_max:g} s of work"
 
     def hold(self, tenant: str, byte_count: int) -> None:
         """Count bytes; negative to forget them."""

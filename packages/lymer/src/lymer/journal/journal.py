@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +43,11 @@ _GROUP_BYTES_MAX: Final = 8 * 2**20
 """Bytes in one group, so that it does not keep small requests waiting."""
 _OPEN_SEGMENTS_MAX: Final = 256
 """Files open for writing, one for each tenant that sends; the oldest is sealed for one more."""
+_RATE_BYTES_MIN: Final = 2**20
+_FREE_BYTES_MIN: Final = 32 * 2**20
+"""Less room on the disk is none: one segment."""
+_FAILED_SECONDS: Final = 10.0
+"""A write that failed is a problem for so long, or until one succeeds."""
 _SECONDS_PER_TENANT: Final = 0.1
 """How much older a segment may get for each tenant that sends: loading a small one costs up to so
 much processor time, and with many tenants that would be all there is."""
@@ -57,6 +63,8 @@ class JournalLimits:
     """The loader may take an open segment that is this old."""
     backlog_bytes_max: int
     """Bytes acknowledged and not yet stored; over it senders are told to retry."""
+    backlog_seconds_max: float = math.inf
+    """Likewise, as seconds of the store's work at the rate it had lately."""
     is_shared: bool = False
     """Whether tenants share that fairly, see `Backlog`."""
 
@@ -162,6 +170,10 @@ class Journal(Generic[_Ticket]):
         self._last_segment_id = max(
             [first_segment_id - 1, *(segment.segment_id for segment in self._recovered)]
         )
+        self._taken: dict[int, float] = {}
+        """Segment id to when it was taken."""
+        self._bytes_per_second = 0.0
+        self._failed_seconds = -math.inf
         self._commits = self._write_failures = 0
         self._closing = self._is_followed = False
         self._stop_lingering = threading.Event()
@@ -236,6 +248,7 @@ class Journal(Generic[_Ticket]):
             with self._lock:
                 segment = self._backlog.take()
                 if segment is not None:
+                    self._taken[segment.segment_id] = self._monotonic_seconds()
                     return WrittenSegment(segment, is_sealed=True)
                 if seen is not None:
                     for one in self._open.values():
@@ -275,6 +288,39 @@ class Journal(Generic[_Ticket]):
             self._unstored.discard(segment.segment_id)
             self._backlog_bytes -= segment.byte_count
             self._backlog.hold(segment.tenant, -segment.byte_count)
+            self._learn_rate(segment)
+
+    def _learn_rate(self, segment: SealedSegment) -> None:
+        """Learn from a segment that is stored how fast that goes; small ones say little."""
+        taken = self._taken.pop(segment.segment_id, None)
+        if taken is None or segment.byte_count < _RATE_BYTES_MIN:
+            return
+        rate = segment.byte_count / max(self._monotonic_seconds() - taken, 0.001)
+        known = self._bytes_per_second
+        self._bytes_per_second = known + (rate - known) / 4 if known else rate
+        if self._limits.backlog_seconds_max < math.inf:
+            self._backlog.limit_work(self._bytes_per_second, self._limits.backlog_seconds_max)
+
+    def problem(self) -> str:
+        """Say why requests cannot be made durable now; nothing if they can.
+
+        It asks the disk, not only what was written last: a server that says it is not ready gets
+        no requests to try with.
+        """
+        try:
+            free = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            return f"cannot write to the journal in {self._folder}: {error.strerror}"
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            return f"cannot write to the journal in {self._folder}: permission denied"
+        if free < _FREE_BYTES_MIN:
+            return (
+                f"cannot write to the journal in {self._folder}: {free >> 20} MiB are free, "
+                f"{_FREE_BYTES_MIN >> 20} are needed"
+            )
+        if self._monotonic_seconds() - self._failed_seconds < _FAILED_SECONDS:
+            return f"the last write to the journal in {self._folder} failed"
+        return ""
 
     def oldest_segment_id(self) -> int | None:
         """Return the lowest id of what is open, waits or is being stored; None if nothing is."""
@@ -365,6 +411,7 @@ class Journal(Generic[_Ticket]):
             self._backlog_bytes += written
             self._backlog.hold(tenant, written)
             self._commits += 1
+            self._failed_seconds = -math.inf
             if segment.byte_count == written or self._is_followed:
                 self._sealed_one.notify()  # its age counts from now on
         if segment.byte_count >= self._limits.segment_bytes_max:
@@ -376,6 +423,7 @@ class Journal(Generic[_Ticket]):
             _log.exception("BUG in the journal's writer", error)
             return OverloadedError(f"cannot write to the journal: {error!r}")
         self._write_failures += 1
+        self._failed_seconds = self._monotonic_seconds()
         _log.error("journal write failed", folder=self._folder, error=error)
         message = f"cannot write to the journal in {self._folder}: {error}"
         return OverloadedError(message, retry_after_seconds=5)

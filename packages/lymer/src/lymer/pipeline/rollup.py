@@ -33,8 +33,14 @@ class RollupWorker:
         self._period_seconds = period_seconds
         self._store = store
         self._metrics = metrics
+        self._problem = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rollup", daemon=True)
+
+    @property
+    def problem(self) -> str:
+        """Why the store does not answer; empty if it does."""
+        return self._problem
 
     def start(self) -> None:
         """Begin."""
@@ -49,7 +55,9 @@ class RollupWorker:
         while not self._stop.wait(self._period_seconds):
             try:
                 self._store.catch_up_some()
+                self._problem = ""
             except StorageError as error:
+                self._problem = f"the store does not answer: {error}"
                 self._metrics.rollup_failures.inc()
                 _log.error("rollup failed, will retry", error=error)
             except Exception as error:  # noqa: BLE001 - a bug must not end the rollups silently

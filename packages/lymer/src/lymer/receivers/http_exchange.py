@@ -5,13 +5,15 @@ For plain ASGI applications: receivers have one path, and every microsecond per 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, NoReturn
 
-from lymer.errors import LymerError, OverloadedError, TenantError, TooLargeError
+from lymer.errors import LymerError, OverloadedError, RejectedError, TenantError, TooLargeError
 from lymer.receivers.admission import Admission
 
 __all__ = [
+    "BODY_SECONDS_MAX",
     "BodyReader",
     "Message",
     "Receive",
@@ -26,9 +28,17 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+BODY_SECONDS_MAX: Final = 60.0
+"""A body must be whole after so long: each one that is not keeps a connection."""
 _DRAIN_FACTOR: Final = 4
 """A body that is too large is read to its end, so that its sender reads the answer, but no further
 than so many times the limit."""
+
+
+class SlowSenderError(RejectedError):
+    """The body does not come to its end; the connection is closed."""
+
+    http_status = 408
 
 
 class SenderGoneError(Exception):
@@ -51,6 +61,14 @@ class BodyReader:
             OverloadedError: Too much is in flight; nothing is counted.
             SenderGoneError: There is nobody to answer.
         """
+        try:
+            async with asyncio.timeout(BODY_SECONDS_MAX):
+                return await self._read(headers, receive)
+        except TimeoutError:
+            message = f"the body is not whole after {BODY_SECONDS_MAX:g} s"
+            raise SlowSenderError(message) from None
+
+    async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         announced = headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > self._body_bytes_max:
             await self._drain(receive, 0)
@@ -113,6 +131,8 @@ async def respond_tenant_error(send: Send, error: TenantError) -> None:
 
 def retry_after(error: LymerError) -> tuple[tuple[bytes, bytes], ...]:
     """Return the header that says when to come again, if that is what the error means."""
+    if isinstance(error, SlowSenderError):
+        return ((b"connection", b"close"),)
     if isinstance(error, OverloadedError):
         return ((b"retry-after", str(error.retry_after_seconds).encode()),)
     return ()

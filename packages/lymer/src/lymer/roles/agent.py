@@ -52,7 +52,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         ports = Ports(stack, security)
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config)
-        sampling = Sampling(ports, config.sampling)
+        sampling = Sampling(ports, config.sampling, receivers.gate)
         deliveries = open_deliveries(config, data_dir)
         intake = Intake(
             asyncio.get_running_loop(),

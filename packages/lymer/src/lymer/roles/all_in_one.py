@@ -49,7 +49,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         listen_for_queries(ports, config)
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config)
-        sampling = Sampling(ports, config.sampling)
+        sampling = Sampling(ports, config.sampling, receivers.gate)
         endpoints = Endpoints(
             ui_port=ports.number(UI),
             otlp_http_port=ports.number(OTLP_HTTP),

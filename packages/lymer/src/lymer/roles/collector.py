@@ -47,7 +47,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         ports = Ports(stack, Security(stack, config.tls, metrics))
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config)
-        sampling = Sampling(ports, config.sampling)
+        sampling = Sampling(ports, config.sampling, receivers.gate)
         store = open_store(stack, config, data_dir)
         deliveries = open_deliveries(config, data_dir)
         intake = make_intake(config, metrics, deliveries)

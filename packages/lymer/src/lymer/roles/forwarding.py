@@ -133,7 +133,7 @@ class Forwarding:
         """
         backlog = self.journal.state().backlog_bytes
         if backlog < self._backlog_bytes_max * 0.98:
-            return ""
+            return self.journal.problem()
         return (
             f"the buffer is full: {backlog} bytes wait, the limit is {self._backlog_bytes_max}; "
             f"{self._forwarder.problem or 'collectors are too slow'}"

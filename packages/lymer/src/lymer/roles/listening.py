@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from lymer.config.security import CorsSettings, ListenerTlsSettings
 from lymer.errors import StartupError
 from lymer.roles.securing import Security
-from lymer.transport.cors import CorsOptions, with_cors
+from lymer.transport.cors import CorsOptions, refusing_foreign_pages, with_cors
 from lymer.transport.gate import Gate
 from lymer.transport.grpc_calls import CallServer
 from lymer.transport.http_gate import behind_gate
@@ -298,10 +298,8 @@ class Ports:
         """
         app = behind_gate(app, self._gates.get(what))
         if cors is not None:
-            app = with_cors(
-                app,
-                CorsOptions(cors.allowed_origins, cors.allowed_headers, cors.max_age_seconds),
-            )
+            options = CorsOptions(cors.allowed_origins, cors.allowed_headers, cors.max_age_seconds)
+            app = with_cors(refusing_foreign_pages(app, options), options)
         tls = self._tls.get(what)
         context = self.security.context(tls, "http/1.1", what) if tls else None
         _serve(self._stack, app, self._sockets[what], what, context)

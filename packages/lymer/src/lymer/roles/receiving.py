@@ -51,7 +51,8 @@ class Receivers:
         """
         self._settings = settings = config.receivers
         self._ports = ports
-        self._gate = ports.security.gate(settings.auth, "receivers.auth")
+        self.gate = self._gate = ports.security.gate(settings.auth, "receivers.auth")
+        """Who may send, and ask what to sample."""
         udp_tenant = udp_tenant_of(config)
         self._foreign = ForeignReceivers(settings, ports, self._gate, udp_tenant=udp_tenant)
         ports.take(OTLP_HTTP, settings.otlp_http, "receivers.otlp_http.port", gate=self._gate)

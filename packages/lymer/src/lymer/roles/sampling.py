@@ -18,6 +18,7 @@ from lymer.sampling.file_provider import FileProvider
 from lymer.sampling.strategies import StrategyProvider
 from lymer.storage.sampling_contract import SamplingStore
 from lymer.telemetry.metrics import Metrics
+from lymer.transport.gate import Gate
 
 __all__ = ["SAMPLING", "Sampling"]
 
@@ -27,17 +28,23 @@ SAMPLING: Final = "sampling"
 class Sampling:
     """Opened in two steps: the port of HTTP first, then what answers."""
 
-    def __init__(self, ports: Ports, settings: SamplingSettings) -> None:
+    def __init__(self, ports: Ports, settings: SamplingSettings, gate: Gate | None) -> None:
         """Take the port of HTTP; gRPC binds for itself, later.
+
+        Args:
+            ports: Who listens and serves.
+            settings: What is wanted.
+            gate: Who may ask; None is everybody.
 
         Raises:
             StartupError: It cannot be had.
         """
         self._ports = ports
         self._settings = settings
+        self._gate = gate
         self._grpc_port = 0
         if settings.http.enabled:
-            ports.take(SAMPLING, settings.http, "sampling.http.port")
+            ports.take(SAMPLING, settings.http, "sampling.http.port", gate=gate)
 
     async def open(
         self,
@@ -83,7 +90,7 @@ class Sampling:
         door = self._settings.grpc
         if door.enabled:
             self._grpc_port = await self._ports.serve_grpc(
-                SamplingGrpc(answers), door, "sampling gRPC", "sampling.grpc.port"
+                SamplingGrpc(answers, self._gate), door, "sampling gRPC", "sampling.grpc.port"
             )
         return answers
 

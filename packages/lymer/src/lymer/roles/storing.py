@@ -126,6 +126,7 @@ class Loading:
                 settings.segment_bytes_max,
                 settings.segment_age_seconds_max,
                 settings.backlog_bytes_max,
+                settings.backlog_seconds_max,
                 is_shared=config.tenancy.enabled,
             ),
             on_durable=intake.on_durable,
@@ -151,8 +152,8 @@ class Loading:
         stack.push_async_callback(self._drain)
 
     def problem(self) -> str:
-        """Say why spans cannot be stored now; nothing if they can."""
-        return self._loader.problem
+        """Say why spans cannot be taken or stored now; nothing if they can."""
+        return self.journal.problem() or self._loader.problem or self._rollup.problem
 
     def tenants(self) -> set[str]:
         """Return who has spans, stored or on their way."""

@@ -16,6 +16,7 @@ import json
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, TextIO, TypeAlias, cast
@@ -28,6 +29,11 @@ FieldValue: TypeAlias = object
 _ROOT: Final = "lymer"
 _FIELDS: Final = "lymer_fields"
 _REDACTED: Final = "[redacted]"
+_REPEATED: Final = "lymer_repeated"
+_FLOOD_LINES: Final = 5
+"""Warnings of one kind written as they come, within so many seconds:"""
+_FLOOD_SECONDS: Final = 10.0
+_FLOOD_KINDS_MAX: Final = 1000
 _TEXT_LENGTH_MAX: Final = 4096
 """Characters of one field; a stack of nested causes or a sender's bytes must not fill the disk."""
 
@@ -95,10 +101,55 @@ def configure_logs(level: str, encoding: str, stream: TextIO | None = None) -> N
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
+    output.addFilter(_Flood(output))
     root.addHandler(output)
     root.setLevel(max(logging.WARNING, threshold))
     logging.getLogger(_ROOT).setLevel(threshold)
     logging.captureWarnings(capture=True)
+
+
+class _Flood(logging.Filter):
+    """Lets the first warnings of a kind through; those that follow soon become one with a count.
+
+    A kind is a logger and its event, whatever its fields say.
+    """
+
+    def __init__(self, output: logging.Handler) -> None:
+        super().__init__()
+        self._output = output
+        self._lock = threading.Lock()
+        self._kinds: dict[tuple[str, str], tuple[float, int]] = {}
+        """Kind to when its period began, and how many came in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING or hasattr(record, _REPEATED):
+            return True
+        kind = (record.name, record.getMessage())
+        with self._lock:
+            if len(self._kinds) > _FLOOD_KINDS_MAX:
+                self._kinds.clear()
+            began, count = self._kinds.get(kind, (0.0, 0))
+            if record.created - began > _FLOOD_SECONDS:
+                began, count = record.created, 0
+            self._kinds[kind] = began, count + 1
+            if count + 1 == _FLOOD_LINES + 1:
+                timer = threading.Timer(_FLOOD_SECONDS, self.tell, [kind, record])
+                timer.daemon = True
+                timer.start()
+        return count < _FLOOD_LINES
+
+    def tell(self, kind: tuple[str, str], record: logging.LogRecord) -> None:
+        """Write the last one again, with how many there were."""
+        with self._lock:
+            _, count = self._kinds.pop(kind, (0.0, 0))
+        if count > _FLOOD_LINES:
+            told = logging.makeLogRecord(record.__dict__)
+            told.created = record.created + _FLOOD_SECONDS
+            told.exc_info = None
+            setattr(told, _REPEATED, True)
+            fields = {**getattr(record, _FIELDS, {}), "repeated": count - _FLOOD_LINES}
+            setattr(told, _FIELDS, fields)
+            self._output.handle(told)
 
 
 class ConsoleFormatter(logging.Formatter):

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from lymer.transport.http_gate import App
 
-__all__ = ["CorsOptions", "with_cors"]
+__all__ = ["CorsOptions", "refusing_foreign_pages", "with_cors"]
 
 _Header: TypeAlias = tuple[bytes, bytes]
 _Message: TypeAlias = MutableMapping[str, Any]
@@ -36,6 +36,12 @@ _ALWAYS_ALLOWED: Final = frozenset(
 stopped by the gate, not here."""
 _METHODS: Final = b"POST"
 _VARY_PREFLIGHT: Final = b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+
+
+_SIMPLE_TYPES: Final = frozenset(
+    {b"", b"text/plain", b"application/x-www-form-urlencoded", b"multipart/form-data"}
+)
+"""What a page may send without a preflight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,45 @@ def with_cors(app: App, options: CorsOptions) -> App:
         await app(scope, receive, send_with_headers)
 
     return answer
+
+
+def refusing_foreign_pages(app: App, options: CorsOptions) -> App:
+    """Return `app` that takes nothing from a page which a browser did not have to ask for.
+
+    A page of any origin may send a form or plain text without a preflight, and the browser only
+    keeps the answer from it. Source: Fetch standard, "CORS-safelisted request-header".
+    """
+    policy = _Policy(options)
+
+    async def answer(
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[_Message]],
+        send: Callable[[_Message], Awaitable[None]],
+    ) -> None:
+        headers: dict[bytes, bytes] = dict(scope.get("headers", ()))
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        is_sent = scope.get("method", "POST") == "POST"
+        if origin and is_sent and _is_simple(headers) and not _is_own(origin, headers):
+            allowed = len(policy.headers(origin)) > 1
+            if not allowed:
+                text = b"403 forbidden: pages of this origin may not send here\n"
+                given = [(b"content-type", b"text/plain"),
+                         (b"content-length", str(len(text)).encode())]  # fmt: skip
+                await send({"type": "http.response.start", "status": 403, "headers": given})
+                await send({"type": "http.response.body", "body": text})
+                return
+        await app(scope, receive, send)
+
+    return answer
+
+
+def _is_simple(headers: dict[bytes, bytes]) -> bool:
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    return media_type in _SIMPLE_TYPES
+
+
+def _is_own(origin: str, headers: dict[bytes, bytes]) -> bool:
+    return origin.lower().partition("://")[2] == headers.get(b"host", b"").decode("latin-1").lower()
 
 
 class _Policy:

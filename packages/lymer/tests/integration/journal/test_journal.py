@@ -359,3 +359,14 @@ def test_a_slow_listener_does_not_hold_up_appends(bench: Bench) -> None:
     assert done.wait(5), "append waited for the disk"
     bench.disk.open_gate.set()
     bench.answers(500)
+
+
+def test_the_journal_knows_whether_it_could_write(bench: Bench) -> None:
+    """A folder that is gone, and comes back, without anybody having tried to write."""
+    journal = bench.open()
+    assert journal.problem() == ""
+    away = bench.folder.with_name("away")
+    bench.folder.rename(away)
+    assert "No such file or directory" in journal.problem()
+    away.rename(bench.folder)
+    assert journal.problem() == ""

@@ -135,3 +135,22 @@ def test_an_exception_carries_its_stack() -> None:
         log.exception("bug", error)  # noqa: PLE1205, TRY401 - no logger of the library
 
     assert "ValueError: broken" in json.loads(stream.getvalue())["stack"]
+
+
+def test_a_flood_becomes_a_few_lines_and_a_count() -> None:
+    """A thousand of a kind; another kind in between is written."""
+    stream = io.StringIO()
+    configure_logs("info", "console", stream)
+    log = EventLog("lymer.flood")
+    for number in range(1000):
+        log.warning("write failed", place=number)
+    log.warning("something else")
+    written = stream.getvalue().splitlines()
+    (flood,) = logging.getLogger().handlers[0].filters
+    flood.tell(("lymer.flood", "write failed"), logging.makeLogRecord({  # type: ignore[union-attr]
+        "name": "lymer.flood", "msg": "write failed", "levelno": 30, "levelname": "WARNING",
+    }))  # fmt: skip
+
+    assert len(written) == 6
+    assert "something else" in written[-1]
+    assert "repeated=995" in stream.getvalue().splitlines()[-1]
