@@ -28,7 +28,6 @@ from lymer.wire.go_text import (
 __all__ = [
     "Search",
     "check_time_hints",
-    "check_v3_trace_hints",
     "first_of",
     "to_flag",
     "to_number",
@@ -37,6 +36,7 @@ __all__ = [
     "to_search",
     "to_trace_id",
     "to_v3_question",
+    "to_v3_raw",
 ]
 
 TRACE_ID_PARAMETERS_MAX: Final = 1_000
@@ -191,11 +191,11 @@ def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion, bool]:
     return question, bool(raw)
 
 
-def check_v3_trace_hints(parameters: QueryParams) -> None:
-    """Read the optional times and `rawTraces` of a v3 trace by id, to refuse bad ones."""
+def to_v3_raw(parameters: QueryParams) -> bool:
+    """Read `rawTraces` of a v3 trace by id, and the optional times, to refuse bad ones."""
     _v3(parameters, from_rfc3339_text, "startTime", "start_time")
     _v3(parameters, from_rfc3339_text, "endTime", "end_time")
-    _v3(parameters, from_bool_text, "rawTraces", "raw_traces")
+    return bool(_v3(parameters, from_bool_text, "rawTraces", "raw_traces"))
 
 
 def first_of(parameters: QueryParams, *names: str) -> str:

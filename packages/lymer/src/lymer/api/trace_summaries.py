@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lymer.api.answers import Answers, check_query_string
-from lymer.api.parameters import check_v3_trace_hints, first_of, to_trace_id, to_v3_question
+from lymer.api.parameters import first_of, to_trace_id, to_v3_question, to_v3_raw
 from lymer.errors import QuestionError, TraceNotFoundError
 from lymer.model.question import Operation, TraceSummary
 from lymer.query.service import QueryService
@@ -61,10 +61,10 @@ class QueryV3:
     async def find_traces(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/traces: all spans of the traces found, as one OTLP document."""
         check_query_string(request)
-        question, _ = to_v3_question(request.query_params)
+        question, raw = to_v3_question(request.query_params)
 
         def make_body() -> bytes:
-            traces = query.find_otlp(question)
+            traces = query.find_otlp(question, raw=raw)
             if not traces.resource_spans:
                 raise TraceNotFoundError("No traces found")
             return _result(traces)
@@ -72,14 +72,14 @@ class QueryV3:
         return await self._answers.json(request, make_body)
 
     async def get_trace(self, request: Request, query: QueryService) -> Response:
-        """GET /api/v3/traces/{trace_id}: one trace as an OTLP document, as it was stored."""
+        """GET /api/v3/traces/{trace_id}: one trace as an OTLP document, adjusted unless raw."""
         check_query_string(request)
         try:
             trace_id = to_trace_id(request.path_params["trace_id"])
         except QuestionError as error:
             raise QuestionError(f"malformed parameter trace_id: {error}") from error
-        check_v3_trace_hints(request.query_params)
-        return await self._answers.json(request, lambda: _result(query.get_otlp(trace_id)))
+        raw = to_v3_raw(request.query_params)
+        return await self._answers.json(request, lambda: _result(query.get_otlp(trace_id, raw=raw)))
 
 
 def _result(traces: TracesData) -> bytes:

@@ -19,6 +19,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.query.adjust.otlp import adjust_otlp, name_services
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
@@ -107,10 +108,13 @@ class QueryService:
         ids = self._find_ids(question)
         return self._reader.get_summaries(ids) if ids else []
 
-    def find_otlp(self, question: TraceQuestion) -> TracesData:
-        """Return the newest traces that match, as they were stored; empty if none does."""
-        ids = self._find_ids(question)
-        return TracesData.FromString(self._reader.get_otlp(ids)) if ids else TracesData()
+    def find_otlp(self, question: TraceQuestion, *, raw: bool = False) -> TracesData:
+        """Return the newest traces that match, as OTLP; empty if none does."""
+        return self._otlp(self._find_ids(question), raw=raw)
+
+    def find_ids(self, question: TraceQuestion) -> list[str]:
+        """Return the ids of the newest traces that match, newest matching span first."""
+        return self._find_ids(question)
 
     def get_traces(self, trace_ids: Sequence[str], *, raw: bool = False) -> list[SpanColumns]:
         """Return the traces that are stored, in the order asked for, one element each.
@@ -157,14 +161,18 @@ class QueryService:
             raise TraceNotFoundError("span not found")
         return select_rows(trace, [trace.span_id.index(span_id)])
 
-    def get_otlp(self, trace_id: str) -> TracesData:
-        """Return one trace as it was stored.
+    def get_otlp(self, trace_id: str, *, raw: bool = False) -> TracesData:
+        """Return one trace as OTLP.
+
+        Args:
+            trace_id: 32 hex digits.
+            raw: As it was stored.
 
         Raises:
             TraceNotFoundError: No span of it is stored.
         """
         _check_trace_ids([trace_id])
-        answer = TracesData.FromString(self._reader.get_otlp([trace_id]))
+        answer = self._otlp([trace_id], raw=raw)
         if not answer.resource_spans:
             raise TraceNotFoundError
         return answer
@@ -209,6 +217,15 @@ class QueryService:
             slot_minutes=question.slot_minutes,
         )
         return points_of(question, slots, what, quantile)
+
+    def _otlp(self, trace_ids: Sequence[str], *, raw: bool) -> TracesData:
+        if not trace_ids:
+            return TracesData()
+        traces = TracesData.FromString(self._reader.get_otlp(trace_ids))
+        name_services(traces)
+        if not raw:
+            adjust_otlp(traces, self._adjusters)
+        return traces
 
     def _find_ids(self, question: TraceQuestion) -> list[str]:
         check_question(question)

@@ -27,7 +27,9 @@ __all__ = [
     "Pair",
     "Scope",
     "SpanRows",
+    "host_of",
     "to_columns",
+    "with_address",
 ]
 
 COLUMNS: Final = (
@@ -103,7 +105,7 @@ class _Pairs(dict[Pair, tuple[str, str]]):
         if key == WARNINGS_KEY or (key in RESERVED_KEYS and not self.raw):
             self.reserved.add(pair)
         elif key in ADDRESS_KEYS and not self.raw:
-            value = _with_address(value)
+            value = with_address(value)
         entry = self[pair] = (key, key_value_json(key, value))
         return entry
 
@@ -136,22 +138,8 @@ class _Process:
         self._entries = [entry for entry in known.render(pairs) if entry[0] != _SERVICE_KEY]
         # The first of equal keys counts, as everywhere.
         self.values = {_text(key): value for key, value in reversed(pairs)}
-        self.host = self._host()
+        self.host = host_of(self.values)
         self.json = self.with_moved({})
-
-    def _host(self) -> str:
-        """Source: Jaeger v2.20, `adjuster/clockskew.go`, host key."""
-        for key in _HOST_KEYS:
-            if key in self.values:
-                try:
-                    value = _AnyValue.FromString(self.values[key])
-                except DecodeError:  # stored as sent, with a field of another wire type
-                    return ""
-                inner = value.array_value.values
-                if inner:
-                    return any_value_text(inner[0].SerializeToString())
-                return str(value.string_value)
-        return ""
 
     def with_moved(self, moved: Mapping[str, str]) -> str:
         """Return the process, with `moved` (key to KeyValue) added to its tags."""
@@ -160,6 +148,24 @@ class _Process:
             entries = sorted([*entries, *moved.items()], key=_by_key)
         tags = ",".join(key_value for _, key_value in entries)
         return f'{{"serviceName":{json_string(self._service)},"tags":[{tags}]}}'
+
+
+def host_of(values: Mapping[str, bytes]) -> str:
+    """Return what tells two clocks apart, by the attributes of a resource.
+
+    Source: Jaeger v2.20, `adjuster/clockskew.go`, host key.
+    """
+    for key in _HOST_KEYS:
+        if key in values:
+            try:
+                value = _AnyValue.FromString(values[key])
+            except DecodeError:  # stored as sent, with a field of another wire type
+                return ""
+            inner = value.array_value.values
+            if inner:
+                return any_value_text(inner[0].SerializeToString())
+            return str(value.string_value)
+    return ""
 
 
 class _ReservedPairs:
@@ -355,7 +361,7 @@ def _links(links: Sequence[Any], *, raw: bool) -> list[tuple[str, str, bool]]:
     return shown if raw else sorted(shown)
 
 
-def _with_address(value: bytes) -> bytes:
+def with_address(value: bytes) -> bytes:
     """Write a numeric IPv4 address as text. Source: Jaeger v2.20, `ipattribute.go`."""
     decoded = _AnyValue.FromString(value)
     kind = decoded.WhichOneof("value")

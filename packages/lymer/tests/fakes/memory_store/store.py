@@ -142,7 +142,7 @@ class _Tenant:
 
     def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
         """See `SpanReader.get_summaries`."""
-        traces = (self._spans_of([trace_id]) for trace_id in dict.fromkeys(trace_ids))
+        traces = (_once(self._spans_of([trace_id])) for trace_id in dict.fromkeys(trace_ids))
         return [_summary(spans) for spans in traces if spans]
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
@@ -276,6 +276,11 @@ def _whole_minutes(start_unix_nano: int, end_unix_nano: int) -> tuple[int, int]:
     """Return the range of the minutes that overlap [start, end)."""
     first = start_unix_nano - start_unix_nano % _NANO_PER_MINUTE
     return first, -(-end_unix_nano // _NANO_PER_MINUTE) * _NANO_PER_MINUTE
+
+
+def _once(spans: Sequence[StoredSpan]) -> list[StoredSpan]:
+    """Return the spans without those that were sent before."""
+    return list({span.identity: span for span in reversed(spans)}.values())[::-1]
 
 
 def _summary(spans: Sequence[StoredSpan]) -> TraceSummary:

@@ -1,4 +1,5 @@
 -- One line of a search result for each trace. The root is the earliest span without a parent.
+-- A span that was sent more than once counts once.
 SELECT {mark}, trace_id,
     argMinIf((toString(service), toString(name)), (start, span_id), is_root) AS root,
     min(start) AS first_start,
@@ -11,9 +12,11 @@ SELECT {mark}, trace_id,
     sumMapIf(map(toString(service), toUInt64(1)), status = 2) AS errors_by_service
 FROM
 (
-    SELECT trace_id, span_id, parent_span_id, service, name, start, duration, status,
+    SELECT trace_id, span_id, parent_span_id, service, name, kind, start, duration,
+        status,
         parent_span_id = toFixedString('', 8) AS is_root
     FROM {db}.spans
     WHERE {where}
+    LIMIT 1 BY trace_id, span_id, parent_span_id, service, name, kind, start, duration, status
 )
 GROUP BY trace_id
