@@ -15,7 +15,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from certwright import clock
-from certwright.acme.questions import GetAuthorization, GetOrder
+from certwright.acme.questions import Done, GetAuthorization, GetOrder
 from certwright.adapters.acme.http01 import WebrootAnswers
 from certwright.adapters.acme.outside import RealWorld
 from certwright.reconcile.options import AcmeOptions, Options
@@ -24,7 +24,7 @@ from certwright.resources.kinds import CERTIFICATE, CHALLENGE, ORDER, Manifest
 from certwright_testing.pebble import Pebble
 from certwright_testing.world import World
 
-__all__ = ["play", "private_key", "webroot"]
+__all__ = ["afresh", "play", "private_key", "settle_certificates", "webroot"]
 
 NAMES = ("a.example.com", "b.example.com")
 """What the Certificate is for."""
@@ -142,3 +142,36 @@ async def play(
     finally:
         for real in used:
             await real.__aexit__(None, None, None)
+
+
+class _Silent:
+    """Puts answers nowhere: the CA believes everything."""
+
+    async def present(self, _question: Any, /) -> Done:
+        return Done()
+
+    clean_up = present
+
+
+@dataclass(slots=True)
+class _Afresh:
+    world: World
+
+    async def answer(self, question: Any, /) -> Any:
+        async with RealWorld(answers=_Silent(), now=lambda: self.world.now) as real:
+            return await real.answer(question)
+
+
+def afresh(world: World) -> _Afresh:
+    """Return the world outside, met anew with each question: nothing stays open."""
+    return _Afresh(world)
+
+
+async def settle_certificates(world: World) -> None:
+    """Issue, in a few rounds of the CA."""
+    for _ in range(40):
+        await world.advance(timedelta(seconds=5))
+        ready = get_condition(world.all(CERTIFICATE)[0], "Ready")
+        if ready is not None and ready.is_true and not world.all(CHALLENGE):
+            return
+    raise AssertionError(world.problems[-4:], world.all(ORDER), world.all(CHALLENGE))

@@ -62,6 +62,10 @@ class Pebble:
     """Settings such as PEBBLE_WFE_NONCEREJECT."""
     dns_server: str = ""
     """HOST:PORT that the CA asks; empty for its own test server."""
+    binary: str = field(default_factory=lambda: os.environ.get("CERTWRIGHT_PEBBLE", "pebble"))
+    """The CA's program: newer versions than Debian's know more."""
+    profiles: dict[str, Any] = field(default_factory=dict)
+    """Profiles by name, for versions that have them."""
     http_port: int = field(default_factory=free_port)
     """Where the CA looks for HTTP-01 answers."""
     port: int = field(default_factory=free_port)
@@ -83,7 +87,7 @@ class Pebble:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_certificate(self.folder)
-        configuration = {
+        configuration: dict[str, Any] = {
             "pebble": {
                 "listenAddress": f"127.0.0.1:{self.port}",
                 "managementListenAddress": f"127.0.0.1:{self.management_port}",
@@ -96,6 +100,8 @@ class Pebble:
                 "externalAccountMACKeys": {"kid-1": EAB_KEY},
             }
         }
+        if self.profiles:
+            configuration["pebble"]["profiles"] = self.profiles
         (self.folder / "pebble.json").write_text(json.dumps(configuration))
         self._start(
             "pebble-challtestsrv",
@@ -118,7 +124,7 @@ class Pebble:
     def start_ca(self) -> None:
         """Start the CA, which knows nothing of what was before."""
         self._start(
-            "pebble",
+            self.binary,
             "-config",
             str(self.folder / "pebble.json"),
             "-dnsserver",
@@ -182,7 +188,7 @@ class Pebble:
             "PEBBLE_WFE_ORDERS_PER_PAGE": "15",
             **self.environment,
         }
-        with (self.folder / f"{name}.log").open("ab") as log:
+        with (self.folder / f"{Path(name).name}.log").open("ab") as log:
             self._processes.append(
                 subprocess.Popen([name, *arguments], stdout=log, stderr=log, env=environment)
             )

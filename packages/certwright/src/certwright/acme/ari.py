@@ -1,13 +1,11 @@
-"""Renewal information: how a certificate is named, and when in its window it is renewed.
+"""Renewal information: how a certificate is named, and the window that its CA suggests.
 
 Source: RFC 9773 4.1 and 4.2.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from certwright.acme.jws import b64url
@@ -16,9 +14,7 @@ from certwright.errors import InvalidError
 from certwright.pki.certificates import DecodedCertificate
 from certwright.resources.times import parse_time
 
-__all__ = ["certificate_id", "chosen_moment", "window_of"]
-
-_BUCKETS = 1 << 32
+__all__ = ["certificate_id", "window_of"]
 
 
 def certificate_id(certificate: DecodedCertificate) -> str:
@@ -27,18 +23,6 @@ def certificate_id(certificate: DecodedCertificate) -> str:
         return ""
     serial = certificate.serial.to_bytes(certificate.serial.bit_length() // 8 + 1, "big")
     return f"{b64url(certificate.authority_key_id)}.{b64url(serial)}"
-
-
-def chosen_moment(window: RenewalWindow, who: str) -> datetime:
-    """Return a moment in the window, spread evenly over all who ask, and always the same for one.
-
-    Args:
-        window: The CA's.
-        who: Whose renewal it is, such as a uid and a serial number.
-    """
-    number = int.from_bytes(hashlib.sha256(who.encode()).digest()[:4], "big")
-    length = max((window.end - window.start).total_seconds(), 0.0)
-    return window.start + timedelta(seconds=length * number / _BUCKETS)
 
 
 def window_of(found: Mapping[str, Any], retry_after_seconds: float) -> RenewalWindow:

@@ -30,6 +30,7 @@ __all__ = [
     "GetAuthorization",
     "GetAuthorizations",
     "GetOrder",
+    "JustWait",
     "NewOrder",
     "NotYet",
     "PresentDns",
@@ -329,6 +330,15 @@ class CheckDns:
     """How long to wait after it was seen first: caches elsewhere."""
 
 
+@dataclass(frozen=True, slots=True)
+class JustWait:
+    """Wait instead of looking. Answer: `NotYet` until it is over, then `Done`."""
+
+    reference: str
+    """The Challenge's uid."""
+    seconds: float
+
+
 AcmeQuestion: TypeAlias = (
     Register
     | FindAccount
@@ -353,4 +363,5 @@ Question: TypeAlias = (
     | PresentDns
     | CleanUpDns
     | CheckDns
+    | JustWait
 )

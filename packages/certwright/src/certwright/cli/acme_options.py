@@ -8,7 +8,7 @@ import click
 
 from certwright.cli.options import GoBool, GoDuration, GoList
 
-__all__ = ["check_options"]
+__all__ = ["check_options", "renewal_option"]
 
 
 def check_options(command: Any) -> Any:
@@ -61,3 +61,15 @@ def check_options(command: Any) -> Any:
     ):
         command = decorate(command)
     return command
+
+
+def renewal_option(command: Any) -> Any:
+    """Add the flag that spreads renewals."""
+    return click.option(
+        "--renewal-spread",
+        type=click.FloatRange(0.0, 0.9),
+        default=0.0,
+        show_default=True,
+        help="Renew earlier by up to this part of the time that would be left, each certificate at "
+        "a moment of its own, so that thousands do not renew together.",
+    )(command)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from certwright.cli.acme_options import check_options
+from certwright.cli.acme_options import check_options, renewal_option
 from certwright.cli.options import (
     Gates,
     GoBool,
@@ -169,6 +169,7 @@ def _acme(flags: dict[str, Any]) -> Any:
 @click.option("--feature-gates", "gates", type=Gates(), default="", help=gates_help())
 @click.option("--enable-profiling", type=GoBool(), hidden=True, expose_value=False)
 @click.option("--profiler-address", hidden=True, expose_value=False)
+@renewal_option
 @logging_options
 def controller(*, verbosity: int, logging_format: str, gates: FeatureGates, **flags: Any) -> None:
     """Issue and renew the certificates of a cluster.
@@ -190,6 +191,7 @@ def controller(*, verbosity: int, logging_format: str, gates: FeatureGates, **fl
         enable_certificate_owner_ref=flags.pop("enable_certificate_owner_ref"),
         copied_annotation_prefixes=prefixes,
         gates=gates,
+        renewal_spread=flags.pop("renewal_spread"),
         acme=acme,
     )
     flags.pop("copied_annotation_prefixes")

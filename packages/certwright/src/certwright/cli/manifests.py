@@ -19,12 +19,18 @@ _PARTS = ("crds", "rbac", "webhooks", "workloads")
     "--leader-election-namespace", default="kube-system", show_default=True, help="For the leases."
 )
 @click.option("--feature-gates", default="", help="For controller and webhook.")
+@click.option(
+    "--later-fields",
+    is_flag=True,
+    help="CRDs with the fields of later cert-manager versions that are served here.",
+)
 def manifests(
     parts: tuple[str, ...],
     namespace: str,
     image: str,
     leader_election_namespace: str,
     feature_gates: str,
+    later_fields: bool,  # noqa: FBT001 - click calls it
 ) -> None:
     """Print YAML for `kubectl apply -f -`: all PARTS, or those that are named.
 
@@ -52,7 +58,7 @@ def manifests(
         metadata = {"name": namespace}
         made.append({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     if "crds" in wanted:
-        made += crds.load()
+        made += crds.load(later_fields=later_fields)
     if "rbac" in wanted:
         made += rbac(settings)
     if "workloads" in wanted:

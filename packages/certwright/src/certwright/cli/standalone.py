@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from certwright.cli.acme_options import check_options as acme_check_options
+from certwright.cli.acme_options import renewal_option
 from certwright.cli.options import (
     Gates,
     GoDuration,
@@ -87,6 +88,7 @@ _FOLDER: Final = click.argument("folder", metavar="DIR", type=click.Path(path_ty
     is_flag=True,
     help="Remove key and certificate with their Certificate; otherwise they stay.",
 )
+@renewal_option
 @logging_options
 def standalone(folder: Path, verbosity: int, logging_format: str, **given: Any) -> int:
     """Keep the certificates of a folder: DIR/*.yaml says what you want, DIR/secrets has it.
@@ -242,7 +244,10 @@ def _settings(folder: Path, given: dict[str, Any]) -> Any:
     return StandaloneSettings(
         layout=Layout(folder),
         options=folder_options(
-            given["gates"], delete_secrets=given["delete_secrets"], acme=acme["options"]
+            given["gates"],
+            delete_secrets=given["delete_secrets"],
+            acme=acme["options"],
+            renewal_spread=given["renewal_spread"],
         ),
         answers=acme["answers"],
         access=Access(_group_id(given["group"])),

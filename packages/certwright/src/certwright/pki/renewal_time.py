@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 
-__all__ = ["renewal_time"]
+__all__ = ["fraction_of", "renewal_time"]
 
 
 def renewal_time(
@@ -29,3 +30,9 @@ def renewal_time(
     # Cut to whole seconds after the subtraction: a part of a second moves it one second back.
     seconds = -(-before_ns // 1_000_000_000)
     return not_after - timedelta(seconds=seconds)
+
+
+def fraction_of(who: str) -> float:
+    """Return a number from 0 to 1 that is spread evenly over all, and always the same for one."""
+    number = int.from_bytes(hashlib.sha256(who.encode()).digest()[:4], "big")
+    return number / (1 << 32)

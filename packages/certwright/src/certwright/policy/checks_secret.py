@@ -13,8 +13,8 @@ from certwright.pki.key_pair import check_key_pair
 from certwright.pki.keys import decode_private_key, private_key_violations
 from certwright.pki.match import request_violations, secret_names_violations
 from certwright.pki.names import name_of_rdns
-from certwright.pki.renewal_time import renewal_time
 from certwright.policy import reasons
+from certwright.policy.renewal import renewal_moment
 from certwright.policy.verdict import Evidence, Violation
 from certwright.resources import known
 from certwright.resources.gotext import format_strings
@@ -189,8 +189,7 @@ def certificate_is_due(evidence: Evidence) -> Violation | None:
     except InvalidError as error:
         return _not_decoded(error)
     certificate = evidence.certificate
-    due = renewal_time(issued.not_before, issued.not_after, certificate.renew_before_nano)
-    if evidence.now < due:
+    if evidence.now < renewal_moment(certificate, issued, evidence.renewal):
         return None
     told = certificate.renewal_time
     return Violation(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from certwright.policy.renewal import RenewalRule
 from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.secret import Secret
@@ -36,6 +37,8 @@ class Evidence:
     """The request of the revision that is stored; None if it is gone or nothing was issued."""
     output_formats: tuple[str, ...] = ()
     """`spec.additionalOutputFormats`, empty while their feature gate is off."""
+    renewal: RenewalRule = field(default_factory=RenewalRule)
+    """When certificates are renewed."""
     owner_ref_enabled: bool = False
     """--enable-certificate-owner-ref."""
 

@@ -12,12 +12,14 @@ from certwright.acme.questions import (
     CheckHttp,
     CleanUpDns,
     CleanUpToken,
+    JustWait,
     PresentDns,
     PresentToken,
 )
 from certwright.reconcile.acme_dns01 import follows_cnames, solver_config
 from certwright.reconcile.options import Options
 from certwright.resources.acme import Challenge
+from certwright.resources.durations import SECOND_NANO, parse_duration
 from certwright.resources.kinds import Key, Manifest
 
 __all__ = ["check_question", "cleanup_question", "present_question"]
@@ -67,11 +69,20 @@ def cleanup_question(
     return None
 
 
-def check_question(challenge: Challenge, options: Options) -> CheckDns | CheckHttp | None:
-    """Return what looks whether the answer can be seen from here; None if nobody wants to know."""
+def check_question(
+    challenge: Challenge, options: Options
+) -> CheckDns | CheckHttp | JustWait | None:
+    """Return what looks whether the answer can be seen from here; None if nobody wants to know.
+
+    Raises:
+        InvalidError: The solver says how long to wait instead, and that is no duration.
+    """
     acme = options.acme
     if not acme.self_check:
         return None
+    if (text := challenge.solver.get("waitInsteadOfSelfCheck")) is not None:
+        seconds = parse_duration(str(text)) / SECOND_NANO
+        return JustWait(challenge.uid, seconds) if seconds > 0 else None
     if challenge.type == "DNS-01":
         return CheckDns(
             challenge.uid,

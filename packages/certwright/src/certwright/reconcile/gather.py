@@ -45,6 +45,7 @@ from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.conditions import get_condition
 from certwright.resources.features import ADDITIONAL_CERTIFICATE_OUTPUT_FORMATS
+from certwright.resources.issuer import Issuer
 from certwright.resources.kinds import (
     CERTIFICATE,
     CERTIFICATE_REQUEST,
@@ -89,6 +90,8 @@ class CertificateState:
     """Names of objects of others, which a new key Secret or request must not take."""
     passwords: Mapping[str, Secret] = field(default_factory=dict)
     """Secrets with passwords of keystores, by name; those that exist."""
+    issuer: Issuer | None = None
+    """The issuer; only read where its CA is asked about renewal."""
 
     @property
     def next_revision(self) -> int:
@@ -133,6 +136,7 @@ class CertificateState:
             secret=self.secret,
             current_request=current[0] if current else None,
             output_formats=certificate.additional_output_formats if has_formats else (),
+            renewal=options.renewal_rule,
             owner_ref_enabled=options.enable_certificate_owner_ref,
         )
 

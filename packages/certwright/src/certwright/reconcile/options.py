@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from certwright.resources.features import FeatureGates
+from certwright.policy.renewal import RenewalRule
+from certwright.resources.features import ACME_USE_ARI, FeatureGates
 
 __all__ = ["AcmeOptions", "Options"]
 
@@ -70,4 +71,11 @@ class Options:
     """--copied-annotation-prefixes: which annotations of a Certificate its requests get."""
     gates: FeatureGates = field(default_factory=FeatureGates)
     """--feature-gates."""
+    renewal_spread: float = 0.0
+    """--renewal-spread: certificates are renewed earlier by up to this part of the time left."""
     acme: AcmeOptions = field(default_factory=AcmeOptions)
+
+    @property
+    def renewal_rule(self) -> RenewalRule:
+        """When certificates are renewed."""
+        return RenewalRule(self.renewal_spread, ACME_USE_ARI in self.gates)

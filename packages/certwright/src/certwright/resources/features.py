@@ -12,6 +12,7 @@ from typing import Final
 from certwright.errors import InvalidError
 
 __all__ = [
+    "ACME_USE_ARI",
     "ADDITIONAL_CERTIFICATE_OUTPUT_FORMATS",
     "EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS",
     "EXPERIMENTAL_GATEWAY_API_SUPPORT",
@@ -25,6 +26,8 @@ __all__ = [
     "FeatureGates",
 ]
 
+ACME_USE_ARI: Final = "ACMEUseARI"
+"""Of a later version (1.21)."""
 ADDITIONAL_CERTIFICATE_OUTPUT_FORMATS: Final = "AdditionalCertificateOutputFormats"
 EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS: Final = (
     "ExperimentalCertificateSigningRequestControllers"
@@ -38,6 +41,7 @@ USE_CERTIFICATE_REQUEST_BASIC_CONSTRAINTS: Final = "UseCertificateRequestBasicCo
 VALIDATE_CAA: Final = "ValidateCAA"
 
 FEATURES: Final = (
+    ACME_USE_ARI,
     ADDITIONAL_CERTIFICATE_OUTPUT_FORMATS,
     EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS,
     EXPERIMENTAL_GATEWAY_API_SUPPORT,

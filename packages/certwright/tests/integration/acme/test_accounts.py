@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 from certwright import clock
-from certwright.acme.questions import Done
-from certwright.adapters.acme.outside import RealWorld
 from certwright.pki.csr import generate_csr
 from certwright.pki.keys import encode_private_key, generate_private_key
 from certwright.reconcile.options import AcmeOptions, Options
@@ -33,7 +31,7 @@ from certwright.resources.kinds import (
 )
 from certwright.resources.secret import encode_data
 from certwright_testing.acme_cluster import acme_certificate, acme_issuer
-from certwright_testing.acme_world import private_key
+from certwright_testing.acme_world import afresh, private_key, settle_certificates
 from certwright_testing.pebble import EAB_KEY, Pebble, missing_pebble
 from certwright_testing.world import Fault, World
 
@@ -50,28 +48,6 @@ def pebble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pebble]:
         yield started
 
 
-class Silent:
-    """Puts answers nowhere: the CA believes everything."""
-
-    async def present(self, _question: Any, /) -> Any:
-        """Do nothing."""
-        return Done()
-
-    clean_up = present
-
-
-@dataclass(slots=True)
-class Afresh:
-    """The world outside, met anew with each question: nothing stays open."""
-
-    world: World
-
-    async def answer(self, question: Any, /) -> Any:
-        """Answer."""
-        async with RealWorld(answers=Silent(), now=lambda: self.world.now) as real:
-            return await real.answer(question)
-
-
 def secret(name: str, **data: bytes) -> Manifest:
     """Return a Secret."""
     return {
@@ -86,7 +62,7 @@ def new_world(**settings: Any) -> World:
     """Return a world with a real network."""
     options = Options(cluster_resource_namespace="one", acme=ACME)
     world = World(replace(options, **settings), now=clock.now(), private_key=private_key)
-    world.outside = Afresh(world)
+    world.outside = afresh(world)
     return world
 
 
@@ -211,22 +187,12 @@ async def test_a_binding(tmp_path: Path) -> None:
         assert "urn:ietf:params:acme:error:externalAccountRequired" in message
 
 
-async def issue(world: World) -> None:
-    """Issue, in a few rounds of the CA."""
-    for _ in range(40):
-        await world.advance(timedelta(seconds=5))
-        ready = get_condition(world.all(CERTIFICATE)[0], "Ready")
-        if ready is not None and ready.is_true and not world.all(CHALLENGE):
-            return
-    raise AssertionError(world.problems[-4:], world.all(ORDER), world.all(CHALLENGE))
-
-
 async def test_the_key_rolls_over(pebble: Pebble) -> None:
     """Whatever write the process dies at; the account stays, and issues."""
     for dies_at in range(6):
         world = new_world()
         await world.apply(acme_issuer(pebble), acme_certificate("web", "a.example.com"))
-        await issue(world)
+        await settle_certificates(world)
         before = await world.got(KEY)
         old_key = (await world.got(SECRET.key("one", "account")))["data"]
         begun = world.writes
@@ -249,7 +215,7 @@ async def test_the_key_rolls_over(pebble: Pebble) -> None:
         assert after["status"]["acme"]["uri"] == before["status"]["acme"]["uri"]
         assert await ready_of(world) == REGISTERED
         await world.change(CERTIFICATE.key("one", "web"), dnsNames=["b.example.com"])
-        await issue(world)
+        await settle_certificates(world)
 
 
 async def test_a_ca_that_lost_the_account_gets_it_again(tmp_path: Path) -> None:
@@ -257,11 +223,11 @@ async def test_a_ca_that_lost_the_account_gets_it_again(tmp_path: Path) -> None:
     with Pebble(tmp_path, environment={"PEBBLE_VA_ALWAYS_VALID": "1"}) as pebble:
         world = new_world()
         await world.apply(acme_issuer(pebble), acme_certificate("web", "a.example.com"))
-        await issue(world)
+        await settle_certificates(world)
         pebble.stop_ca()
         pebble.start_ca()
         await world.change(CERTIFICATE.key("one", "web"), dnsNames=["b.example.com"])
-        await issue(world)
+        await settle_certificates(world)
 
         assert await ready_of(world) == REGISTERED
         assert len(world.all(ORDER)) == 2
@@ -272,10 +238,10 @@ async def test_another_ca_is_another_account(pebble: Pebble, tmp_path: Path) -> 
     with Pebble(tmp_path, environment={"PEBBLE_VA_ALWAYS_VALID": "1"}) as other:
         world = new_world()
         await world.apply(acme_issuer(pebble), acme_certificate("web", "a.example.com"))
-        await issue(world)
+        await settle_certificates(world)
         await world.apply(acme_issuer(other))
         await world.change(CERTIFICATE.key("one", "web"), dnsNames=["b.example.com"])
-        await issue(world)
+        await settle_certificates(world)
 
         assert (await world.got(KEY))["status"]["acme"]["uri"].startswith(other.url[:-4])
         assert {order["status"]["url"].split("/")[2] for order in world.all(ORDER)} == {
@@ -295,7 +261,7 @@ async def test_a_challenge_of_somebody_elses_making_is_refused(pebble: Pebble, c
         seen.extend(here.all(CHALLENGE))
 
     world.before_write = watch
-    await issue(world)
+    await settle_certificates(world)
     world.before_write = None
     forged = deepcopy(seen[0])
     forged["metadata"] = {"name": "forged", "namespace": "one"}

@@ -13,6 +13,7 @@ from certwright.acme.questions import (
     CheckHttp,
     CleanUpDns,
     CleanUpToken,
+    JustWait,
     NotYet,
     PresentDns,
     PresentToken,
@@ -83,6 +84,8 @@ class RealWorld:
                 return await self._http.check(question)
             case CheckDns():
                 return await self._dns.check(question)
+            case JustWait():
+                return self._dns.wait(question.reference, question.seconds)
             case PresentToken():
                 return await self._answers.present(question)
             case CleanUpToken():

@@ -42,18 +42,19 @@ class DnsCheck:
         Raises:
             DnsError: A name server did not answer.
         """
-        since = self._seen.get(question.reference)
-        if since is None:
-            if why := await _look(question):
-                return NotYet(why)
-            since = clock.monotonic_seconds()
-            self._seen[question.reference] = since
-            if len(self._seen) > SEEN_KEPT_MAX:
-                self._seen.popitem(last=False)
-        left = since + question.wait_seconds - clock.monotonic_seconds()
+        if question.reference not in self._seen and (why := await _look(question)):
+            return NotYet(why)
+        return self.wait(question.reference, question.wait_seconds)
+
+    def wait(self, reference: str, seconds: float) -> Done | NotYet:
+        """Say whether so long has passed since this was asked first."""
+        since = self._seen.setdefault(reference, clock.monotonic_seconds())
+        if len(self._seen) > SEEN_KEPT_MAX:
+            self._seen.popitem(last=False)
+        left = since + seconds - clock.monotonic_seconds()
         if left > 0:
             return NotYet("", left)
-        del self._seen[question.reference]
+        self._seen.pop(reference, None)
         return Done()
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import yaml
 
+from certwright.resources.crds.later import add_later_fields
 from certwright.resources.kinds import (
     CERTIFICATE,
     CERTIFICATE_REQUEST,
@@ -36,16 +37,29 @@ def text() -> str:
     return "---\n".join(_text(kind) for kind in CUSTOM_KINDS)
 
 
-def load() -> list[Manifest]:
-    """Return all definitions; the caller may change what it gets."""
-    return [cast("Manifest", yaml.safe_load(_text(kind))) for kind in CUSTOM_KINDS]
+def load(*, later_fields: bool = False) -> list[Manifest]:
+    """Return all definitions; the caller may change what it gets.
+
+    Args:
+        later_fields: With the fields that later versions of cert-manager have.
+    """
+    definitions = [cast("Manifest", yaml.safe_load(_text(kind))) for kind in CUSTOM_KINDS]
+    if later_fields:
+        for kind, definition in zip(CUSTOM_KINDS, definitions, strict=True):
+            add_later_fields(kind, definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    return definitions
 
 
 @cache
 def schema_of(kind: Kind) -> dict[str, Any]:
-    """Return the OpenAPI v3 schema of one of `CUSTOM_KINDS`. Must not be changed."""
+    """Return the OpenAPI v3 schema of one of `CUSTOM_KINDS`, with the fields of later versions.
+
+    What an API server does not know it has dropped before anybody here sees it. Must not be
+    changed.
+    """
     definition = yaml.load(_text(kind), Loader=_LOADER)  # noqa: S506 - the safe loader, in C if there
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    add_later_fields(kind, schema)
     return cast("dict[str, Any]", schema)
 
 

@@ -89,7 +89,11 @@ class StandaloneSettings:
 
 
 def folder_options(
-    gates: FeatureGates, *, delete_secrets: bool = False, acme: AcmeOptions | None = None
+    gates: FeatureGates,
+    *,
+    delete_secrets: bool = False,
+    acme: AcmeOptions | None = None,
+    renewal_spread: float = 0.0,
 ) -> Options:
     """Return how the loops decide in a folder.
 
@@ -97,12 +101,14 @@ def folder_options(
         gates: Feature gates.
         delete_secrets: Whether a Secret goes with its Certificate.
         acme: Settings of ACME; those of a cluster do not count.
+        renewal_spread: How far renewals are spread.
     """
     return Options(
         cluster_resource_namespace=DEFAULT_NAMESPACE,
         enable_certificate_owner_ref=delete_secrets,
         copied_annotation_prefixes=(*Options().copied_annotation_prefixes, f"-{SOURCE}"),
         gates=gates,
+        renewal_spread=renewal_spread,
         acme=replace(
             acme or AcmeOptions(), http01_in_process=True, http01_passes=1, issuer_ambient=True
         ),

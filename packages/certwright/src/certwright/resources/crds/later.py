@@ -1,0 +1,69 @@
+"""Fields that later versions of cert-manager have, under the names they have there.
+
+They are not in the CRDs of 1.12 and so not in those that are installed by default: what an API
+server does not know it drops. `certwright manifests crds --later-fields` has them; a folder always.
+
+Source: reference cert-manager.md 14; cert-manager main, pkg/apis (acme/v1, certmanager/v1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from certwright.resources.kinds import CERTIFICATE, CHALLENGE, CLUSTER_ISSUER, ISSUER, Kind
+
+__all__ = ["add_later_fields"]
+
+
+def _field(description: str, **more: Any) -> dict[str, Any]:
+    return {"description": description, "type": "string", **more}
+
+
+def _time(description: str) -> dict[str, Any]:
+    return _field(description, format="date-time")
+
+
+_PROFILE: Final = _field("Profile of the ACME server to order certificates by.")
+_WAIT: Final = _field("Wait so long instead of looking whether the answer can be seen.")
+_WINDOW: Final = {
+    "description": "When the ACME server wants the certificate renewed.",
+    "type": "object",
+    "required": ["end", "start"],
+    "properties": {"start": _time("Its start."), "end": _time("Its end.")},
+}
+_ARI: Final = {
+    "description": "What the ACME server says about renewal. Source: RFC 9773.",
+    "type": "object",
+    "properties": {
+        "suggestedWindow": _WINDOW,
+        "explanationURL": _field("A page that says why."),
+        "lastChecked": _time("When the server was asked."),
+        "nextCheck": _time("When it will be asked again."),
+        "lastError": _field("Why it could not be asked."),
+    },
+}
+_ACME: Final = {
+    "description": "What is known about the certificate from its ACME server.",
+    "type": "object",
+    "properties": {"ari": _ARI},
+}
+_ISSUER: Final = {
+    ("spec", "acme", "profile"): _PROFILE,
+    ("spec", "acme", "solvers", "[]", "waitInsteadOfSelfCheck"): _WAIT,
+}
+_FIELDS: Final[Mapping[Kind, Mapping[tuple[str, ...], Any]]] = {
+    ISSUER: _ISSUER,
+    CLUSTER_ISSUER: _ISSUER,
+    CHALLENGE: {("spec", "solver", "waitInsteadOfSelfCheck"): _WAIT},
+    CERTIFICATE: {("status", "acme"): _ACME},
+}
+
+
+def add_later_fields(kind: Kind, schema: dict[str, Any]) -> None:
+    """Add to a schema of 1.12 what later versions have."""
+    for path, added in _FIELDS.get(kind, {}).items():
+        here = schema
+        for step in path[:-1]:
+            here = here["items"] if step == "[]" else here["properties"][step]
+        here["properties"].setdefault(path[-1], added)
