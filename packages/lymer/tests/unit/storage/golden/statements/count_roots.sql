@@ -1,0 +1,40 @@
+INSERT INTO {db}.throughput
+SELECT second, service, name, origin, round(assumeNotNull(share), 6) AS probability,
+    count() AS roots, {upto}
+FROM
+(
+    SELECT
+        toUInt32(intDiv(seg, 1000000)) AS second,
+        service,
+        name,
+        if(mapContains(attrs, 'sampler.type'),
+            attrs['sampler.type'], attrs['jaeger.sampler.type']) AS type,
+        if(mapContains(attrs, 'sampler.type'),
+            attrs['sampler.param'], attrs['jaeger.sampler.param']) AS param,
+        extract(trace_state,
+            '(?:^|,)[ \\t]*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})(?:[;, \\t]|$)') AS threshold,
+        multiIf(
+            type = '\x0a\x0dprobabilistic', 1,
+            type IN ('\x0a\x0alowerbound', '\x0a\x0cratelimiting', '\x0a\x05const'), 2,
+            type != '', 9,
+            threshold != '', 3,
+            0) AS origin,
+        multiIf(
+            startsWith(param, '\x0a'), toFloat64OrNull(substring(param, 3)),
+            startsWith(param, '\x18') AND length(param) = 2,
+                CAST(reinterpretAsUInt8(substring(param, 2, 1)), 'Nullable(Float64)'),
+            startsWith(param, '!') AND length(param) = 9,
+                CAST(reinterpretAsFloat64(substring(param, 2)), 'Nullable(Float64)'),
+            NULL) AS number,
+        multiIf(
+            type != '', number,
+            threshold != '', 1 - reinterpretAsUInt64(reverse(unhex(
+                concat('00', rightPad(threshold, 14, '0'))))) / 72057594037927936,
+            0) AS share
+    FROM {db}.spans
+    WHERE seg > {after} AND seg <= {upto} AND parent_span_id = toFixedString('', 8)
+)
+WHERE origin != 9 AND share IS NOT NULL AND isFinite(assumeNotNull(share))
+GROUP BY second, service, name, origin, probability
+UNION ALL
+SELECT 0, '', '', 0, 0, 0, {upto}

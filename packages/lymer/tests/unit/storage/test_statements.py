@@ -1,0 +1,139 @@
+"""What the engine is asked, in full: a change of it is a change of `golden/statements`.
+
+`LYMER_APPROVE=1` writes the files anew; a review reads the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from lymer.model.question import TraceQuestion
+from lymer.storage.clickhouse.catalog import Catalog
+from lymer.storage.clickhouse.engine import Parameter, Settings
+from lymer.storage.clickhouse.nothing import NoEngine
+from lymer.storage.clickhouse.reader import TenantReader
+from lymer.storage.clickhouse.rollup import COUNT_DEPENDENCIES, COUNT_RED, COUNT_ROOTS
+from lymer.storage.clickhouse.statements import LOAD
+from make import span_hex, trace_hex
+
+GOLDEN: Final = Path(__file__).parent / "golden" / "statements"
+_RESOURCE: Final = ((b"zone", b"\n\x01a"),)
+_SCOPE: Final = (b"lib", b"1.2", ())
+_KNOWN: Final[dict[str, list[list[Any]]]] = {
+    "FROM {db}.operations\n": [[b"shop"], [b"GET /cart"], [2], [0]],
+    "FROM {db}.origins\nLIMIT": [[11], [22], [(b"exception.type",)], [0], [_RESOURCE], [_SCOPE]],
+}
+"""What the catalog's tables answer."""
+
+
+class _Recorder(NoEngine):
+    """Notes what it is asked for; knows the catalog's tables and nothing else."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def select(
+        self,
+        database: str,
+        statement: str,
+        width: int,
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> list[list[Any]]:
+        """Note the statement."""
+        for place, answer in _KNOWN.items():
+            if place in statement + "\n":
+                return answer
+        values = [f"-- {name} = {value!r}" for name, value in (parameters or {}).items()]
+        limits = [f"-- setting {name} = {value}" for name, value in (settings or {}).items()]
+        shown = [one for one in limits if "format_schema" not in one]
+        self.asked.append("\n".join([*values, *shown, statement.strip()]))
+        return [[] for _ in range(width)]
+
+
+def _question(**parts: Any) -> Callable[[TenantReader], object]:
+    whole = {"start_unix_nano_min": 1_000, "start_unix_nano_max": 2_000, "limit": 20, **parts}
+    return lambda reader: reader.find_traces(TraceQuestion(**whole))
+
+
+QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
+    "services": lambda reader: reader.get_services(),
+    "operations": lambda reader: reader.get_operations("shop", "server"),
+    "find_service": _question(service="shop"),
+    "find_service_operation_tag_duration": _question(
+        service="shop",
+        operation="GET /cart",
+        tags=(("user", "500"),),
+        duration_nano_min=5,
+        duration_nano_max=9,
+    ),
+    "find_resource_tag": _question(tags=(("zone", "a"),)),
+    "find_nested_tag": _question(tags=(("exception.type", "CardError"),)),
+    "find_event": _question(tags=(("event", "exception"),)),
+    "find_error": _question(tags=(("error", "true"),)),
+    "find_kind_and_scope": _question(tags=(("span.kind", "server"), ("otel.scope.name", "lib"))),
+    "find_structured_value": _question(tags=(("k", '{"a":1}'),)),
+    "find_address": _question(tags=(("peer.ipv4", "1.2.3.4"),)),
+    "find_unknown_service": _question(service="nobody"),
+    "find_hostile_text": _question(tags=(("a'b\\", "'; DROP TABLE spans; --{db}"),)),
+    "trace": lambda reader: reader.get_traces([trace_hex(1)], raw=False, skeleton=False),
+    "traces": lambda reader: reader.get_traces(
+        [trace_hex(1), trace_hex(2)], raw=True, skeleton=False
+    ),
+    "skeleton": lambda reader: reader.get_traces([trace_hex(1)], raw=False, skeleton=True),
+    "span": lambda reader: reader.get_span(trace_hex(1), span_hex(2)),
+    "summaries": lambda reader: reader.get_summaries([trace_hex(1)]),
+    "otlp": lambda reader: reader.get_otlp([trace_hex(1)]),
+    "dependencies": lambda reader: reader.get_dependencies(0, 120_000_000_000),
+    "red": lambda reader: reader.get_red(0, 60_000_000_000, "shop"),
+}
+FIXED: Final = {
+    "load": LOAD,
+    "count_red": COUNT_RED,
+    "count_dependencies": COUNT_DEPENDENCIES,
+    "count_roots": COUNT_ROOTS,
+}
+"""Statements that nobody asks."""
+
+
+@pytest.mark.parametrize("name", list(QUESTIONS))
+def test_a_question_is_these_statements(name: str) -> None:
+    """With the values of their parameters, and their settings."""
+    engine = _Recorder()
+    reader = TenantReader(
+        engine,
+        "lymer",
+        Catalog(engine, "lymer", retention_seconds=60),
+        None,
+        lambda: 0,
+        timeout_seconds=30,
+        memory_bytes_max=2**20,
+    )
+    QUESTIONS[name](reader)
+
+    _approve(name, ";\n\n".join(engine.asked))
+
+
+@pytest.mark.parametrize("name", list(FIXED))
+def test_what_is_stored_is_counted_by_these_statements(name: str) -> None:
+    """The places in braces are numbers of segments, and what the engine fills in."""
+    _approve(name, FIXED[name].strip())
+
+
+def test_every_approved_text_is_somebodys() -> None:
+    """A question that is gone takes its file along."""
+    assert {path.stem for path in GOLDEN.glob("*.sql")} == {*QUESTIONS, *FIXED}
+
+
+def _approve(name: str, text: str) -> None:
+    path = GOLDEN / f"{name}.sql"
+    if os.environ.get("LYMER_APPROVE"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text + "\n"
