@@ -47,7 +47,7 @@ class NotFoundError(StoreError):
 
 
 class AlreadyExistsError(StoreError):
-    """An object of that name exists."""
+    """An object of that name exists; the text names its resource and itself."""
 
 
 class ConflictError(StoreError):

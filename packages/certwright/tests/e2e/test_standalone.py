@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import shutil
 import signal
 import socket
@@ -272,3 +274,46 @@ def test_all_formats_are_written(tmp_path: Path) -> None:
     leaf = leaf_of(folder, "one")
     assert leaf is not None
     assert leaf.is_signed_by(ca)
+
+
+def test_the_group_reads_keys_of_leaves_and_no_cas(tmp_path: Path) -> None:
+    """Whoever serves TLS must not be able to sign; unless a CA's Secret is asked for by name."""
+    group = grp.getgrgid(os.getgid()).gr_name
+    folder = new_folder(tmp_path, "web")
+    ca, leaf = (folder / "secrets" / "default" / name / "tls.key" for name in ("ca", "web"))
+
+    assert run_certwright("standalone", str(folder), "--once", "--group", group).returncode == 0
+    assert (ca.stat().st_mode & 0o777, leaf.stat().st_mode & 0o777) == (0o600, 0o640)
+
+    named = ("--group", group, "--group-secret", "ca")
+    assert run_certwright("standalone", str(folder), "--once", *named).returncode == 0
+    assert (ca.stat().st_mode & 0o777, leaf.stat().st_mode & 0o777) == (0o640, 0o640)
+
+
+def test_the_cause_and_the_events_are_on_the_page(tmp_path: Path) -> None:
+    """A missing Issuer is named by `--once`, `status` and `ctl why`, and events outlive a run."""
+    folder = new_folder(tmp_path, "web")
+    text = (
+        (folder / "web.yaml")
+        .read_text()
+        .replace("issuerRef: {name: ca}", "issuerRef: {name: nobody}")
+    )
+    (folder / "web.yaml").write_text(text)
+    once = run_certwright("standalone", str(folder), "--once")
+    page = run_certwright("status", str(folder))
+    why = run_certwright("ctl", "why", "web", "--dir", str(folder))
+
+    cause = "Issuer default/nobody does not exist; there is: "
+    assert (once.returncode, page.returncode, why.returncode) == (1, 1, 1)
+    for output in (once.stderr, page.stdout, why.stdout):
+        assert cause in output
+    assert "Events:" in page.stdout
+    assert "The certificate has been successfully issued" in page.stdout
+
+
+def test_a_folder_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
+    """With a command that works as it stands."""
+    missing = run_certwright("standalone", str(tmp_path / "x"))
+    assert f"`certwright quickstart --dir {tmp_path}/x` makes one" in missing.stderr
+    made = run_certwright("quickstart", "--dir", str(tmp_path / "x"))
+    assert made.returncode == 0

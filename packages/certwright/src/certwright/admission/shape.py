@@ -30,7 +30,7 @@ from certwright.resources.kinds import Manifest
 from certwright.resources.meta import kind_of
 from certwright.resources.times import parse_time
 
-__all__ = ["shape_errors", "type_errors", "unknown_fields"]
+__all__ = ["known_fields", "shape_errors", "type_errors", "unknown_fields"]
 
 _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "object": dict,
@@ -66,6 +66,19 @@ def unknown_fields(obj: Manifest) -> list[str]:
         InvalidError: The kind has no CRD here.
     """
     return list(_unknown(obj, _schema(obj), ""))
+
+
+def known_fields(obj: Manifest, path: str) -> list[str]:
+    """Return the names of the fields that the schema has at a path such as `spec.acme.solvers[0]`.
+
+    Raises:
+        InvalidError: The kind has no CRD here.
+    """
+    schema = _schema(obj)
+    for part in re.findall(r"[^.\[\]]+", path):
+        inside = schema.get("properties", {}).get(part)
+        schema = inside if inside is not None else schema.get("items", {}) if part.isdigit() else {}
+    return list(schema.get("properties", {}))
 
 
 def _schema(obj: Manifest) -> Mapping[str, Any]:

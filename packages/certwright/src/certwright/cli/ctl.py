@@ -130,6 +130,34 @@ async def status_certificate(target: _Target, name: tuple[str, ...]) -> int:
     return 0
 
 
+@ctl.command(short_help="Say in one line why a Certificate is not as it should be.")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@_connected
+async def why(target: _Target, names: tuple[str, ...]) -> int:
+    """Say in one line why a Certificate is not as it should be; all that are not, if none is named.
+
+    Follows the chain of objects to its end: issuer, request, order, challenge. Exit code 1 if
+    something is wrong.
+    """
+    from certwright.resources.kinds import CERTIFICATE
+    from certwright.roles.ctl.causes import cause_of, objects_of
+    from certwright.roles.ctl.objects import not_found
+
+    async with open_store(target.place) as store:
+        objects = await objects_of(store, target.namespace)
+    wanted = [CERTIFICATE.key(target.namespace, name) for name in names]
+    for key in wanted:
+        if key not in objects:
+            raise not_found(key)
+    code = 0
+    for key in wanted or [key for key in objects if key.kind == CERTIFICATE]:
+        cause = cause_of(objects[key], objects, clock.now())
+        if cause or names:
+            click.echo(f"{key.name}: {cause or 'nothing is wrong'}")
+        code = 1 if cause else code
+    return code
+
+
 @ctl.group(short_help="Get details on certificate related resources.")
 def inspect() -> None:
     """Get details on certificate related resources, e.g. secrets."""

@@ -81,7 +81,14 @@ _FOLDER: Final = click.argument("folder", metavar="DIR", type=click.Path(path_ty
     help="Longest time of one run.",
 )
 @acme_options
-@click.option("--group", default="", help="This group may read keys too (mode 0640).")
+@click.option("--group", default="", help="This group may read keys too (0640), but no CA's.")
+@click.option(
+    "--group-secret",
+    "group_secrets",
+    multiple=True,
+    metavar="NAME",
+    help="The group may read this Secret too, although it is a CA's; may be repeated.",
+)
 @click.option("--feature-gates", "gates", type=Gates(), default="", help=gates_help())
 @click.option(
     "--delete-secrets",
@@ -235,8 +242,8 @@ def _joined(parts: tuple[Any, ...]) -> tuple[str, ...]:
 
 
 def _settings(folder: Path, given: dict[str, Any]) -> Any:
-    from certwright.adapters.secret_folder import Access
     from certwright.roles.standalone.layout import Layout
+    from certwright.roles.standalone.publisher import Readers
     from certwright.roles.standalone.reload import ReloadSettings
     from certwright.roles.standalone.service import StandaloneSettings, folder_options
 
@@ -250,7 +257,7 @@ def _settings(folder: Path, given: dict[str, Any]) -> Any:
             renewal_spread=given["renewal_spread"],
         ),
         answers=acme["answers"],
-        access=Access(_group_id(given["group"])),
+        readers=Readers(_group_id(given["group"]), frozenset(given["group_secrets"])),
         reload=ReloadSettings(
             given["reload_command"],
             interval_seconds=given["reload_interval"],

@@ -105,12 +105,12 @@ class Executor:
     async def _create(self, action: Create) -> None:
         try:
             made = await self._store.create(action.object, manager=self._manager)
-        except AlreadyExistsError:
+        except AlreadyExistsError as error:
             present = await self._store.get(_key_of(action.object))
             if present is None:  # gone again
                 raise ConflictError("the name was taken, and is free again") from None
             if not _is_what_we_meant(action.object, present):
-                self._say_refused(action.if_refused, "an object of that name exists")
+                self._say_refused(action.if_refused, str(error))
                 raise
             made = present
         except (RefusedError, NotFoundError) as error:

@@ -190,7 +190,8 @@ def _decode_signed(
         signed=signed.whole,
         scheme=decode_scheme(identifier),
         signature=signature,
-        version=1 + (der.decode_integer(version.reader.read().content) if version else 0),
+        version=1
+        + (der.decode_integer(version.reader.read(der.INTEGER).content) if version else 0),
         serial=serial,
         issuer_der=issuer.whole,
         issuer=decode_rdns(issuer.whole),

@@ -37,6 +37,7 @@ __all__ = [
     "boolean",
     "context",
     "decode_bit_string",
+    "decode_boolean",
     "decode_integer",
     "decode_oid",
     "decode_time",
@@ -66,6 +67,7 @@ SEQUENCE: Final = 0x30
 SET: Final = 0x31
 
 _LENGTH_BYTES_MAX: Final = 4
+_OID_NUMBER_MAX: Final = (1 << 31) - 1
 
 
 # ------------------------------------------------------------------------------ writing
@@ -236,20 +238,33 @@ class Reader:
         return elements
 
 
+def decode_boolean(content: bytes) -> bool:
+    """Return the value of a BOOLEAN's content: DER has one way to write each."""
+    if content not in {b"\x00", b"\xff"}:
+        raise InvalidError("asn1: syntax error: invalid boolean")
+    return content == b"\xff"
+
+
 def decode_integer(content: bytes) -> int:
-    """Return the number of an INTEGER's content."""
+    """Return the number of an INTEGER's content; one that could be shorter is none, as for Go."""
     if not content:
         raise InvalidError("asn1: structure error: empty integer")
+    if len(content) > 1 and content[0] == (0xFF if content[1] & 0x80 else 0):
+        raise InvalidError("asn1: structure error: integer not minimally-encoded")
     return int.from_bytes(content, "big", signed=True)
 
 
 def decode_oid(content: bytes) -> str:
-    """Return an OBJECT IDENTIFIER's content as a dotted text."""
+    """Return an OBJECT IDENTIFIER's content as a dotted text; numbers have 31 bits, as for Go."""
     if not content or content[-1] & 0x80:
         raise InvalidError("asn1: structure error: invalid object identifier")
     numbers: list[int] = []
     number = 0
     for byte in content:
+        if byte == 0x80 and not number:
+            raise InvalidError("asn1: syntax error: integer is not minimally encoded")
+        if number > _OID_NUMBER_MAX >> 7:
+            raise InvalidError("asn1: structure error: base 128 integer too large")
         number = number << 7 | byte & 0x7F
         if not byte & 0x80:
             numbers.append(number)
@@ -259,8 +274,9 @@ def decode_oid(content: bytes) -> str:
 
 
 def decode_bit_string(content: bytes) -> bytes:
-    """Return the bytes of a BIT STRING's content; bits that are not used are zero."""
-    if not content or content[0] > 7 or (content[0] and len(content) == 1):
+    """Return the bytes of a BIT STRING's content; bits that are not used must be zero."""
+    padding = content[0] if content else 8
+    if padding > 7 or (padding and (len(content) == 1 or content[-1] & ((1 << padding) - 1))):
         raise InvalidError("asn1: syntax error: invalid bit string")
     return content[1:]
 

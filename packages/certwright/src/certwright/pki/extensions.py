@@ -169,7 +169,9 @@ def decode_extensions(element: der.Element) -> dict[str, Extension]:
         value = reader.read(der.OCTET_STRING).content
         if oid in found:
             raise InvalidError("x509: certificate contains duplicate extensions")
-        found[oid] = Extension(oid, value, critical is not None and critical.content != b"\x00")
+        found[oid] = Extension(
+            oid, value, critical is not None and der.decode_boolean(critical.content)
+        )
     return found
 
 
@@ -184,15 +186,18 @@ def decode_key_usage(value: bytes) -> int:
 
 def decode_extended_key_usage(value: bytes) -> tuple[str, ...]:
     """Return the object identifiers of ExtendedKeyUsage."""
-    elements = der.Reader(value).read(der.SEQUENCE).reader.rest()
-    return tuple(der.decode_oid(element.content) for element in elements)
+    reader = der.Reader(value).read(der.SEQUENCE).reader
+    found = []
+    while reader.tag >= 0:
+        found.append(der.decode_oid(reader.read(der.OID).content))
+    return tuple(found)
 
 
 def decode_basic_constraints(value: bytes) -> bool:
     """Return whether BasicConstraints says that this is a CA."""
     reader = der.Reader(value).read(der.SEQUENCE).reader
     is_ca = reader.read_optional(der.BOOLEAN)
-    return is_ca is not None and is_ca.content != b"\x00"
+    return is_ca is not None and der.decode_boolean(is_ca.content)
 
 
 def decode_authority_key_id(value: bytes) -> bytes:

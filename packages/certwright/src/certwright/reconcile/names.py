@@ -24,7 +24,10 @@ _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 
 Source: apimachinery util/rand."""
 _SUFFIX_LENGTH: Final = 5
-_NAME_LENGTH_MAX: Final = 253
+_PREFIX_LENGTH_MAX: Final = 58
+"""An API server cuts `generateName` so that a whole name is a DNS label.
+
+Source: apiserver pkg/storage/names/generate.go."""
 
 
 def request_name_prefix(certificate: Certificate) -> str:
@@ -44,9 +47,9 @@ def key_secret_names(certificate: Certificate, revision: int) -> Iterator[str]:
 
     The key is no part of the name: of two keys made for one revision only one can be stored.
     """
-    prefix = certificate.name[: _NAME_LENGTH_MAX - _SUFFIX_LENGTH - 1]
+    prefix = f"{certificate.name}-"[:_PREFIX_LENGTH_MAX]
     for attempt in count():
-        yield f"{prefix}-{name_suffix('key', certificate.uid, str(revision), str(attempt))}"
+        yield f"{prefix}{name_suffix('key', certificate.uid, str(revision), str(attempt))}"
 
 
 def name_suffix(*parts: str) -> str:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import socket
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -32,7 +30,7 @@ from certwright.reconcile.ca_injection import (
 from certwright.reconcile.contract import Sources
 from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import CUSTOM_RESOURCE_DEFINITION, LEASE, Kind
-from certwright.roles.leadership import lead, until_told_to_stop
+from certwright.roles.leadership import lead, unique_identity, until_told_to_stop
 from certwright.telemetry.logs import EventLog
 from certwright.telemetry.metrics import Metrics
 
@@ -125,7 +123,7 @@ def _election(store: Store, options: CaInjectorOptions) -> LeaderElection | None
         return None
     terms = LeaseTerms(
         LEASE.key(options.leader_election_namespace, _LEASE),
-        identity=f"{socket.gethostname()}_{uuid.uuid4()}",
+        identity=unique_identity(),
         lease_seconds=options.leader_election_lease_seconds,
         renew_seconds_max=options.leader_election_renew_seconds,
         retry_seconds=options.leader_election_retry_seconds,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,7 +36,7 @@ from certwright.roles.controller_options import (
     enabled_names,
     unavailable_names,
 )
-from certwright.roles.leadership import lead, until_told_to_stop
+from certwright.roles.leadership import lead, unique_identity, until_told_to_stop
 from certwright.telemetry.logs import EventLog
 from certwright.telemetry.metrics import CONTENT_TYPE, Metrics
 
@@ -136,7 +135,7 @@ def _election(store: Store, options: ControllerOptions) -> LeaderElection | None
         return None
     terms = LeaseTerms(
         LEASE.key(options.leader_election_namespace, LEASE_NAME),
-        identity=f"{socket.gethostname()}-external-cert-manager-controller",
+        identity=unique_identity("-external-cert-manager-controller"),
         lease_seconds=options.leader_election_lease_seconds,
         renew_seconds_max=options.leader_election_renew_seconds,
         retry_seconds=options.leader_election_retry_seconds,

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
+import uuid
 from collections.abc import Awaitable, Callable
 
 from certwright.engine.leader import LeaderElection
 from certwright.errors import StartupError
 from certwright.telemetry.logs import EventLog
 
-__all__ = ["lead", "until_told_to_stop"]
+__all__ = ["lead", "unique_identity", "until_told_to_stop"]
 
 _log = EventLog("certwright.leadership")
+
+
+def unique_identity(role: str = "") -> str:
+    """Return who this process is in an election: two of one host are two, also in one pod."""
+    return f"{socket.gethostname()}{role}_{uuid.uuid4()}"
 
 
 async def until_told_to_stop(work: Callable[[], Awaitable[None]]) -> None:

@@ -163,7 +163,7 @@ async def test_a_create_that_was_done_before_counts_as_done() -> None:
         await runtime.settle(10)
 
     assert count(runtime, "error") == "1"
-    assert await events(store) == ["cannot create: an object of that name exists"]
+    assert await events(store) == ['cannot create: secrets "foreign" already exists']
 
 
 async def test_an_expectation_is_asked_of_the_store_and_ends_the_plan() -> None:

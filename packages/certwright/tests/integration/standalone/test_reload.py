@@ -23,7 +23,7 @@ async def test_the_command_is_told_what_changed(tmp_path: Path) -> None:
     """In its environment, through a shell."""
     out = tmp_path / "out"
     reload = new_reload(tmp_path, f'echo "$CERTWRIGHT_SECRETS in $CERTWRIGHT_DIR" > {out}')
-    reload.before_change()
+    reload.before_change(["default/a", "default/b"])
     reload.after_change(["default/a", "default/b"])
     assert reload.is_due
     assert await reload.run_now()
@@ -36,7 +36,7 @@ async def test_the_command_is_told_what_changed(tmp_path: Path) -> None:
 async def test_nothing_is_run_when_nothing_changed(tmp_path: Path) -> None:
     """And nothing is remembered."""
     reload = new_reload(tmp_path, "exit 1")
-    reload.before_change()
+    reload.before_change(["default/a"])
     reload.after_change([])
 
     assert await reload.run_now()
@@ -45,7 +45,7 @@ async def test_nothing_is_run_when_nothing_changed(tmp_path: Path) -> None:
 
 async def test_a_killed_process_does_not_forget_that_a_run_is_due(tmp_path: Path) -> None:
     """Even if it died between the change and the note of it."""
-    new_reload(tmp_path, "true").before_change()
+    new_reload(tmp_path, "true").before_change(["default/a"])
     again = new_reload(tmp_path, "true")
 
     assert again.is_due
@@ -101,3 +101,74 @@ async def test_a_command_that_hangs_is_killed_with_its_children(
     assert not await reload.run_now()
     assert clock.monotonic_seconds() - started < 10
     assert reload.is_due
+
+
+async def told(reload: Reload, out: Path) -> list[list[str]]:
+    """Run until nothing is due; return what each run was told."""
+    while reload.is_due:
+        await reload.run_now()
+    lines = await asyncio.to_thread(out.read_text)
+    return [line.split() for line in lines.splitlines()]
+
+
+async def test_three_changes_in_one_interval_are_all_named(tmp_path: Path) -> None:
+    """The second is not lost between the first and the last."""
+    out = tmp_path / "out"
+    reload = new_reload(tmp_path, f'echo "$CERTWRIGHT_SECRETS" >> {out}')
+    for name in ("default/a", "default/b", "default/c"):
+        reload.before_change([name])
+        reload.after_change([name])
+
+    assert await told(reload, out) == [["default/a", "default/b", "default/c"]]
+
+
+async def test_names_pile_up_until_a_run_succeeds_over_restarts(tmp_path: Path) -> None:
+    """A script that reloads what is named must not keep an old certificate."""
+    out, works = tmp_path / "out", tmp_path / "works"
+    command = f'echo "$CERTWRIGHT_SECRETS" >> {out}; test -e {works}'
+    reload = new_reload(tmp_path, command)
+    reload.before_change(["default/a"])
+    reload.after_change(["default/a"])
+    assert not await reload.run_now()
+    reload.before_change(["default/b"])
+    reload.after_change(["default/b"])
+    assert not await reload.run_now()
+    again = new_reload(tmp_path, command)
+    again.before_change(["default/c"])
+    again.after_change(["default/c"])
+    works.touch()
+
+    assert (await told(again, out))[-1] == ["default/a", "default/b", "default/c"]
+    assert not Layout(tmp_path).reload_pending.exists()
+
+
+async def test_what_is_being_written_while_a_run_goes_on_is_named_by_the_next(
+    tmp_path: Path,
+) -> None:
+    """The run may have seen the old files, whether the change began before it or during it."""
+    out = tmp_path / "out"
+    reload = new_reload(tmp_path, f'echo "$CERTWRIGHT_SECRETS" >> {out}; sleep 0.2')
+    reload.before_change(["default/a"])
+    reload.after_change(["default/a"])
+    reload.before_change(["default/b"])
+    running = asyncio.create_task(reload.run_now())
+    await asyncio.sleep(0.05)
+    reload.before_change(["default/a"])
+    reload.after_change(["default/a", "default/b"])
+    assert await running
+
+    assert await told(reload, out) == [["default/a"], ["default/a", "default/b"]]
+
+
+async def test_a_run_that_is_ended_did_not_happen(tmp_path: Path) -> None:
+    """A service that is stopped in the middle of it runs it again."""
+    reload = new_reload(tmp_path, "sleep 30")
+    reload.before_change(["default/a"])
+    reload.after_change(["default/a"])
+    running = asyncio.create_task(reload.run_now())
+    await asyncio.sleep(0.1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert reload.is_due
+    assert Layout(tmp_path).reload_pending.read_text() == "default/a"

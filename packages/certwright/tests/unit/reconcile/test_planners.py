@@ -116,12 +116,14 @@ def test_names_look_like_generated_ones_and_follow_from_the_decision() -> None:
         assert set(suffix) <= set("bcdfghjklmnpqrstvwxz2456789")
 
 
-def test_long_names_stay_within_kubernetes_limits() -> None:
-    """A request's name is a DNS label, a Secret's at most 253 characters."""
-    cert = Certificate(certificate("a" * 253, spec=SPEC, uid="u"))
+@pytest.mark.parametrize("length", [1, 51, 52, 53, 56, 57, 58, 59, 63, 64, 252, 253])
+def test_long_names_are_cut_where_an_api_server_cuts_them(length: int) -> None:
+    """A name that it makes of `generateName` is a DNS label: 58 characters and five more."""
+    cert = Certificate(certificate("a" * length, spec=SPEC, uid="u"))
+    key = generate_private_key("ECDSA", 256).public_key()
 
-    assert len(next(request_names(cert, 1, generate_private_key("ECDSA", 256).public_key()))) == 58
-    assert len(next(key_secret_names(cert, 1))) == 253
+    assert next(request_names(cert, 1, key))[:-5] == f"{'a' * min(length, 52)}-"
+    assert next(key_secret_names(cert, 1))[:-5] == f"{'a' * length}-"[:58]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from certwright.adapters.memory import MemoryStore
 from certwright.engine.leader import LeaderElection, LeaseTerms
 from certwright.errors import InvalidError, StartupError
 from certwright.resources.kinds import LEASE
-from certwright.roles.leadership import lead
+from certwright.roles.leadership import lead, unique_identity
 
 KEY = LEASE.key("kube-system", "test")
 
@@ -91,3 +91,11 @@ async def test_a_failure_of_the_work_is_ours() -> None:
     lease = await store.get(KEY)
     assert lease is not None
     assert lease["spec"]["holderIdentity"] == ""
+
+
+def test_two_processes_on_one_host_are_two_candidates() -> None:
+    """The name of the host alone would let both lead."""
+    first, second = unique_identity("-x"), unique_identity("-x")
+
+    assert first != second
+    assert first.partition("_")[0] == second.partition("_")[0]

@@ -194,3 +194,78 @@ def test_a_sample_for_no_host_is_refused(hosts: list[str]) -> None:
     """Before anything is written."""
     with pytest.raises(InvalidError):
         make_sample(hosts)
+
+
+_HEAD = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: web}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param(
+            _HEAD + "spec: {secretName: s, issuerRef: {name: i}, dnsName: [a.example]}",
+            ['unknown field "spec.dnsName" is not used; did you mean "dnsNames"?', "at least one"],
+            id="the reason of a refusal",
+        ),
+        pytest.param(
+            _HEAD + "spec: {secretName: s, isserRef: {name: i}, dnsNames: [a.example]}",
+            ['unknown field "spec.isserRef" is not used; did you mean "issuerRef"?', "Required"],
+            id="a required field misspelt",
+        ),
+        pytest.param(
+            _HEAD + "spec: {secretName: s, issuerRef: {naame: i, name: i}, dnsNames: [a.example]}",
+            ['unknown field "spec.issuerRef.naame" is not used; did you mean "name"?'],
+            id="deeper",
+        ),
+        pytest.param(
+            _HEAD + "spec: {secretName: s, issuerRef: {name: i}, dnsNames: [a], zzzzz: 1}",
+            ['unknown field "spec.zzzzz" is not used'],
+            id="like nothing",
+        ),
+        pytest.param(
+            _HEAD + "spec: {secretName: s, issuerRef: {name: i}, dnsNames: [a], duration: 90d}",
+            ['spec.duration: time: unknown unit "d" in duration "90d"; write hours: 2160h'],
+            id="days",
+        ),
+        pytest.param(
+            _HEAD + "spec: {secretName: s, issuerRef: {name: i}, dnsNames: [a], renewBefore: x}",
+            ['spec.renewBefore: time: invalid duration "x"; such as 2160h or 90m'],
+            id="no duration",
+        ),
+        pytest.param(
+            "kind: Issuer\nmetadata: {name: i}\nspec: {selfSigned: {}}",
+            ["apiVersion: must be given, such as `apiVersion: cert-manager.io/v1`"],
+            id="no apiVersion",
+        ),
+        pytest.param(
+            "kind: Secret\nmetadata: {name: i}",
+            ["apiVersion: must be given, such as `apiVersion: v1`"],
+            id="no apiVersion of a Secret",
+        ),
+        pytest.param(
+            "apiVersion: cert-manager.io/v1\nmetadata: {name: i}",
+            ["kind: must be given, such as `kind: Certificate`"],
+            id="no kind",
+        ),
+        pytest.param(
+            _HEAD
+            + "spec: {secretName: s, issuerRef: {name: i}, dnsNames: [www.m\u00fcller.example]}",
+            [
+                'spec.dnsNames[0]: "www.m\u00fcller.example" is not ASCII',
+                "; write www.xn--mller-kva.example",
+            ],
+            id="an umlaut",
+        ),
+        pytest.param(
+            _HEAD
+            + "spec: {secretName: s, issuerRef: {name: i}, emailAddresses: [a@b\u00fc.example]}",
+            ['spec.emailAddresses[0]: "a@b\u00fc.example" is not ASCII; write a@xn--b-eha.example'],
+            id="an umlaut behind an at",
+        ),
+    ],
+)
+def test_the_words_say_which_field_and_what_to_write(text: str, words: list[str]) -> None:
+    """A newcomer's mistakes, each with the way out."""
+    (problem,) = problems_of(text)
+    for word in words:
+        assert word in problem

@@ -23,13 +23,13 @@ from certwright.adapters.atomic_files import sync_folder, write_private
 from certwright.adapters.memory.store import RANDOM, MemoryStore
 from certwright.adapters.memory.table import AccessReview, Admission, Chance, Write
 from certwright.errors import StartupError, StoreError
-from certwright.resources.kinds import EVENT, KINDS, LEASE, Key, Kind, Manifest
+from certwright.resources.kinds import KINDS, LEASE, Key, Kind, Manifest
 
 __all__ = ["FileStore", "read_objects"]
 
 _PRIVATE_FOLDER: Final = 0o700
-_NOT_KEPT: Final = frozenset({EVENT, LEASE})
-"""What is of no use after a restart: the log has the events."""
+_NOT_KEPT: Final = frozenset({LEASE})
+"""What is of no use after a restart."""
 
 
 class FileStore(MemoryStore):

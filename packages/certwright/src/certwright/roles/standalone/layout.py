@@ -68,5 +68,5 @@ class Layout:
         except OSError as error:
             raise StartupError(
                 f"cannot read the folder {self.folder}: {error.strerror}; "
-                f"`certwright quickstart {self.folder}` makes one"
+                f"`certwright quickstart --dir {self.folder}` makes one"
             ) from error

@@ -7,17 +7,20 @@ date stays text where the schema wants text.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Hashable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 import yaml
 
-from certwright.admission.shape import shape_errors, unknown_fields
+from certwright.admission.shape import known_fields, shape_errors, unknown_fields
 from certwright.admission.validation import validate_create
 from certwright.errors import InvalidError
 from certwright.resources import meta
+from certwright.resources.durations import parse_duration
 from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import (
     CERTIFICATE,
@@ -31,7 +34,7 @@ from certwright.resources.kinds import (
 )
 from certwright.roles.standalone.layout import DEFAULT_NAMESPACE
 
-__all__ = ["FILE_BYTES_MAX", "Document", "Problem", "decode_manifests"]
+__all__ = ["FILE_BYTES_MAX", "Document", "Problem", "ascii_hint", "decode_manifests"]
 
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
 NODES_MAX: Final = 200_000
@@ -40,6 +43,7 @@ _KINDS: Final = {
     (kind.api_version, kind.name): kind
     for kind in (ISSUER, CLUSTER_ISSUER, CERTIFICATE, CERTIFICATE_REQUEST, SECRET)
 }
+_CERT_MANAGER: Final = CERTIFICATE.api_version
 _KIND_NAMES: Final = ", ".join(kind.name for kind in _KINDS.values())
 
 
@@ -149,6 +153,12 @@ def _decode(source: str, raw: Any, gates: FeatureGates) -> tuple[Document, list[
         raise _RefusedError(Problem(source, "it is no object but a list or a single value"))
     kind = _KINDS.get((raw.get("apiVersion"), raw.get("kind")))  # type: ignore[arg-type]
     if kind is None:
+        for field, example in (("apiVersion", _CERT_MANAGER), ("kind", "Certificate")):
+            if not isinstance(raw.get(field), str):
+                versions = [known for known, name in _KINDS if name == raw.get("kind")]
+                wanted = versions[0] if versions and field == "apiVersion" else example
+                text = f"{field}: must be given, such as `{field}: {wanted}`"
+                raise _RefusedError(Problem(source, text))
         raise _RefusedError(
             Problem(
                 source,
@@ -183,14 +193,61 @@ def _objections(kind: Kind, obj: Manifest, gates: FeatureGates) -> tuple[list[st
     """Return what the API server and the webhook would say: refusals and warnings."""
     if kind == SECRET:
         return [], []
+    unknown = [_unknown_text(path, obj) for path in unknown_fields(obj)]
+    errors = [*map(str, shape_errors(obj)), *_duration_errors(obj)]
+    if errors:
+        return [*errors, *unknown], []
     try:
-        if errors := shape_errors(obj):
-            return [str(error) for error in errors], []
         verdict = validate_create(obj, gates)
     except InvalidError as error:
-        return [str(error)], []
-    unknown = [f'unknown field "{path}" is not used' for path in unknown_fields(obj)]
-    return [str(error) for error in verdict.errors], [*map(str, verdict.warnings), *unknown]
+        return [str(error), *unknown], []
+    errors = [*map(str, verdict.errors), *_name_errors(obj)]
+    # What is refused may be so because of a misspelt field: then that is said in the same line.
+    return [*errors, *(unknown if errors else ())], [*map(str, verdict.warnings), *unknown]
+
+
+def _unknown_text(path: str, obj: Manifest) -> str:
+    parent, _, name = path.rpartition(".")
+    near = get_close_matches(name, known_fields(obj, parent), n=1, cutoff=0.6)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    return f'unknown field "{path}" is not used{hint}'
+
+
+def _duration_errors(obj: Manifest) -> list[str]:
+    """Return which duration cannot be read; Go has no unit longer than hours."""
+    errors = []
+    for name in ("duration", "renewBefore"):
+        text = meta.mapping_at(obj, "spec").get(name)
+        if not isinstance(text, str):
+            continue
+        try:
+            parse_duration(text)
+        except InvalidError as error:
+            days = re.fullmatch(r"([0-9]+)d", text)
+            hint = f"; write hours: {int(days[1]) * 24}h" if days else "; such as 2160h or 90m"
+            errors.append(f"spec.{name}: {error}{hint}")
+    return errors
+
+
+def _name_errors(obj: Manifest) -> list[str]:
+    """Return which names have letters that no certificate can hold, and how they are written."""
+    errors = []
+    for field in ("dnsNames", "emailAddresses"):
+        for position, name in enumerate(meta.mapping_at(obj, "spec").get(field) or ()):
+            if isinstance(name, str) and not name.isascii():
+                path = f"spec.{field}[{position}]"
+                errors.append(f'{path}: "{name}" is not ASCII{ascii_hint(name)}')
+    return errors
+
+
+def ascii_hint(name: str) -> str:
+    """Return how a name with letters beyond ASCII is written, as the end of a sentence."""
+    local, at, domain = name.rpartition("@")
+    try:
+        written = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+    return f"; write {local}{at}{written}" if local.isascii() else ""
 
 
 def _with_data(source: str, key: Key, obj: Manifest) -> Manifest:

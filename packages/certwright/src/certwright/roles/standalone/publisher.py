@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,12 +13,13 @@ from certwright import clock
 from certwright.adapters.secret_folder import Access, publish, shows, tidy, withdraw
 from certwright.engine.store import Selection, Store
 from certwright.errors import InvalidError, StoreError
+from certwright.pki.certificates import decode_certificates
 from certwright.resources import known, meta
 from certwright.resources.kinds import SECRET, Manifest
 from certwright.resources.secret import Secret
 from certwright.roles.standalone.layout import Layout
 
-__all__ = ["Published", "Publisher"]
+__all__ = ["Published", "Publisher", "Readers"]
 
 _FILE_NAME: Final = re.compile(r"[-_a-zA-Z0-9][-._a-zA-Z0-9]{0,252}")
 
@@ -33,16 +34,35 @@ class Published:
     """Why something could not be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Who may read keys besides their owner, and which."""
+
+    group_id: int | None = None
+    """This group; None for nobody."""
+    also: frozenset[str] = frozenset()
+    """`NAME` or `NAMESPACE/NAME` of Secrets that it may read although they are a CA's."""
+
+    def access(self, folder: Path, files: Mapping[str, bytes]) -> Access:
+        """Return who may read this one: whoever serves TLS needs no CA's key."""
+        is_named = bool(self.also & {folder.name, f"{folder.parent.name}/{folder.name}"})
+        return Access(self.group_id if is_named or not _is_ca(files) else None)
+
+
 class Publisher:
     """Keeps `DIR/secrets` the same as the Secrets of Certificates."""
 
     def __init__(
-        self, store: Store, layout: Layout, access: Access, before_change: Callable[[], None]
+        self,
+        store: Store,
+        layout: Layout,
+        readers: Readers,
+        before_change: Callable[[Sequence[str]], None],
     ) -> None:
-        """`before_change` is called, on a thread, before the first change of a pass."""
+        """`before_change` is told, on a thread, what a pass is about to change."""
         self._store = store
         self._layout = layout
-        self._access = access
+        self._readers = readers
         self._before_change = before_change
 
     async def publish_all(self) -> Published:
@@ -65,19 +85,20 @@ class Publisher:
         ]
         gone = [folder for folder in self._present() if folder not in wanted]
         if stale or gone:
-            self._before_change()
+            self._before_change([_shown(folder) for folder in (*stale, *gone)])
         changed: list[str] = []
         problems: list[str] = []
         for folder in (*stale, *gone):
             try:
                 if folder in wanted:
-                    publish(folder, wanted[folder], self._access)
+                    files = wanted[folder]
+                    publish(folder, files, self._readers.access(folder, files))
                 else:
                     withdraw(folder)
             except StoreError as error:
                 problems.append(str(error))
             else:
-                changed.append(f"{folder.parent.name}/{folder.name}")
+                changed.append(_shown(folder))
         now = clock.now().timestamp()
         for folder in wanted:
             tidy(folder, now)
@@ -85,7 +106,7 @@ class Publisher:
 
     def _is_shown_already(self, folder: Path, files: Mapping[str, bytes]) -> bool:
         try:
-            return shows(folder, files, self._access)
+            return shows(folder, files, self._readers.access(folder, files))
         except OSError:
             return False
 
@@ -100,6 +121,18 @@ class Publisher:
             for folder in namespace.iterdir()
             if (folder / "..data").is_symlink() and not folder.name.startswith(".")
         ]
+
+
+def _shown(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def _is_ca(files: Mapping[str, bytes]) -> bool:
+    """Return whether the key signs certificates; what cannot be read might."""
+    try:
+        return decode_certificates(files.get(known.TLS_CRT, b""))[0].is_ca
+    except (InvalidError, IndexError):
+        return True
 
 
 def _is_shown(secret: Manifest) -> bool:

@@ -1,10 +1,15 @@
-"""The reload command: run after a change, not too often, again until it succeeds."""
+"""The reload command: run after a change, not too often, again until it succeeds.
+
+What has changed is on disk before it changes, and stays there until a run that was told of it has
+succeeded: neither a failure, nor more changes in one interval, nor a killed process loses a name.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -44,7 +49,16 @@ class Reload:
         self._due = asyncio.Event()
         self._failures = 0
         self._last_seconds: float | None = None
-        if settings.command and layout.reload_pending.exists():
+        self._guard = threading.Lock()
+        self._changing: set[str] = set()
+        """What is being written right now: a run that begins now may still see the old files."""
+        self._told: set[str] = set()
+        """What the run that goes on was told of."""
+        path = layout.reload_pending
+        is_waiting = bool(settings.command) and path.exists()
+        self._changed: set[str] = set(path.read_text().split()) if is_waiting else set()
+        """What no run has been told of."""
+        if is_waiting:
             self._due.set()
 
     @property
@@ -52,21 +66,23 @@ class Reload:
         """Whether the command still has to run."""
         return self._due.is_set()
 
-    def before_change(self) -> None:
-        """Note that something is about to change; call `after_change` when it has."""
-        if self._settings.command and not self._layout.reload_pending.exists():
-            write_private(self._layout.reload_pending, b"")
+    def before_change(self, names: Iterable[str]) -> None:
+        """Note what is about to change; call `after_change` when it has. On any thread."""
+        if self._settings.command:
+            with self._guard:
+                self._changing.update(names)
+                self._keep()
 
     def after_change(self, changed: Iterable[str]) -> None:
         """Ask for a run if anything changed."""
         if not self._settings.command:
             return
-        names = "\n".join(changed)
-        if names:
-            write_private(self._layout.reload_pending, names.encode())
-            self._due.set()
-        elif not self._due.is_set():
-            self._layout.reload_pending.unlink(missing_ok=True)
+        with self._guard:
+            self._changed.update(changed)
+            self._changing.clear()
+            self._keep()
+            if self._changed:
+                self._due.set()
 
     async def serve(self) -> None:
         """Run the command whenever it is due, for ever."""
@@ -79,23 +95,35 @@ class Reload:
         """Run the command if it is due; return whether it is done with."""
         if not self._due.is_set():
             return True
-        self._due.clear()
-        path = self._layout.reload_pending
-        changed = path.read_text().split() if path.exists() else []
-        problem = await self._run(changed)
-        self._last_seconds = clock.monotonic_seconds()
+        with self._guard:
+            self._due.clear()
+            self._told, self._changed = self._changed, set()
+        problem = "it was ended"
+        try:
+            problem = await self._run(sorted(self._told))
+        finally:
+            self._last_seconds = clock.monotonic_seconds()
+            with self._guard:
+                told, self._told = self._told, set()
+                if problem:
+                    self._changed |= told
+                    self._due.set()
+                self._keep()
         if problem:
             self._failures += 1
-            self._due.set()
-            _log.error(
-                "reload command failed", reason=problem, again_after_seconds=self._rest_seconds()
-            )
+            again = self._rest_seconds()
+            _log.error("reload command failed", reason=problem, again_after_seconds=again)
             return False
         self._failures = 0
-        if not self._due.is_set():
-            path.unlink(missing_ok=True)
-        _log.info("reload command done", command=self._settings.command, secrets=" ".join(changed))
+        _log.info("reload command done", command=self._settings.command, secrets=" ".join(told))
         return True
+
+    def _keep(self) -> None:
+        names = sorted(self._changing | self._told | self._changed)
+        if names:
+            write_private(self._layout.reload_pending, "\n".join(names).encode())
+        elif not self._due.is_set():
+            self._layout.reload_pending.unlink(missing_ok=True)
 
     def _rest_seconds(self) -> float:
         """Return how long to wait before the next run."""

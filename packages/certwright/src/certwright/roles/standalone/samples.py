@@ -12,6 +12,7 @@ from typing import Final
 import yaml
 
 from certwright.errors import InvalidError
+from certwright.roles.standalone.manifests import ascii_hint
 
 __all__ = ["Acme", "Sample", "make_acme_sample", "make_sample"]
 
@@ -172,7 +173,9 @@ def _sorted_out(hosts: Sequence[str]) -> tuple[list[str], list[str]]:
             ip_addresses.append(str(ipaddress.ip_address(host)))
         except ValueError:
             if not _NAME.fullmatch(host):
-                raise InvalidError(f'"{host}" is neither a DNS name nor an IP address') from None
+                hint = "" if host.isascii() else ascii_hint(host)
+                text = f'"{host}" is neither a DNS name nor an IP address{hint}'
+                raise InvalidError(text) from None
             dns_names.append(host)
     if not hosts:
         raise InvalidError("name at least one DNS name or IP address")

@@ -23,7 +23,6 @@ from certwright import clock
 from certwright.adapters.acme.http01 import HttpAnswers, NoAnswers
 from certwright.adapters.acme.outside import RealWorld
 from certwright.adapters.files import FileStore, FolderLock
-from certwright.adapters.secret_folder import Access
 from certwright.engine.runtime import Runtime, RuntimeSettings
 from certwright.engine.store import Change, Selection
 from certwright.errors import (
@@ -38,20 +37,12 @@ from certwright.reconcile.options import AcmeOptions, Options
 from certwright.resources import meta
 from certwright.resources.acme import Challenge, Order
 from certwright.resources.features import FeatureGates
-from certwright.resources.kinds import (
-    CERTIFICATE,
-    CHALLENGE,
-    CLUSTER_ISSUER,
-    EVENT,
-    ISSUER,
-    ORDER,
-    SECRET,
-    Manifest,
-)
+from certwright.resources.kinds import CHALLENGE, EVENT, ORDER, SECRET
 from certwright.resources.times import parse_time
+from certwright.roles.ctl.causes import objects_of
 from certwright.roles.standalone.intake import Intake
 from certwright.roles.standalone.layout import DEFAULT_NAMESPACE, Layout
-from certwright.roles.standalone.publisher import Publisher
+from certwright.roles.standalone.publisher import Publisher, Readers
 from certwright.roles.standalone.reload import Reload, ReloadSettings
 from certwright.roles.standalone.rules import WebhookRules
 from certwright.roles.standalone.status_page import unready
@@ -78,7 +69,7 @@ class StandaloneSettings:
 
     layout: Layout
     options: Options
-    access: Access = field(default_factory=Access)
+    readers: Readers = field(default_factory=Readers)
     reload: ReloadSettings = field(default_factory=lambda: ReloadSettings(""))
     answers: HttpAnswers = field(default_factory=NoAnswers)
     """How HTTP-01 challenges are answered."""
@@ -151,7 +142,8 @@ async def run_once(settings: StandaloneSettings) -> list[str]:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         problems = await service.publish()
-        problems += unready(await _objects(service.store))
+        objects = await objects_of(service.store)
+        problems += unready(list(objects.values()), clock.now())
         problems += await _unproven(service.store)
         if settings.layout.problems.exists():
             problems += settings.layout.problems.read_text().splitlines()
@@ -205,13 +197,6 @@ async def _unproven(store: FileStore) -> list[str]:
     ]
 
 
-async def _objects(store: FileStore) -> list[Manifest]:
-    found: list[Manifest] = []
-    for kind in (ISSUER, CLUSTER_ISSUER, CERTIFICATE):
-        found += (await store.list(Selection(kind))).objects
-    return found
-
-
 class _Service:
     """The parts of a served folder. A context: holds the folder's lock."""
 
@@ -236,7 +221,7 @@ class _Service:
             self.intake = Intake(self.store, settings.layout, settings.options.gates)
             self.reload = Reload(settings.reload, settings.layout)
             self.publisher = Publisher(
-                self.store, settings.layout, settings.access, self.reload.before_change
+                self.store, settings.layout, settings.readers, self.reload.before_change
             )
             self.world = RealWorld(answers=settings.answers)
             self.runtime = Runtime(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from certwright.adapters.files import read_objects
 from certwright.errors import StartupError
 from certwright.resources import meta
 from certwright.resources.certificate import Certificate
 from certwright.resources.conditions import get_condition
-from certwright.resources.kinds import CERTIFICATE, CLUSTER_ISSUER, ISSUER, Manifest
+from certwright.resources.kinds import CERTIFICATE, CLUSTER_ISSUER, EVENT, ISSUER, Manifest
+from certwright.resources.times import parse_time
+from certwright.roles.ctl.causes import cause_of
 from certwright.roles.ctl.texts import age, table
 from certwright.roles.standalone.layout import Layout
 
 __all__ = ["StatusPage", "status_page", "unready"]
+
+EVENTS_SHOWN_MAX: Final = 12
+"""The latest events on the page; `ctl status certificate` has all of one Certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +50,41 @@ def status_page(layout: Layout, now: datetime) -> StatusPage:
         key=lambda obj: (meta.namespace(obj), meta.name(obj)),
     )
     problems = layout.problems.read_text().splitlines() if layout.problems.exists() else []
-    bad = unready(objects)
+    bad = unready(objects, now)
     parts = [
         _certificates_text(layout, certificates, now),
         *(["\nNot ready:\n", *(f"  {line}\n" for line in bad)] if bad else []),
         *(["\nFiles:\n", *(f"  {line}\n" for line in problems)] if problems else []),
+        *_events_text(objects, now),
     ]
     return StatusPage("".join(parts), is_good=not bad and not problems)
 
 
-def unready(objects: Sequence[Manifest]) -> list[str]:
-    """Return a line for each issuer and Certificate that is not ready, with its words."""
+def _events_text(objects: Sequence[Manifest], now: datetime) -> Iterator[str]:
+    """Yield the latest events, oldest first."""
+    events = [obj for obj in objects if meta.kind_of(obj) == EVENT]
+    if not events:
+        return
+    events.sort(key=lambda event: str(event.get("lastTimestamp") or ""))
+    yield "\nEvents:\n"
+    rows = [("AGE", "TYPE", "OBJECT", "REASON", "MESSAGE")]
+    for event in events[-EVENTS_SHOWN_MAX:]:
+        about = meta.mapping_at(event, "involvedObject")
+        rows.append(
+            (
+                age(now - parse_time(str(event["lastTimestamp"]))),
+                str(event.get("type")),
+                f"{about.get('kind')} {about.get('name')}",
+                str(event.get("reason")),
+                str(event.get("message")),
+            )
+        )
+    yield table(rows, "  ")
+
+
+def unready(objects: Sequence[Manifest], now: datetime) -> list[str]:
+    """Return a line for each issuer and Certificate that is not ready, with its cause."""
+    by_key = {meta.key_of(obj): obj for obj in objects}
     lines = []
     for obj in objects:
         kind = meta.kind_of(obj)
@@ -62,11 +92,12 @@ def unready(objects: Sequence[Manifest]) -> list[str]:
             continue
         ready = get_condition(obj, "Ready")
         issuing = get_condition(obj, "Issuing")
-        words = [] if ready is not None and ready.is_true else [_words(ready)]
-        if issuing is not None and not issuing.is_true:
-            words.append(issuing.message)
-        if words:
-            lines.append(f"{meta.key_of(obj)}: {'; '.join(words)}")
+        is_ready = ready is not None and ready.is_true
+        has_failed = issuing is not None and not issuing.is_true
+        if is_ready and not has_failed:
+            continue
+        cause = cause_of(obj, by_key, now) if kind == CERTIFICATE else ""
+        lines.append(f"{meta.key_of(obj)}: {cause or _words(ready)}")
     return lines
 
 
