@@ -15,6 +15,7 @@ __all__ = [
     "OTLP_GRPC",
     "OTLP_HTTP",
     "QUERY_ADMIN_HTTP",
+    "QUERY_GRPC",
     "QUERY_HTTP",
     "SAMPLING_GRPC",
     "SAMPLING_HTTP",
@@ -43,6 +44,9 @@ JAEGER_UDP_BINARY: Final = 6832
 
 ZIPKIN_HTTP: Final = 9411
 """Zipkin's v1 and v2, every encoding: `POST /api/v2/spans`."""
+
+QUERY_GRPC: Final = 16685
+"""Jaeger's api_v2 and api_v3 `QueryService` over gRPC."""
 
 QUERY_HTTP: Final = 16686
 """The UI and the HTTP JSON API."""

@@ -33,6 +33,7 @@ PORT_SETTINGS: Final = {
     "sampling_grpc": "LYMER__SAMPLING__GRPC__PORT",
     "storage_api": "LYMER__STORAGE_API__PORT",
     "query": "LYMER__QUERY__PORT",
+    "query_grpc": "LYMER__QUERY__GRPC__PORT",
     "admin": "LYMER__ADMIN__PORT",
     "health": "LYMER__HEALTH__PORT",
 }

@@ -131,6 +131,7 @@ _COLLECTOR: Final = {
 _QUERY: Final = {
     "query.http-server.host-port": _Flag("query", "address"),
     "query.host-port": _Flag("query", "address"),
+    "query.grpc-server.host-port": _Flag("query.grpc", "address"),
     "query.base-path": _Flag("query.base_path"),
     "query.ui-config": _Flag("query.ui_config_file"),
     "query.max-clock-skew-adjustment": _Flag("query.max_clock_skew_adjust_seconds"),

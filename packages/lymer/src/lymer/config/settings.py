@@ -330,6 +330,23 @@ class ReceiverSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryGrpcSettings:
+    """Jaeger's query services over gRPC, api_v2 and api_v3."""
+
+    enabled: Annotated[bool, Switch()] = True
+    """Whether to listen at all. Default true, as Jaeger does."""
+
+    host: Annotated[str, Host()] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, Count(0, 65535)] = ports.QUERY_GRPC
+    """TCP port. Default 16685, Jaeger's; 0 takes any free one."""
+
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
+
+@dataclass(frozen=True, slots=True)
 class QuerySettings:
     """The UI and the HTTP JSON API."""
 
@@ -361,6 +378,9 @@ class QuerySettings:
 
     auth: AuthSettings = field(default_factory=AuthSettings)
     """Who may ask. Default everybody."""
+
+    grpc: QueryGrpcSettings = field(default_factory=QueryGrpcSettings)
+    """The same over gRPC."""
 
 
 @dataclass(frozen=True, slots=True)

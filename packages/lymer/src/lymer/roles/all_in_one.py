@@ -61,7 +61,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         intake = make_intake(config, metrics, deliveries)
         loading = Loading(stack, config, data_dir, store, intake, deliveries, metrics)
         life.watch(loading.problem)
-        serve_queries(
+        await serve_queries(
             stack,
             config,
             ports,

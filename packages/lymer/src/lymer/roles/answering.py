@@ -7,8 +7,10 @@ from contextlib import AsyncExitStack
 
 from lymer import __version__
 from lymer.api.app import create_app
+from lymer.api.query_grpc import QueryGrpc
 from lymer.config import Config
 from lymer.query.service import Queries
+from lymer.receivers.grpc_services import add_health, add_reflection
 from lymer.roles.listening import Ports
 from lymer.roles.tenancy import tenancy_of
 from lymer.storage.contract import TenantReaders
@@ -30,7 +32,7 @@ def listen_for_queries(ports: Ports, config: Config) -> None:
     ports.take(UI, config.query, "query.port", gate=gate)
 
 
-def serve_queries(
+async def serve_queries(
     stack: AsyncExitStack,
     config: Config,
     ports: Ports,
@@ -74,3 +76,13 @@ def serve_queries(
         tenancy=tenancy_of(config),
     )
     ports.serve(app, UI)
+    if config.query.grpc.enabled:
+        server = QueryGrpc(
+            queries,
+            executor,
+            tenancy=tenancy_of(config),
+            gate=ports.security.gate(config.query.auth, "query.auth"),
+        )
+        add_health(server)
+        add_reflection(server)
+        await ports.serve_grpc(server, config.query.grpc, "query gRPC", "query.grpc.port")

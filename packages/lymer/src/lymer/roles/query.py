@@ -64,7 +64,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         stack.push_async_callback(_cancel, asyncio.create_task(watch.run(), name="store watch"))
         life.watch(watch.problem)
         receivers = config.receivers
-        serve_queries(
+        await serve_queries(
             stack,
             config,
             ports,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -10,16 +11,30 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 __all__ = ["message_classes"]
 
 
-def message_classes(name: str, package: str, messages: Mapping[str, str]) -> dict[str, Any]:
+def message_classes(
+    name: str,
+    package: str,
+    messages: Mapping[str, str],
+    *,
+    pool: descriptor_pool.DescriptorPool | None = None,
+    imports: Sequence[str] = (),
+    services: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return the class of each message of a proto3 file.
 
     Args:
         name: The file's name, for the library's own messages.
         package: Its package.
         messages: Message → its fields as `name:type=number`, with `*` after the type if it is
-            repeated. A type is another message of the file or one of protobuf's.
+            repeated. A type is another message of the file, one of protobuf's, `map` of text to
+            text, or a message of an imported file by its full name with a dot before it.
+        pool: Where it becomes known; by default nowhere else.
+        imports: Names of files, in `pool`.
+        services: Service → its methods as `Name:Question>Answer`, with `*` after the answer if
+            there are several.
     """
     file = descriptor_pb2.FileDescriptorProto(name=name, package=package, syntax="proto3")
+    file.dependency.extend(imports)
     for message_name, fields in messages.items():
         message = file.message_type.add(name=message_name)
         for declared in fields.split():
@@ -29,12 +44,23 @@ def message_classes(name: str, package: str, messages: Mapping[str, str]) -> dic
             field = message.field.add(name=field_name, number=int(number))
             field.label = field.LABEL_REPEATED if is_repeated else field.LABEL_OPTIONAL
             kind = kind.removesuffix("*")
-            if kind in messages:
+            if kind == "map":
+                _declare_map(message, field, f".{package}.{message_name}")
+            elif kind in messages or kind.startswith("."):
                 field.type = field.TYPE_MESSAGE
-                field.type_name = f".{package}.{kind}"
+                field.type_name = kind if kind.startswith(".") else f".{package}.{kind}"
             else:
                 field.type = descriptor_pb2.FieldDescriptorProto.Type.Value(f"TYPE_{kind.upper()}")
-    pool = descriptor_pool.DescriptorPool()
+    for service_name, methods in services.items():
+        service = file.service.add(name=service_name)
+        for declared in methods.split():
+            method_name, _, rest = declared.partition(":")
+            question, _, answer = rest.partition(">")
+            method = service.method.add(name=method_name, server_streaming=answer.endswith("*"))
+            answer = answer.removesuffix("*")
+            method.input_type = f".{package}.{question}"
+            method.output_type = answer if answer.startswith(".") else f".{package}.{answer}"
+    pool = pool or descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {
         message_name: message_factory.GetMessageClass(
@@ -42,3 +68,15 @@ def message_classes(name: str, package: str, messages: Mapping[str, str]) -> dic
         )
         for message_name in messages
     }
+
+
+def _declare_map(message: Any, field: Any, full_name: str) -> None:
+    """Make `field` a map of text to text: a list of entries that protobuf knows to be one."""
+    entry = message.nested_type.add(name=f"{field.name.capitalize()}Entry")
+    entry.options.map_entry = True
+    for number, name in enumerate(("key", "value"), start=1):
+        entry.field.add(
+            name=name, number=number, label=field.LABEL_OPTIONAL, type=field.TYPE_STRING
+        )
+    field.label, field.type = field.LABEL_REPEATED, field.TYPE_MESSAGE
+    field.type_name = f"{full_name}.{entry.name}"

@@ -1,0 +1,276 @@
+"""Jaeger's query port, 16685: `QueryService` of api_v2 and api_v3 over gRPC.
+
+Source: Jaeger v2.20, `jaegerquery/internal/grpc_handler.go` and `apiv3/grpc_handler.go`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Executor
+from typing import Any, Final, TypeVar
+
+import orjson
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+from lymer.api.parameters import to_trace_id
+from lymer.errors import LymerError, OverloadedError, QuestionError, UndecodableError
+from lymer.model.question import DependencyLink, TraceQuestion
+from lymer.query.service import Queries, QueryService
+from lymer.tenancy import DEFAULT_TENANT, Tenancy
+from lymer.transport.gate import Gate
+from lymer.transport.grpc_calls import Call, CallEndedError, CallServer, Method
+from lymer.wire.content_encoding import decode_content
+from lymer.wire.otlp_to_jaeger_proto import post_spans_from_otlp
+from lymer.wire.query_proto import SERVICE_V2, SERVICE_V3, V2, V3
+from lymer.wire.span_rows import WARNINGS_KEY
+
+__all__ = ["QueryGrpc"]
+
+QUESTION_BYTES_MAX: Final = 1 << 20
+"""Largest question, bytes: as much as a query string."""
+CALLS_IN_FLIGHT_MAX: Final = 64
+"""Most calls being answered at once, as for HTTP."""
+
+_SPANS_PER_CHUNK: Final = 10
+"""Source: Jaeger v2.20, `grpc_handler.go`, `maxSpanCountInChunk`."""
+_DEPTH: Final = 100
+_DEPTH_MAX: Final = 10_000
+_UNIX_NANO_MAX: Final = 2**63 - 1
+_UNIMPLEMENTED: Final = 12
+_T = TypeVar("_T")
+_Several = Callable[[QueryService, Any], Iterator[bytes]]
+_One = Callable[[QueryService, Any], bytes]
+
+
+class QueryGrpc(CallServer):
+    """Serves both services; `bind` and `start` make it reachable."""
+
+    def __init__(
+        self,
+        queries: Queries,
+        executor: Executor,
+        *,
+        tenancy: Tenancy | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            queries: Answers the questions.
+            executor: Where it does so: threads.
+            tenancy: How calls name their tenant; None if they need not.
+            gate: Who may call; None is everybody.
+        """
+        super().__init__(message_bytes_max=QUESTION_BYTES_MAX, gate=gate)
+        self._queries = queries
+        self._executor = executor
+        self._tenancy = tenancy
+        self._in_flight = 0
+        for name, several in (("GetTrace", _get_trace_v2), ("FindTraces", _find_traces_v2)):
+            self.add(SERVICE_V2, name, self._streaming(V2[f"{name}Request"], several))
+        for name, several in (("GetTrace", _get_trace_v3), ("FindTraces", _find_traces_v3)):
+            self.add(SERVICE_V3, name, self._streaming(V3[f"{name}Request"], several))
+        for service, made in ((SERVICE_V2, V2), (SERVICE_V3, V3)):
+            for name, one in _unary(made):
+                self.add(service, name, self._single(made[f"{name}Request"], one))
+        self.add(SERVICE_V2, "ArchiveTrace", _no_archive)
+
+    def _single(self, question_class: Any, answer: _One) -> Method:
+        async def serve(message: bytes, call: Call) -> bytes:
+            with _Place(self):
+                service, question = self._asked(question_class, message, call)
+                return await self._in_thread(lambda: answer(service, question))
+
+        def method(message: bytes, call: Call) -> Awaitable[bytes]:
+            return serve(message, call)
+
+        return method
+
+    def _streaming(self, question_class: Any, answer: _Several) -> Method:
+        async def serve(message: bytes, call: Call) -> AsyncIterator[bytes]:
+            with _Place(self):
+                service, question = self._asked(question_class, message, call)
+                parts = await self._in_thread(lambda: answer(service, question))
+                while (part := await self._in_thread(lambda: next(parts, None))) is not None:
+                    yield part
+
+        return serve
+
+    def _asked(self, question_class: Any, message: bytes, call: Call) -> tuple[QueryService, Any]:
+        with _Errors():
+            tenant = DEFAULT_TENANT
+            if self._tenancy is not None:
+                tenant = self._tenancy.tenant_of_metadata(call.invocation_metadata())
+            body = decode_content(call.compression, message, QUESTION_BYTES_MAX)
+            try:
+                question = question_class.FromString(body)
+            except DecodeError as error:
+                raise UndecodableError(f"cannot decode the question: {error}") from error
+            return self._queries.for_tenant(tenant), question
+
+    async def _in_thread(self, call: Callable[[], _T]) -> _T:
+        with _Errors():
+            return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+
+class _Errors:
+    """Ends a call with the status of an error raised on purpose."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        if isinstance(error, LymerError):
+            raise CallEndedError(error.grpc_code, str(error)[:2_000]) from error
+
+
+class _Place:
+    """One of the places for calls in flight."""
+
+    def __init__(self, server: QueryGrpc) -> None:
+        self._server = server
+
+    def __enter__(self) -> None:
+        if self._server._in_flight >= CALLS_IN_FLIGHT_MAX:  # noqa: SLF001 - its own place
+            code = OverloadedError.grpc_code
+            raise CallEndedError(code, f"cannot answer now: {CALLS_IN_FLIGHT_MAX} calls wait")
+        self._server._in_flight += 1  # noqa: SLF001
+
+    def __exit__(self, *_error: object) -> None:
+        self._server._in_flight -= 1  # noqa: SLF001
+
+
+async def _no_archive(_message: bytes, _call: Call) -> bytes:
+    raise CallEndedError(_UNIMPLEMENTED, "archive span storage was not configured")
+
+
+def _unary(made: dict[str, Any]) -> list[tuple[str, _One]]:
+    """Return the methods that both services have, with answers of their own classes."""
+    is_v2 = made is V2
+
+    def get_services(service: QueryService, _question: Any) -> bytes:
+        return _bytes(made["GetServicesResponse"](services=service.get_services()))
+
+    def get_operations(service: QueryService, question: Any) -> bytes:
+        found = service.get_operations(question.service, question.span_kind)
+        shown = [
+            made["Operation"](
+                name=one.name, span_kind="" if one.span_kind == "unspecified" else one.span_kind
+            )
+            for one in found
+        ]
+        answer = made["GetOperationsResponse"](operations=shown)
+        if is_v2:
+            answer.operationNames.extend(dict.fromkeys(one.name for one in found))
+        return _bytes(answer)
+
+    def get_dependencies(service: QueryService, question: Any) -> bytes:
+        for name in ("start_time", "end_time"):
+            if not question.HasField(name):
+                raise QuestionError("StartTime and EndTime are required")
+        start, end = _nano(question.start_time), _nano(question.end_time)
+        if start >= end and not is_v2:
+            raise QuestionError("start time must be before end time")
+        return _bytes(_dependencies(made, service.get_dependencies(start, end)))
+
+    return [
+        ("GetServices", get_services),
+        ("GetOperations", get_operations),
+        ("GetDependencies", get_dependencies),
+    ]
+
+
+def _dependencies(made: dict[str, Any], links: list[DependencyLink]) -> Any:
+    if made is V2:
+        answer, link_class = made["GetDependenciesResponse"](), made["DependencyLink"]
+    else:
+        answer, link_class = made["DependenciesResponse"](), made["Dependency"]
+    answer.dependencies.extend(
+        link_class(parent=one.parent, child=one.child, call_count=one.call_count) for one in links
+    )
+    return answer
+
+
+def _get_trace_v2(service: QueryService, question: Any) -> Iterator[bytes]:
+    if not any(question.trace_id):
+        raise QuestionError("uninitialized TraceID is not allowed")
+    if len(question.trace_id) not in {8, 16}:
+        raise QuestionError("invalid length for TraceID")
+    trace_id = question.trace_id.hex().rjust(32, "0")
+    return _chunks(service.get_otlp(trace_id, raw=question.raw_traces))
+
+
+def _find_traces_v2(service: QueryService, question: Any) -> Iterator[bytes]:
+    ids = service.find_ids(_to_question(question, "tags"))
+    raw = question.query.raw_traces
+    return (chunk for trace_id in ids for chunk in _chunks(service.get_otlp(trace_id, raw=raw)))
+
+
+def _get_trace_v3(service: QueryService, question: Any) -> Iterator[bytes]:
+    trace_id = to_trace_id(question.trace_id)
+    return iter((_bytes(service.get_otlp(trace_id, raw=question.raw_traces)),))
+
+
+def _find_traces_v3(service: QueryService, question: Any) -> Iterator[bytes]:
+    ids = service.find_ids(_to_question(question, "attributes"))
+    raw = question.query.raw_traces
+    return (_bytes(service.get_otlp(trace_id, raw=raw)) for trace_id in ids)
+
+
+def _to_question(question: Any, tags: str) -> TraceQuestion:
+    if not question.HasField("query"):
+        raise QuestionError("missing query")
+    query = question.query
+    if tags == "attributes" and not (
+        query.HasField("start_time_min") and query.HasField("start_time_max")
+    ):
+        raise QuestionError("start time min and max are required parameters")
+    end = _nano(query.start_time_max) if query.HasField("start_time_max") else _UNIX_NANO_MAX
+    return TraceQuestion(
+        start_unix_nano_min=_nano(query.start_time_min),
+        start_unix_nano_max=end,
+        service=query.service_name,
+        operation=query.operation_name,
+        tags=tuple(getattr(query, tags).items()),
+        duration_nano_min=_length(query.duration_min) or None,
+        duration_nano_max=_length(query.duration_max) or None,
+        limit=min(query.search_depth, _DEPTH_MAX) if query.search_depth > 0 else _DEPTH,
+    )
+
+
+def _nano(instant: Any) -> int:
+    return min(max(_length(instant), 0), _UNIX_NANO_MAX)
+
+
+def _length(duration: Any) -> int:
+    nano: int = duration.seconds * 1_000_000_000 + duration.nanos
+    return nano
+
+
+def _chunks(traces: TracesData) -> Iterator[bytes]:
+    """Yield a trace as Jaeger's spans, ten at a time."""
+    spans = []
+    for resource_spans in traces.resource_spans:
+        sent = TracesData(resource_spans=[resource_spans]).SerializeToString()
+        batch = V2["PostSpansRequest"].FromString(post_spans_from_otlp(sent)).batch
+        for span in batch.spans:
+            span.process.CopyFrom(batch.process)
+            _take_warnings(span)
+            spans.append(span)
+    for first in range(0, len(spans), _SPANS_PER_CHUNK):
+        yield _bytes(V2["SpansResponseChunk"](spans=spans[first : first + _SPANS_PER_CHUNK]))
+
+
+def _take_warnings(span: Any) -> None:
+    for place, tag in enumerate(span.tags):
+        if tag.key == WARNINGS_KEY:
+            span.warnings.extend(orjson.loads(tag.v_str))
+            del span.tags[place]
+            return
+
+
+def _bytes(message: Any) -> bytes:
+    sent: bytes = message.SerializeToString()
+    return sent
