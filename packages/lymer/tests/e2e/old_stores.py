@@ -103,7 +103,7 @@ def ask(lymer: Lymer, tenant: str = "") -> Answers:
         trace: {
             "raw": _spans(_get(lymer, tenant, f"/api/traces/{trace}?raw=true")["data"]),
             "adjusted": _spans(_get(lymer, tenant, f"/api/traces/{trace}")["data"]),
-            "otlp": _otlp(_get(lymer, tenant, f"/api/v3/traces/{trace}")),
+            "otlp": _otlp(_get(lymer, tenant, f"/api/v3/traces/{trace}?raw_traces=true")),
         }
         for trace in traces
     }

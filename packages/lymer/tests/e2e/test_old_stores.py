@@ -35,6 +35,20 @@ _STORES: Final = [
 _SETTLED_SECONDS_MAX: Final = 40.0
 
 
+def _as_decided_since(wanted: Answers) -> Answers:
+    """Return what an old release said, with what is meant to be otherwise since.
+
+    - A span that was delivered twice counts as one call (docs/adr/007): there is one in the journal
+      that the old release left. What it had counted stays counted.
+    """
+    twice = ("shop", "stock")
+    links = [
+        {**link, "callCount": link["callCount"] - ((link["parent"], link["child"]) == twice)}
+        for link in wanted["dependencies"]
+    ]
+    return {**wanted, "dependencies": links}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 @pytest.mark.parametrize(("name", "tenants", "settings"), _STORES)
@@ -50,7 +64,7 @@ def test_an_old_store_answers_as_it_did(
     try:
         lymer.start()
         for tenant in tenants:
-            wanted = expected["asked"][tenant]
+            wanted = _as_decided_since(expected["asked"][tenant])
             # What was not loaded when it was killed is loaded, decided on and counted first.
             for _ in poll(_SETTLED_SECONDS_MAX):
                 if ask_overview(lymer, tenant).items() <= wanted.items():

@@ -10,7 +10,7 @@ import pytest
 
 from contract.storage.conftest import Store
 from lymer.model.columns import SpanColumns
-from lymer.model.question import TraceQuestion
+from lymer.model.question import SPAN_KINDS, TraceQuestion
 from lymer.storage.contract import SpanReader
 from lymer.tenancy import DEFAULT_TENANT, TENANT_BYTES_MAX, is_tenant
 from make import START, make_request, make_span, span_hex, trace_hex, write_segment_file
@@ -55,6 +55,13 @@ EVERY_QUESTION: Final[dict[str, Callable[[SpanReader], object]]] = {
     "dependencies": lambda reader: reader.get_dependencies(START - HOUR, START + HOUR),
     "RED": lambda reader: reader.get_red(START - HOUR, START + HOUR, ""),
     "RED of a service": lambda reader: reader.get_red(START - HOUR, START + HOUR, "shop"),
+    "RED by the minute": lambda reader: reader.get_red_slots(
+        (START // 60_000_000_000 - 1, START // 60_000_000_000 + 1),
+        ["shop", "cart"],
+        SPAN_KINDS,
+        by_operation=True,
+        slot_minutes=1,
+    ),
     "OTLP": lambda reader: reader.get_otlp([T1]),
 }
 """One of every kind; all find something if it is the asker's, and nothing if it is not."""
