@@ -22,11 +22,14 @@ def config() -> None:
     """Show, check and describe settings."""
 
 
-@config.command("show")
+@config.command("show", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @configuration_options
 @click.option("--role", type=click.Choice(_ROLES), default=_ROLES[0], help="Whose defaults.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
 def show(
+    ctx: click.Context,
+    /,
     *,
     file: Path | None,
     assignments: tuple[str, ...],
@@ -36,12 +39,17 @@ def show(
 ) -> None:
     """Print the settings in force and their origins.
 
-    Takes the options of a role. The output is itself a configuration file.
+    Takes the options of a role, Jaeger's flags too. The output is itself a configuration file.
     """
+    from lymer.config.jaeger_flags import split_flags
     from lymer.config.sources import load_effective
 
+    flags, rest = split_flags(role, ctx.args)
+    if rest:
+        raise click.UsageError(f"no such option: {rest[0]}", ctx)
     overrides = to_overrides(assignments, **named)
-    effective = load_effective(file, os.environ, overrides, role=role)
+    effective = load_effective(file, os.environ, overrides, role=role, jaeger_flags=flags)
+    _say(effective.remarks)
     if as_json:
         click.echo(json.dumps(effective.to_json(), indent=2, ensure_ascii=False))
     else:
@@ -56,10 +64,15 @@ def check(file: Path | None, role: str) -> None:
 
     Both are read as the role would, and nothing is started.
     """
-    from lymer.config import load_config
+    from lymer.config.sources import load_effective
 
-    load_config(file, os.environ, role=role)
+    _say(load_effective(file, os.environ, role=role).remarks)
     click.echo(f"{file or 'environment'}: no problem found")
+
+
+def _say(remarks: tuple[str, ...]) -> None:
+    for remark in remarks:
+        click.echo(f"lymer: {remark}", err=True)
 
 
 @config.command("schema")

@@ -1,7 +1,9 @@
 """Jaeger v1's flags and environment variables as our settings, for manuals that deploy with them.
 
-Only what is a renaming. A flag that means nothing here is accepted, with a remark why; one that is
-not in the table is an error, as any other. Source: Jaeger v1.76, `cmd/agent`, `cmd/collector`,
+A flag that means nothing here is accepted, with a remark why, and so is one of a family of Jaeger's
+(`jaeger_families.py`) that is not in the table: none ends a start.
+
+Source: Jaeger v1.76, `cmd/agent`, `cmd/collector`,
 `cmd/query`; reference jaeger.md 2.2 to 2.10, 4.6, 8.1.
 """
 
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lymer.config.document import Document, Entry
+from lymer.config.jaeger_families import foreign_remark, foreign_variables
 
 __all__ = ["Spoken", "known_flags", "read_environment", "read_flags", "split_flags"]
 
@@ -23,7 +26,8 @@ class _Flag:
     path: str = ""
     """Setting it sets; of `host-port` the group that has `host` and `port`; empty for none."""
     form: str = "text"
-    """`text` as it is, `address` a host and a port, `switch` true or false."""
+    """`text` as it is, `address` a host and a port, `switch` true or false; `foreign` may have no
+    value."""
     also: tuple[tuple[str, str], ...] = ()
     """(path, text) it sets beside."""
     remark: str = ""
@@ -172,16 +176,25 @@ def split_flags(role: str, arguments: Sequence[str]) -> tuple[list[tuple[str, st
     while pending:
         argument = pending.pop(0)
         name, equals, value = argument.removeprefix("--").partition("=")
-        flag = _ROLES[role].get(name) if argument.startswith("--") else None
+        flag = _flag(role, name) if argument.startswith("--") else None
         if flag is None:
             rest.append(argument)
         elif equals:
             flags.append((name, value))
         elif flag.form == "switch" and (not pending or pending[0].lower() not in _WORDS):
             flags.append((name, "true"))
+        elif flag.form == "foreign" and (not pending or pending[0].startswith("-")):
+            flags.append((name, ""))
         else:
             flags.append((name, pending.pop(0) if pending else ""))
     return flags, rest
+
+
+def _flag(role: str, name: str) -> _Flag | None:
+    known = _ROLES[role].get(name)
+    if known is None and (remark := foreign_remark(name)):
+        return _Flag(form="foreign", remark=remark)
+    return known
 
 
 def read_flags(role: str, flags: Sequence[tuple[str, str]]) -> Spoken:
@@ -197,9 +210,16 @@ def read_environment(role: str, environ: Mapping[str, str]) -> Spoken:
     found = []
     for name, flag in _ROLES[role].items():
         variable = name.upper().replace("-", "_").replace(".", "_")
-        if environ.get(variable) and (flag.path or name == "span-storage.type"):
+        if environ.get(variable) and flag.path:
             found.append((name, environ[variable], variable))
-    return _read(role, found)
+    spoken = _read(role, found)
+    taken = {variable for _, _, variable in found}
+    remarks = [
+        f"{variable} has no meaning here: {remark}"
+        for variable, remark in foreign_variables(environ)
+        if variable not in taken and environ[variable]
+    ]
+    return Spoken(spoken.document, (*spoken.remarks, *remarks))
 
 
 def _read(role: str, spoken: Sequence[tuple[str, str, str]]) -> Spoken:
@@ -207,7 +227,8 @@ def _read(role: str, spoken: Sequence[tuple[str, str, str]]) -> Spoken:
     problems: list[str] = []
     remarks: list[str] = []
     for name, value, place in spoken:
-        flag = _ROLES[role][name]
+        flag = _flag(role, name)
+        assert flag is not None, name
         if flag.remark:
             remarks.append(f"{place} has no meaning here: {flag.remark}")
         if not flag.path:

@@ -117,6 +117,47 @@ def test_an_address_that_is_none_is_refused(value: str) -> None:
         _load("collector", f"--collector.grpc-server.host-port={value}")
 
 
-def test_flags_of_another_role_are_unknown() -> None:
-    """A collector has no reporter."""
-    assert split_flags("collector", ["--reporter.grpc.host-port=a:1"])[0] == []
+def test_flags_of_another_role_set_nothing() -> None:
+    """A collector has no reporter, and says so."""
+    effective = _load("collector", "--reporter.grpc.host-port=a:1")
+
+    assert effective.remarks[0].startswith("--reporter.grpc.host-port has no meaning here")
+    assert "--reporter.grpc.host-port" not in effective.origins.values()
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--es.server-urls=http://es:9200"], "storage.data_dir"),
+        (["--es.server-urls", "http://es:9200", "--es.num-shards=5"], "storage.data_dir"),
+        (["--memory.max-traces=50000"], "storage.retention_seconds"),
+        (["--cassandra-archive.enabled"], "archived"),
+        (["--badger.ephemeral", "--badger.directory-value", "/data"], "retention"),
+        (["--kafka.producer.brokers=a:9092"], "journal"),
+        (["--downsampling.ratio=0.5"], "tail_sampling"),
+        (["--query.bearer-token-propagation=true"], "built otherwise"),
+        (["--collector.otlp.grpc.max-connection-age=1h"], "built otherwise"),
+        (["--config-file=/etc/jaeger.yaml"], "--config"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_no_flag_of_jaegers_ends_a_start(role: str, arguments: list[str], hint: str) -> None:
+    """What the operator adds is accepted, and says what to use instead."""
+    remarks = _load(role, *arguments).remarks
+
+    assert any(hint in remark for remark in remarks)
+
+
+def test_variables_of_jaegers_storage_are_named() -> None:
+    """Each with what to use; empty ones and those of others are not."""
+    named = {"MEMORY_MAX_TRACES": "9", "LOG_LEVEL": "debug", "SPAN_STORAGE_TYPE": "cassandra"}
+    remarks = _load("all-in-one", **named, ES_SERVER_URLS="", ESSAY="x", KAFKA_HOME="/opt").remarks
+
+    assert [remark.split()[0] for remark in remarks] == sorted(named)
+    assert "LYMER__LOGS__LEVEL" in remarks[0]
+
+
+def test_a_flag_of_nobody_is_still_refused() -> None:
+    """A typing error in a flag of ours must not be lost among Jaeger's."""
+    assert split_flags("all-in-one", ["--retentoin=5h"]) == ([], ["--retentoin=5h"])
