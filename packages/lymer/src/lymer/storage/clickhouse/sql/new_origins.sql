@@ -8,12 +8,17 @@ SELECT {mark}, resource_hash, scope_hash,
     ) AS said
 FROM
 (
-    SELECT
-        resource_hash,
-        scope_hash,
-        toString(any(spans.resource)) AS resource,
-        toString(any(spans.scope)) AS scope
-    FROM {db}.spans AS spans
-    WHERE seg = {seg} AND (cityHash64(spans.resource), cityHash64(spans.scope)) IN ({origins})
-    GROUP BY cityHash64(spans.resource) AS resource_hash, cityHash64(spans.scope) AS scope_hash
+    SELECT resource_hash, scope_hash, toString(resource) AS resource, toString(scope) AS scope
+    FROM
+    (
+        -- A row of each, and no aggregate function: that would write every row's text out in full.
+        SELECT
+            resource,
+            scope,
+            cityHash64(resource) AS resource_hash,
+            cityHash64(scope) AS scope_hash
+        FROM {db}.spans
+        WHERE seg = {seg} AND (cityHash64(resource), cityHash64(scope)) IN ({origins})
+        LIMIT 1 BY resource_hash, scope_hash
+    )
 )
