@@ -1,6 +1,6 @@
 /** Vite plugin for `npm run dev`: a made-up server, so that pages can be built without ours. */
 
-import { makeTrace, skeletonOf, summaryOf, jaegerOf } from "./traces.mjs";
+import { makeTrace, columnsOf, summaryOf, jaegerOf } from "./traces.mjs";
 
 /** Trace ids with a meaning: `…50000` has 50,000 spans, `…200000` has 200,000. */
 function traceFor(id) {
@@ -32,10 +32,10 @@ function answer(url) {
     const depth = Number(url.searchParams.get("query.searchDepth"));
     return [200, { summaries: LIST.slice(0, depth).map(summaryOf) }];
   }
-  const match = /^\/api\/(?:lymer\/v1\/)?traces\/([0-9a-f]+)(?:\/(skeleton|spans)(?:\/([0-9a-f]+))?)?$/.exec(path);
+  const match = /^\/api\/(?:lymer\/v1\/)?traces\/([0-9a-f]+)(?:\/(columns|spans)(?:\/([0-9a-f]+))?)?$/.exec(path);
   const trace = match && traceFor(match[1]);
   if (!trace) return [404, { data: null, errors: [{ code: 404, msg: "trace not found" }] }];
-  if (match[2] === "skeleton") return [200, skeletonOf(trace)];
+  if (match[2] === "columns") return [200, columnsOf(trace)];
   return [200, { data: [jaegerOf(trace, match[3])], total: 0, limit: 0, offset: 0, errors: null }];
 }
 
@@ -52,7 +52,7 @@ export function mockServer() {
         const [status, body] = fresh ? [200, { data: [], summaries: [] }] : answer(url);
         response.statusCode = status;
         response.setHeader("Content-Type", "application/json");
-        response.end(JSON.stringify(body));
+        response.end(Buffer.isBuffer(body) ? body : JSON.stringify(body));
       });
     },
   };

@@ -55,26 +55,45 @@ export function makeTrace(seed, count, id) {
 
 const spanIdOf = (index) => hex(0xa1b2 * 2 ** 32 + index * 7919 + 1, 16);
 
-export function skeletonOf(trace) {
-  const column = (name) => trace.spans.map((span) => Math.round(span[name]));
-  return {
-    traceId: trace.traceId,
-    startUnixNano: String(trace.startNs),
-    services: trace.services,
-    names: trace.names,
-    spanId: trace.spans.map((_, index) => spanIdOf(index)),
-    parent: trace.spans.map((span) => Math.max(-1, span.parent)),
-    orphan: trace.spans.flatMap((span, index) => (span.parent === -2 ? [index] : [])),
-    service: column("service"),
-    name: column("name"),
-    kind: column("kind"),
-    status: column("status"),
-    startOffsetNano: column("start"),
-    durationNano: column("duration"),
-    events: column("events"),
-    links: column("links"),
-    warnings: trace.spans.length > 3 ? [[2, "clock skew adjustment of 1.2ms was applied"]] : [],
-  };
+/** Return a trace in binary columns, as docs/trace-columns.md describes them; without self time the page works it out. */
+export function columnsOf(trace) {
+  const { spans } = trace;
+  const column = (name) => spans.map((span) => Math.round(span[name]));
+  const ids = spans.flatMap((_, index) => spanIdOf(index).match(/../g).map((pair) => Number.parseInt(pair, 16)));
+  const warnings = spans.length > 3 ? [[2, "clock skew adjustment of 1.2ms was applied"]] : [];
+  const columns = [
+    ["spanId", Uint8Array.from(ids)],
+    ["parent", Int32Array.from(spans, (span) => Math.max(-1, span.parent))],
+    ["service", Int32Array.from(column("service"))],
+    ["name", Int32Array.from(column("name"))],
+    ["kind", Uint8Array.from(column("kind"))],
+    ["status", Uint8Array.from(column("status"))],
+    ["flags", Uint8Array.from(spans, (span) => (span.parent === -2 ? 2 : 0))],
+    ["start", Float64Array.from(column("start"))],
+    ["duration", Float64Array.from(column("duration"))],
+    ["events", Uint32Array.from(column("events"))],
+    ["links", Uint32Array.from(column("links"))],
+    ["warnings", Buffer.from(JSON.stringify(warnings))],
+  ];
+  let offset = 0;
+  const placed = columns.map(([name, { byteLength: bytes }]) => {
+    const place = { name, offset, bytes };
+    offset += Math.ceil(bytes / 8) * 8;
+    return place;
+  });
+  const { traceId, services, names } = trace;
+  let head = JSON.stringify({ traceId, startUnixNano: String(trace.startNs), spanCount: spans.length, services, names, columns: placed });
+  head += " ".repeat((8 - ((Buffer.byteLength(head) + 12) % 8)) % 8);
+  const headBytes = Buffer.byteLength(head);
+  const all = Buffer.alloc(12 + headBytes + offset);
+  all.write("LYTC");
+  all.writeUInt32LE(1, 4);
+  all.writeUInt32LE(headBytes, 8);
+  all.write(head, 12);
+  columns.forEach(([, array], at) => {
+    Buffer.from(array.buffer, array.byteOffset, array.byteLength).copy(all, 12 + headBytes + placed[at].offset);
+  });
+  return all;
 }
 
 export function summaryOf(trace) {

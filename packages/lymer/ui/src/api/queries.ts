@@ -3,7 +3,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { graphOfLinks, type CallGraph } from "../model/callGraph.ts";
-import { decodeSkeleton, type Skeleton, type TraceColumns } from "../model/columns.ts";
+import type { TraceColumns } from "../model/columns.ts";
 import type { JaegerTrace } from "../model/jaeger.ts";
 import { rfc3339, summariesParams, type Question } from "../model/question.ts";
 import { readSummary, summarize, type Summary, type WireSummary } from "../model/summary.ts";
@@ -52,14 +52,7 @@ export function operationsQuery(service: string) {
 async function fetchTrace(traceId: string, signal: AbortSignal): Promise<TraceColumns> {
   const upload = uploadOf(traceId);
   if (upload) return columnsOf(upload);
-  const path = `api/lymer/v1/traces/${encodeURIComponent(traceId)}`;
-  try {
-    return decodeColumns(await getBytes(`${path}/columns`, signal));
-  } catch (error) {
-    const noSuchPath = error instanceof ApiError && error.status === 404 && error.message.includes("page not found");
-    if (!noSuchPath) throw error;
-    return decodeSkeleton(await getJson<Skeleton>(`${path}/skeleton`, signal)); // an older server
-  }
+  return decodeColumns(await getBytes(`api/lymer/v1/traces/${encodeURIComponent(traceId)}/columns`, signal));
 }
 
 async function summarizeIds(ids: readonly string[], signal: AbortSignal): Promise<Summary[]> {

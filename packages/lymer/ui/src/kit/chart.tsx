@@ -34,7 +34,8 @@ interface ChartProps {
 const HEIGHT_PX = 190;
 
 export function Chart({ title, summary, lines, data, format, sync, onRange }: ChartProps): ReactNode {
-  const { language, clock } = useLocale();
+  const { t, language, clock } = useLocale();
+  const timeLabel = t.logs.time;
   const scheme = useScheme();
   const { ref, width } = useElementSize<HTMLDivElement>();
   const box = useRef<HTMLDivElement>(null);
@@ -56,7 +57,7 @@ export function Chart({ title, summary, lines, data, format, sync, onRange }: Ch
         cursor: { sync: { key: sync }, drag: { x: true, y: false, setScale: false } },
         scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
         series: [
-          { label: "", value: (_, value) => (value === null ? "" : clock(value * 1e6)) },
+          { label: timeLabel, value: (_, value) => (value === null ? "" : clock(value * 1e6)) },
           ...lines.map((line) => ({
             label: line.name,
             stroke: colorOf(line),
@@ -84,7 +85,7 @@ export function Chart({ title, summary, lines, data, format, sync, onRange }: Ch
       element,
     );
     return () => plot.destroy();
-  }, [width, scheme, data, lines, format, sync, language, clock]);
+  }, [width, scheme, data, lines, format, sync, language, clock, timeLabel]);
   return (
     <figure className="ly-chart" ref={ref}>
       <figcaption>{title}</figcaption>

@@ -171,7 +171,7 @@ export function Graph({ label, nodes, edges, layout, selected, onSelect }: Graph
       >
         <svg className="ly-graph-svg" role="group" aria-label={label} width={width} height={height}>
           <defs>
-            <marker id="ly-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
+            <marker id="ly-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerUnits="userSpaceOnUse" markerWidth="9" markerHeight="9" orient="auto-start-reverse">
               <path d="M0.5 1 7 4 0.5 7Z" className="ly-arrow" />
             </marker>
           </defs>

@@ -91,8 +91,10 @@ export function decodeColumns(buffer: ArrayBuffer): TraceColumns {
     events: unsigned("events"),
     links: unsigned("links"),
     orphan,
-    self: floats("self"),
-    criticalSections: { span: ints("criticalSpan"), from: floats("criticalStart"), to: floats("criticalEnd") },
+    ...(head.columns.some(({ name }) => name === "self") ? { self: floats("self") } : {}),
+    ...(head.columns.some(({ name }) => name === "criticalSpan")
+      ? { criticalSections: { span: ints("criticalSpan"), from: floats("criticalStart"), to: floats("criticalEnd") } }
+      : {}),
     ...finishWarnings(warnings, start, duration, status, orphan),
   };
 }
