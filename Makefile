@@ -5,7 +5,7 @@
 BIN = .venv/bin
 PYTEST = $(BIN)/python -m pytest
 # A third of the suite waits for processes, so three workers keep two cores busy.
-PARALLEL = -n 3 --dist loadgroup
+PARALLEL = -n 3 --dist loadfile
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EXPORTERS_FOLDER", "JS_FOLDER", "Node", "find_node"]
+__all__ = ["EXPORTERS_FOLDER", "JS_FOLDER", "Node", "alone", "find_node"]
 
 JS_FOLDER = Path(__file__).parent / "js"
 EXPORTERS_FOLDER = Path(__file__).parent / "js-exporters"
 """Packages that need an OpenTelemetry SDK of the generation before."""
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Hold a lock on `file`, which other test processes wait for."""
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,11 @@ class Node:
     """Where package.json and the scripts are."""
 
     def install_packages(self) -> None:
-        """Install what package-lock.json says, unless that has been done."""
+        """Install what package-lock.json says, unless that has been done; one worker at a time."""
+        with alone(self.folder / ".installing"):
+            self._install()
+
+    def _install(self) -> None:
         lock = hashlib.sha256((self.folder / "package-lock.json").read_bytes()).hexdigest()
         stamp = self.folder / "node_modules" / ".lymer-lock-sha256"
         if stamp.exists() and stamp.read_text() == lock:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from e2e.javascript import alone
 from e2e.lymer_process import lymer_environment
 
 __all__ = ["install_exporters", "run_exporter"]
@@ -21,6 +22,11 @@ _VENV: Final = FOLDER / ".venv"
 
 def install_exporters() -> None:
     """Make the environment that requirements.txt describes, unless that has been done."""
+    with alone(FOLDER / ".installing"):
+        _install()
+
+
+def _install() -> None:
     requirements = FOLDER / "requirements.txt"
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
     stamp = _VENV / "requirements-sha256"
