@@ -70,6 +70,8 @@ _SIGNERS: Final = {
     f"{CLUSTER_ISSUER.plural}.{known.GROUP}": CLUSTER_ISSUER,
 }
 _ISSUED: Final = "Certificate fetched from issuer successfully"
+_SELF_SIGNED: Final = "Certificate self signed successfully"
+_FOREIGN_KEY: Final = "Referenced private key in Secret does not match that in the request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +185,39 @@ def _plan_signing(
             (
                 *write_status(request, signed, options.gates, fields=("certificate",)),
                 *notices,
-                Emit(request, "Normal", "CertificateIssued", _ISSUED),
+                Emit(
+                    request,
+                    "Normal",
+                    "CertificateIssued",
+                    _SELF_SIGNED if issuer.type == "selfSigned" else _ISSUED,
+                ),
             )
         )
     if isinstance(outcome, Refused):
-        return _plan_failure(request, outcome.reason, outcome.message, sources.now, options)
+        return _plan_failure(
+            request, *_own_words(outcome.reason, outcome.message), sources.now, options
+        )
     work: list[Action] = [Create(obj) for obj in outcome.create]
     work += [Delete(key, uid) for key, uid in outcome.delete]
     kind: Literal["Normal", "Warning"] = "Normal" if outcome.is_progress else "Warning"
     return Plan(
-        (*work, Emit(request, kind, outcome.reason, outcome.message)),
+        (*work, Emit(request, kind, *_own_words(outcome.reason, outcome.message))),
         retry=outcome.message if outcome.retry else "",
     )
+
+
+def _own_words(reason: str, message: str) -> tuple[str, str]:
+    """Return reason and message as the original words them for a CertificateSigningRequest."""
+    found, _, _ = message.partition(" not found: ")
+    match reason:
+        case "ErrorKeyMatch":
+            return reason, _FOREIGN_KEY
+        case "MissingSecret":
+            return "SecretNotFound", f"{found.replace('secret', 'Secret', 1)} not found"
+        case "SecretMissing":
+            return reason, f"{found} not found"
+        case _:
+            return reason, message
 
 
 def _plan_failure(
@@ -258,7 +281,12 @@ def _duration_nano(request: Manifest) -> int:
     """Return the life asked for: by annotation, by `spec.expirationSeconds`, or 90 days."""
     text = meta.annotations(request).get(known.CSR_REQUEST_DURATION)
     if text is not None:
-        return parse_duration(text)
+        try:
+            return parse_duration(text)
+        except InvalidError as error:
+            annotation = quote(known.CSR_REQUEST_DURATION)
+            problem = f"failed to parse requested duration on annotation {annotation}"
+            raise InvalidError(f"{problem}: {error}") from error
     seconds = meta.mapping_at(request, "spec").get("expirationSeconds")
     return DEFAULT_DURATION_NANO if seconds is None else int(seconds) * SECOND_NANO
 

@@ -127,9 +127,10 @@ async def test_a_request_is_signed_by_itself() -> None:
             request_is_ca="true",
         )
     )
-    assert world.said("MissingSecret")
+    assert world.said("SecretNotFound") == ["Referenced Secret one/mine not found"]
     await world.apply(secret("mine", data={"tls.key": encode_private_key_pkcs8(key)}))
     await world.settle()
+    assert world.said("CertificateIssued")[-1] == "Certificate self signed successfully"
 
     answer = (await world.got(CSR))["status"]["certificate"]
     leaf = decode_certificates(base64.b64decode(answer))[0]
@@ -148,7 +149,11 @@ async def test_a_request_is_signed_by_itself() -> None:
         (
             {"request_duration": "1d"},
             "ErrorParseDuration",
-            'Failed to parse requested duration: time: unknown unit "d" in duration "1d"',
+            (
+                "Failed to parse requested duration: failed to parse requested duration on"
+                ' annotation "experimental.cert-manager.io/request-duration": time: unknown unit'
+                ' "d" in duration "1d"'
+            ),
         ),
     ],
 )
@@ -238,3 +243,21 @@ def test_the_loops_are_there_only_behind_their_gate() -> None:
         f"certificatesigningrequests-issuer-{kind}"
         for kind in ("acme", "ca", "selfsigned", "vault", "venafi")
     }
+
+
+async def test_a_foreign_key_is_refused_in_the_originals_words() -> None:
+    """They differ from those for a CertificateRequest."""
+    world = await world_with(
+        signing_request("issuers.cert-manager.io/one.ca", private_key_secret_name="mine"),
+        secret(
+            "mine",
+            data={"tls.key": encode_private_key_pkcs8(generate_private_key("ECDSA", 256))},
+        ),
+    )
+
+    failed = get_condition(await world.got(CSR), "Failed")
+    assert failed is not None
+    assert (failed.reason, failed.message) == (
+        "ErrorKeyMatch",
+        "Referenced private key in Secret does not match that in the request",
+    )
