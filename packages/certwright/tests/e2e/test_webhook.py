@@ -248,8 +248,8 @@ async def test_a_request_says_who_made_it_and_stays_so(cluster: Cluster, webhook
         with pytest.raises(RefusedError) as caught:
             await alice.update(changed, manager="test")
         assert str(caught.value) == (
-            f"{DENIED}[spec: Forbidden: cannot change spec after creation, spec.username:"
-            " Forbidden: username identity cannot be changed once set]"
+            f"{DENIED}[spec.username: Forbidden: username identity cannot be changed once set,"
+            " spec: Forbidden: cannot change spec after creation]"
         )
         metadata = stored["metadata"] | {"annotations": {}}
         with pytest.raises(RefusedError, match="cannot change cert-manager annotation after"):
