@@ -61,7 +61,9 @@ def test_a_standalone_that_is_killed_anywhere_goes_on(tmp_path: Path) -> None:
         service.end(signal.SIGTERM)
 
     assert len(cas) == 1
-    assert all(len(found) >= 2 for found in serials.values())
+    assert all(len(found) >= 2 for found in serials.values()), {
+        n: len(f) for n, f in serials.items()
+    }
     revisions: dict[str, list[str]] = {}
     for path in (folder / "state/objects/certificaterequests.cert-manager.io/default").iterdir():
         metadata = json.loads(path.read_bytes())["metadata"]

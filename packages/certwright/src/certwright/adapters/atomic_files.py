@@ -14,17 +14,19 @@ PRIVATE_MODE: Final = 0o600
 PUBLIC_MODE: Final = 0o644
 
 
-def write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a file that only its owner may read, whole or not at all, replacing what is there.
 
     Raises:
         StoreError: It cannot be written.
     """
-    write_file(path, content, PRIVATE_MODE)
+    write_file(path, content, PRIVATE_MODE, durable=durable)
 
 
-def write_file(path: Path, content: bytes, mode: int) -> None:
+def write_file(path: Path, content: bytes, mode: int, *, durable: bool = True) -> None:
     """Write a file with this mode, whole or not at all, durable when this returns.
+
+    If it need not be durable, it is whole whenever the process dies, but not if the machine does.
 
     Raises:
         StoreError: It cannot be written.
@@ -37,12 +39,14 @@ def write_file(path: Path, content: bytes, mode: int) -> None:
                 os.fchmod(file.fileno(), mode)
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
 

@@ -116,3 +116,12 @@ def test_a_folder_has_one_owner_until_its_process_is_gone(tmp_path: Path) -> Non
     holder.communicate()
     with FolderLock(tmp_path):
         assert not FolderLock(tmp_path).try_lock()
+
+
+def test_an_event_that_cannot_be_read_keeps_nobody_from_starting(tmp_path: Path) -> None:
+    """It is not written durably, so a machine that stops may leave half of it."""
+    path = tmp_path / "objects" / "events" / "default" / "e.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"{")
+
+    assert read_objects(tmp_path) == []

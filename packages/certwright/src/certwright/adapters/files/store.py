@@ -23,7 +23,7 @@ from certwright.adapters.atomic_files import sync_folder, write_private
 from certwright.adapters.memory.store import RANDOM, MemoryStore
 from certwright.adapters.memory.table import AccessReview, Admission, Chance, Write
 from certwright.errors import StartupError, StoreError
-from certwright.resources.kinds import KINDS, LEASE, Key, Kind, Manifest
+from certwright.resources.kinds import EVENT, KINDS, LEASE, Key, Kind, Manifest
 
 __all__ = ["FileStore", "read_objects"]
 
@@ -95,6 +95,8 @@ def read_objects(folder: Path) -> list[Manifest]:
         except FileNotFoundError:
             continue  # deleted since the folder was listed
         except (OSError, ValueError) as error:
+            if path.parent.parent.name == EVENT.plural:
+                continue  # a courtesy, and not written durably: see `_keep`
             raise StartupError(
                 f"cannot read {path}: {error}; put it back from a backup, or remove it and what it "
                 "held is made anew"
@@ -113,7 +115,10 @@ def _keep(path: Path, obj: Manifest | None) -> None:
             folder.mkdir(mode=_PRIVATE_FOLDER, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
-    write_private(path, json.dumps(obj, separators=(",", ":"), ensure_ascii=False).encode())
+    # Writes wait for each other, and for an event nothing should have to wait.
+    durable = path.parent.parent.name != EVENT.plural
+    text = json.dumps(obj, separators=(",", ":"), ensure_ascii=False)
+    write_private(path, text.encode(), durable=durable)
 
 
 def _safe(name: str) -> str:
