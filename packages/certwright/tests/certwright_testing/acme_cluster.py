@@ -200,8 +200,10 @@ def _run(pod: Manifest) -> tuple[subprocess.Popen[bytes], int]:
         f"--listen-port={port}" if argument.startswith("--listen-port") else argument
         for argument in container["args"]
     ]
+    # An image of cert-manager's runs its solver by itself; ours is told to.
+    program = container.get("command", ["certwright", "acmesolver"])
     process = subprocess.Popen(
-        [sys.executable, "-m", "certwright", "acmesolver", *arguments],
+        [sys.executable, "-m", *program, *arguments],
         stderr=subprocess.DEVNULL,
         env=dict(os.environ),
     )

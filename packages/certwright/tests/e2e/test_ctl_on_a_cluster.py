@@ -18,10 +18,12 @@ from certwright_testing.objects import certificate
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
 
-def run(cluster: Cluster, *arguments: str, folder: Path | None = None) -> tuple[int, str, str]:
+def run(
+    cluster: Cluster, *arguments: str, folder: Path | None = None, program: str = "ctl"
+) -> tuple[int, str, str]:
     """Run a command; return its exit code and what it prints."""
     done = subprocess.run(
-        [sys.executable, "-m", "certwright", "ctl", *arguments],
+        [sys.executable, "-m", "certwright", program, *arguments],
         env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig())},
         cwd=folder,
         capture_output=True,
@@ -42,6 +44,10 @@ async def test_ctl_talks_to_an_api_server(cluster: Cluster, tmp_path: Path) -> N
             "The cert-manager API is ready\n",
             "",
         )
+        code, said, _ = run(
+            cluster, "check", "api", "--wait=1m", "-n", "one", program="startupapicheck"
+        )
+        assert (code, said) == (0, "The cert-manager API is ready\n")
         code, page, _ = run(cluster, "status", "certificate", "ctl-web", "-n", "one")
         assert code == 0
         assert page.startswith("Name: ctl-web\nNamespace: one\nCreated at: 20")

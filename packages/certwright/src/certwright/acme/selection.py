@@ -12,12 +12,21 @@ from typing import Any, Final
 from certwright.errors import InvalidError
 from certwright.resources import known
 
-__all__ = ["NO_SOLVER", "Choice", "choose_solver", "override_ingress"]
+__all__ = ["NO_SOLVER", "Choice", "choose_solver", "overridden"]
 
 NO_SOLVER: Final = "no configured challenge solvers can be used for this challenge"
 _BOTH: Final = (
     "both ingress name and ingress class overrides specified - only one may be specified at a time"
 )
+_MANY: Final = (
+    "may not specify more than one of: name, class, ingressClassName override annotations"
+)
+_OVERRIDES: Final[Mapping[str, str]] = {
+    known.HTTP01_OVERRIDE_INGRESS_NAME: "name",
+    known.HTTP01_OVERRIDE_INGRESS_CLASS: "class",
+    known.HTTP01_OVERRIDE_INGRESS_CLASS_NAME: "ingressClassName",
+}
+_GATEWAY_API: Final = "gateway.networking.k8s.io"
 _TYPES: Final = (("http-01", "http01"), ("dns-01", "dns01"))
 
 
@@ -111,21 +120,60 @@ def _labels(name: str) -> list[str]:
     return name.lower().rstrip(".").split(".")
 
 
-def override_ingress(solver: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
-    """Return a solver with what annotations of the Certificate say about its Ingress.
+def overridden(
+    solver: Mapping[str, Any], annotations: Mapping[str, str], namespace: str
+) -> dict[str, Any]:
+    """Return a solver with what annotations of the Certificate say about its way in.
+
+    Args:
+        solver: The issuer's.
+        annotations: The Order's, which has its Certificate's.
+        namespace: The Order's.
 
     Raises:
         InvalidError: They contradict each other; the text is cert-manager's.
     """
-    name = annotations.get(known.HTTP01_OVERRIDE_INGRESS_NAME, "")
-    ingress_class = annotations.get(known.HTTP01_OVERRIDE_INGRESS_CLASS, "")
-    has_name = known.HTTP01_OVERRIDE_INGRESS_NAME in annotations
-    has_class = known.HTTP01_OVERRIDE_INGRESS_CLASS in annotations
-    ingress = (solver.get("http01") or {}).get("ingress")
-    if ingress is None or not (has_name or has_class):
+    http01 = solver.get("http01") or {}
+    if http01.get("ingress") is not None:
+        changed = {"ingress": _ingress(http01["ingress"], annotations)}
+    elif http01.get("gatewayHTTPRoute") is not None:
+        changed = {"gatewayHTTPRoute": _route(http01["gatewayHTTPRoute"], annotations, namespace)}
+    else:
         return dict(solver)
-    if has_name and has_class:
-        raise InvalidError(_BOTH)
-    kept = {field: value for field, value in ingress.items() if field not in {"class", "name"}}
-    changed = {**kept, "name": name} if has_name else {**kept, "class": ingress_class}
-    return {**solver, "http01": {**solver["http01"], "ingress": changed}}
+    return {**solver, "http01": {**http01, **changed}}
+
+
+def _ingress(config: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
+    asked = [name for name in _OVERRIDES if name in annotations]
+    if not asked:
+        return dict(config)
+    if len(asked) > 1:
+        raise InvalidError(_MANY if known.HTTP01_OVERRIDE_INGRESS_CLASS_NAME in asked else _BOTH)
+    gone = {"class", "name"}
+    if asked[0] == known.HTTP01_OVERRIDE_INGRESS_CLASS_NAME:
+        gone.add("ingressClassName")
+    kept = {field: value for field, value in config.items() if field not in gone}
+    return {**kept, _OVERRIDES[asked[0]]: annotations[asked[0]]}
+
+
+def _route(
+    config: Mapping[str, Any], annotations: Mapping[str, str], namespace: str
+) -> dict[str, Any]:
+    """Hang a route on what annotations name, too. Of later versions (1.20)."""
+    name = annotations.get(known.HTTP01_PARENT_NAME)
+    kind = annotations.get(known.HTTP01_PARENT_KIND)
+    if (name is None) != (kind is None):
+        raise InvalidError(
+            "cannot specify only one of parentRefName, parentRefKind override annotations"
+        )
+    if name is None:
+        return dict(config)
+    where = annotations.get(known.HTTP01_PARENT_NAMESPACE) or namespace
+    parents = [
+        parent
+        for parent in config.get("parentRefs") or ()
+        if (parent.get("namespace"), parent.get("name")) != (where, name)
+        or parent.get("kind", kind) != kind
+    ]
+    ours = {"group": _GATEWAY_API, "kind": kind, "name": name, "namespace": where}
+    return {**config, "parentRefs": [*parents, ours]}

@@ -50,6 +50,11 @@ _COMMANDS: Final = {
     "acmesolver": _Entry(
         "certwright.cli.acme_solver", "acme_solver", "Answer one HTTP-01 challenge."
     ),
+    "startupapicheck": _Entry(
+        "certwright.cli.startup_api_check",
+        "startup_api_check",
+        "Wait until Certificates can be created.",
+    ),
     "ctl": _Entry("certwright.cli.ctl", "ctl", "Ask and tell about certificates, as cmctl does."),
     "manifests": _Entry(
         "certwright.cli.manifests", "manifests", "Print what to install in a cluster."

@@ -19,7 +19,11 @@ from certwright.cli.options import (
     start_logging,
 )
 from certwright.resources import known
-from certwright.resources.features import FeatureGates
+from certwright.resources.features import (
+    EXPERIMENTAL_GATEWAY_API_SUPPORT,
+    LISTENER_SETS,
+    FeatureGates,
+)
 
 __all__ = ["controller"]
 
@@ -55,6 +59,12 @@ def _acme_options(command: Any) -> Any:
         command = click.option(name, type=GoBool(), default=truth, show_default=True, help=text)(
             command
         )
+    command = click.option(
+        f"{_SOLVER}-command",
+        type=GoList(),
+        multiple=True,
+        help='What those pods run: "certwright,acmesolver" of our image.  [default: what it runs]',
+    )(command)
     return click.option(
         "--max-concurrent-challenges",
         type=int,
@@ -65,18 +75,72 @@ def _acme_options(command: Any) -> Any:
 
 
 def _shim_options(command: Any) -> Any:
-    """Add the flags of the shims: checked and kept, for when these loops come."""
-    for name, default in (("--default-issuer-name", ""), ("--default-issuer-group", known.GROUP)):
-        command = click.option(
-            name, default=default, show_default=True, expose_value=False, help="For the shims."
-        )(command)
-    return click.option(
-        "--auto-certificate-annotations",
-        type=GoList(),
-        multiple=True,
-        expose_value=False,
-        help="For the shims.  [default: kubernetes.io/tls-acme]",
-    )(command)
+    """Add the flags of the shims; those that 1.12 lacks have the names of later versions."""
+    for decorate in reversed(
+        (
+            click.option(
+                "--default-issuer-name",
+                default="",
+                help="The issuer for Ingresses that name none.",
+            ),
+            click.option(
+                "--default-issuer-kind", default=known.ISSUER_KIND_NAME, show_default=True
+            ),
+            click.option("--default-issuer-group", default=known.GROUP, show_default=True),
+            click.option(
+                "--auto-certificate-annotations",
+                type=GoList(),
+                multiple=True,
+                help="What asks for the default issuer by being true, on an Ingress."
+                "  [default: kubernetes.io/tls-acme]",
+            ),
+            click.option(
+                "--extra-certificate-annotations",
+                type=GoList(),
+                multiple=True,
+                help="Annotations of an Ingress or Gateway that its Certificates get too.",
+            ),
+            click.option(
+                "--enable-gateway-api",
+                type=GoBool(),
+                default=False,
+                show_default=True,
+                help="The same as the gate ExperimentalGatewayAPISupport.",
+            ),
+            click.option(
+                "--enable-gateway-api-listenerset",
+                type=GoBool(),
+                default=False,
+                show_default=True,
+                help="The same as the gate ListenerSets.",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def _shim(flags: dict[str, Any]) -> Any:
+    """Take the flags of the shims out of `flags`."""
+    from certwright.reconcile.options import ShimOptions
+
+    auto = _joined(flags.pop("auto_certificate_annotations"))
+    return ShimOptions(
+        default_issuer_name=flags.pop("default_issuer_name"),
+        default_issuer_kind=flags.pop("default_issuer_kind"),
+        default_issuer_group=flags.pop("default_issuer_group"),
+        auto_certificate_annotations=auto or ShimOptions().auto_certificate_annotations,
+        extra_certificate_annotations=_joined(flags.pop("extra_certificate_annotations")),
+    )
+
+
+def _gates(flags: dict[str, Any], gates: FeatureGates) -> FeatureGates:
+    """Return the gates with what flags of later versions turn on."""
+    asked = {
+        EXPERIMENTAL_GATEWAY_API_SUPPORT: flags.pop("enable_gateway_api"),
+        LISTENER_SETS: flags.pop("enable_gateway_api_listenerset"),
+    }
+    return FeatureGates(gates.enabled | {gate for gate, is_on in asked.items() if is_on})
 
 
 def _acme(flags: dict[str, Any]) -> Any:
@@ -85,6 +149,7 @@ def _acme(flags: dict[str, Any]) -> Any:
 
     return AcmeOptions(
         solver_image=flags.pop("acme_http01_solver_image"),
+        solver_command=_joined(flags.pop("acme_http01_solver_command")),
         solver_request_cpu=flags.pop("acme_http01_solver_resource_request_cpu"),
         solver_request_memory=flags.pop("acme_http01_solver_resource_request_memory"),
         solver_limit_cpu=flags.pop("acme_http01_solver_resource_limits_cpu"),
@@ -128,7 +193,6 @@ def _acme(flags: dict[str, Any]) -> Any:
 )
 @_acme_options
 @_shim_options
-@click.option("--default-issuer-kind", default="Issuer", show_default=True, help="For the shims.")
 @click.option(
     "--enable-certificate-owner-ref",
     type=GoBool(),
@@ -181,7 +245,7 @@ def controller(*, verbosity: int, logging_format: str, gates: FeatureGates, **fl
     from certwright.roles.controller_options import ControllerOptions
 
     start_logging(verbosity, logging_format)
-    acme = _acme(flags)
+    acme, shim = _acme(flags), _shim(flags)
     lists = {name: _joined(value) for name, value in flags.items() if isinstance(value, tuple)}
     prefixes = lists.pop("copied_annotation_prefixes") or Options().copied_annotation_prefixes
     lists["controllers"] = lists["controllers"] or ("*",)
@@ -190,9 +254,10 @@ def controller(*, verbosity: int, logging_format: str, gates: FeatureGates, **fl
         namespace=flags.pop("namespace"),
         enable_certificate_owner_ref=flags.pop("enable_certificate_owner_ref"),
         copied_annotation_prefixes=prefixes,
-        gates=gates,
+        gates=_gates(flags, gates),
         renewal_spread=flags.pop("renewal_spread"),
         acme=acme,
+        shim=shim,
     )
     flags.pop("copied_annotation_prefixes")
     for name in ("lease_duration", "renew_deadline", "retry_period"):

@@ -11,7 +11,7 @@ Source: issue 15 ("Security"). cert-manager took the right to create them from i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from certwright.errors import InvalidError
 from certwright.reconcile.acme_challenge_objects import challenge_key
@@ -19,6 +19,12 @@ from certwright.reconcile.acme_objects import AcmeAuthority
 from certwright.resources.acme import Challenge
 
 __all__ = ["refusal_of"]
+
+_CHOSEN: Final[Mapping[str, frozenset[str]]] = {
+    "ingress": frozenset({"class", "name", "ingressClassName"}),
+    "gatewayHTTPRoute": frozenset({"parentRefs"}),
+}
+"""What annotations of a Certificate may choose, by way in."""
 
 
 def refusal_of(challenge: Challenge, authority: AcmeAuthority) -> str:
@@ -48,10 +54,12 @@ def _without_overrides(solver: Mapping[str, Any]) -> Any:
     The webhook, and Go's JSON, write empty fields or leave them out.
     """
     found = {name: value for name, value in solver.items() if name != "selector"}
-    ingress = (found.get("http01") or {}).get("ingress")
-    if isinstance(ingress, Mapping):
-        kept = {name: value for name, value in ingress.items() if name not in {"class", "name"}}
-        found["http01"] = {**found["http01"], "ingress": {**kept, "is": "ingress"}}
+    http01 = found.get("http01") or {}
+    for way_in, chosen in _CHOSEN.items():
+        config = http01.get(way_in)
+        if isinstance(config, Mapping):
+            kept = {name: value for name, value in config.items() if name not in chosen}
+            found["http01"] = {**http01, way_in: {**kept, "is": way_in}}
     return _pruned(found)
 
 

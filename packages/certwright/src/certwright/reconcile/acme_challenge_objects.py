@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from certwright.acme.jws import dns_value, key_authorization
 from certwright.acme.names import challenge_name
 from certwright.acme.questions import AccountKey
-from certwright.acme.selection import choose_solver, override_ingress
+from certwright.acme.selection import choose_solver, overridden
 from certwright.errors import InvalidError
 from certwright.pki.keys import decode_private_key
 from certwright.reconcile.acme_objects import AcmeAuthority
@@ -82,7 +82,7 @@ def _required(order: Order, authority: AcmeAuthority) -> list[Manifest]:
         if entry.get("initialState") == "valid":
             continue
         choice = choose_solver(authority.acme.solvers, entry, labels)
-        solver = override_ingress(choice.solver, annotations)
+        solver = overridden(choice.solver, annotations, order.namespace)
         token = str(choice.challenge.get("token") or "")
         challenge_type = _TYPES[str(choice.challenge.get("type"))]
         spec: dict[str, Any] = {

@@ -123,6 +123,7 @@ def _pod_manifest(challenge: Challenge, options: AcmeOptions) -> Manifest:
         "name": "acmesolver",
         "image": options.solver_image,
         "imagePullPolicy": "IfNotPresent",
+        **({"command": list(options.solver_command)} if options.solver_command else {}),
         "args": [
             f"--listen-port={_PORT}",
             f"--domain={challenge.dns_name}",

@@ -21,19 +21,42 @@ from certwright.reconcile.options import Options
 from certwright.reconcile.readiness import readiness_controller
 from certwright.reconcile.request_manager import request_manager_controller
 from certwright.reconcile.revision_manager import revision_manager_controller
+from certwright.reconcile.shim import (
+    gateway_shim_controller,
+    ingress_shim_controller,
+    listener_set_shim_controller,
+)
 from certwright.reconcile.signing_request import signing_requests_controller
 from certwright.reconcile.trigger import trigger_controller
-from certwright.resources.features import EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS
+from certwright.resources.features import (
+    EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS,
+    EXPERIMENTAL_GATEWAY_API_SUPPORT,
+    LISTENER_SETS,
+)
 from certwright.resources.issuer import IssuerType
 from certwright.resources.kinds import CLUSTER_ISSUER, ISSUER
 
-__all__ = ["all_controllers"]
+__all__ = ["all_controllers", "certificate_controllers"]
 
 _ISSUER_TYPES: Final[tuple[IssuerType, ...]] = ("acme", "ca", "selfSigned", "vault", "venafi")
 
 
 def all_controllers(options: Options) -> tuple[AnyController, ...]:
     """Return every loop that runs with these options; --controllers chooses among them by name."""
+    has_gateways = EXPERIMENTAL_GATEWAY_API_SUPPORT in options.gates
+    gateways = (gateway_shim_controller(options),) if has_gateways else ()
+    has_sets = has_gateways and LISTENER_SETS in options.gates
+    listener_sets = (listener_set_shim_controller(options),) if has_sets else ()
+    return (
+        *certificate_controllers(options),
+        ingress_shim_controller(options),
+        *gateways,
+        *listener_sets,
+    )
+
+
+def certificate_controllers(options: Options) -> tuple[AnyController, ...]:
+    """Return the loops that need no cluster: all but those for a cluster's ways in."""
     cluster_wide = () if options.namespace else (issuers_controller(CLUSTER_ISSUER, options),)
     signing_requests = (
         tuple(signing_requests_controller(issuer_type, options) for issuer_type in _ISSUER_TYPES)

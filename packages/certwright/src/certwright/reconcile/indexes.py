@@ -22,6 +22,7 @@ from certwright.resources.kinds import (
 
 __all__ = [
     "CERTIFICATES_BY_KEY_SECRET",
+    "CERTIFICATES_BY_OWNER",
     "CERTIFICATES_BY_SECRET",
     "CHALLENGES_BY_OWNER",
     "CHALLENGES_BY_STAGE",
@@ -126,6 +127,8 @@ CERTIFICATES_BY_SECRET: Final = Index("secret", CERTIFICATE, _secret_of_certific
 """By `namespace/spec.secretName`."""
 CERTIFICATES_BY_KEY_SECRET: Final = Index("key-secret", CERTIFICATE, _key_secret_of_certificate)
 """By `namespace/status.nextPrivateKeySecretName`."""
+CERTIFICATES_BY_OWNER: Final = Index("owner", CERTIFICATE, _owner)
+"""By the uid of the Ingress, Gateway or ListenerSet that controls them."""
 REQUESTS_BY_OWNER: Final = Index("owner", CERTIFICATE_REQUEST, _owner)
 """By the uid of the Certificate that controls them."""
 REQUESTS_BY_NAME_PREFIX: Final = Index("name-prefix", CERTIFICATE_REQUEST, _name_prefix)

@@ -8,9 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from certwright.policy.renewal import RenewalRule
+from certwright.resources import known
 from certwright.resources.features import ACME_USE_ARI, FeatureGates
 
-__all__ = ["AcmeOptions", "Options"]
+__all__ = ["AcmeOptions", "Options", "ShimOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShimOptions:
+    """Settings of ingress-shim and gateway-shim; the flags have their names."""
+
+    default_issuer_name: str = ""
+    default_issuer_kind: str = known.ISSUER_KIND_NAME
+    default_issuer_group: str = known.GROUP
+    auto_certificate_annotations: tuple[str, ...] = ("kubernetes.io/tls-acme",)
+    """What asks for the default issuer by being true, on an Ingress."""
+    extra_certificate_annotations: tuple[str, ...] = ()
+    """What a Certificate gets too. Of a later version (1.18)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +33,8 @@ class AcmeOptions:
 
     solver_image: str = "quay.io/jetstack/cert-manager-acmesolver:v1.12.2"
     """--acme-http01-solver-image."""
+    solver_command: tuple[str, ...] = ()
+    """--acme-http01-solver-command; empty: what the image runs by itself."""
     solver_request_cpu: str = "10m"
     solver_request_memory: str = "64Mi"
     solver_limit_cpu: str = "100m"
@@ -74,6 +90,7 @@ class Options:
     renewal_spread: float = 0.0
     """--renewal-spread: certificates are renewed earlier by up to this part of the time left."""
     acme: AcmeOptions = field(default_factory=AcmeOptions)
+    shim: ShimOptions = field(default_factory=ShimOptions)
 
     @property
     def renewal_rule(self) -> RenewalRule:

@@ -14,11 +14,13 @@ __all__ = [
     "CLUSTER_ISSUER",
     "CUSTOM_RESOURCE_DEFINITION",
     "EVENT",
+    "GATEWAY",
     "HTTP_ROUTE",
     "INGRESS",
     "ISSUER",
     "KINDS",
     "LEASE",
+    "LISTENER_SET",
     "MUTATING_WEBHOOK_CONFIGURATION",
     "NAMESPACE",
     "ORDER",
@@ -99,9 +101,10 @@ EVENT: Final = Kind("", "v1", "Event", "events")
 POD: Final = Kind("", "v1", "Pod", "pods", has_status=True)
 SERVICE: Final = Kind("", "v1", "Service", "services", has_status=True)
 INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses", has_status=True)
-HTTP_ROUTE: Final = Kind(
-    "gateway.networking.k8s.io", "v1beta1", "HTTPRoute", "httproutes", has_status=True
-)
+_GATEWAY_API: Final = "gateway.networking.k8s.io"
+HTTP_ROUTE: Final = Kind(_GATEWAY_API, "v1beta1", "HTTPRoute", "httproutes", has_status=True)
+GATEWAY: Final = Kind(_GATEWAY_API, "v1beta1", "Gateway", "gateways", has_status=True)
+LISTENER_SET: Final = Kind(_GATEWAY_API, "v1", "ListenerSet", "listenersets", has_status=True)
 LEASE: Final = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 CERTIFICATE_SIGNING_REQUEST: Final = Kind(
     "certificates.k8s.io",
@@ -159,6 +162,8 @@ KINDS: Final = (
     SERVICE,
     INGRESS,
     HTTP_ROUTE,
+    GATEWAY,
+    LISTENER_SET,
     CERTIFICATE_SIGNING_REQUEST,
     SUBJECT_ACCESS_REVIEW,
     MUTATING_WEBHOOK_CONFIGURATION,

@@ -11,6 +11,7 @@ __all__ = [
     "ACME_GROUP",
     "ALLOW_DIRECT_INJECTION",
     "ALT_NAMES",
+    "APPLY_SET",
     "CA_CRT",
     "CERTIFICATE_NAME",
     "CERTIFICATE_REVISION",
@@ -29,11 +30,18 @@ __all__ = [
     "GROUP",
     "HTTP01_EDIT_IN_PLACE",
     "HTTP01_INGRESS_CLASS",
+    "HTTP01_INGRESS_CLASS_NAME",
     "HTTP01_OVERRIDE_INGRESS_CLASS",
+    "HTTP01_OVERRIDE_INGRESS_CLASS_NAME",
     "HTTP01_OVERRIDE_INGRESS_NAME",
+    "HTTP01_PARENT_FALLBACK",
+    "HTTP01_PARENT_KIND",
+    "HTTP01_PARENT_NAME",
+    "HTTP01_PARENT_NAMESPACE",
     "HTTP01_SOLVER",
     "HTTP_DOMAIN",
     "HTTP_TOKEN",
+    "IGNORE_LISTENERS",
     "INGRESS_CLUSTER_ISSUER",
     "INGRESS_ISSUER",
     "INJECT_APISERVER_CA",
@@ -57,8 +65,10 @@ __all__ = [
     "PRIVATE_KEY_SECRET_NAME",
     "PRIVATE_KEY_SIZE",
     "RENEW_BEFORE",
+    "RENEW_BEFORE_PERCENTAGE",
     "REVISION_HISTORY_LIMIT",
     "ROLLOVER_ACCOUNT_KEY",
+    "SECRET_TEMPLATE",
     "SUBJECT_COUNTRIES",
     "SUBJECT_LOCALITIES",
     "SUBJECT_ORGANIZATIONAL_UNITS",
@@ -132,6 +142,13 @@ VENAFI_PICKUP_ID: Final = "venafi.cert-manager.io/pickup-id"
 ISSUE_TEMPORARY_CERTIFICATE: Final = "cert-manager.io/issue-temporary-certificate"
 HTTP01_OVERRIDE_INGRESS_NAME: Final = "acme.cert-manager.io/http01-override-ingress-name"
 HTTP01_OVERRIDE_INGRESS_CLASS: Final = "acme.cert-manager.io/http01-override-ingress-class"
+HTTP01_OVERRIDE_INGRESS_CLASS_NAME: Final = (
+    "acme.cert-manager.io/http01-override-ingress-ingressclassname"
+)
+"""Of later versions, as the three below."""
+HTTP01_PARENT_NAME: Final = "acme.cert-manager.io/http01-parentrefname"
+HTTP01_PARENT_KIND: Final = "acme.cert-manager.io/http01-parentrefkind"
+HTTP01_PARENT_NAMESPACE: Final = "acme.cert-manager.io/http01-parentrefnamespace"
 
 # ------------------------------------------------------------------------------ Issuers, ours
 
@@ -158,6 +175,14 @@ PRIVATE_KEY_SIZE: Final = "cert-manager.io/private-key-size"
 PRIVATE_KEY_ROTATION_POLICY: Final = "cert-manager.io/private-key-rotation-policy"
 HTTP01_EDIT_IN_PLACE: Final = "acme.cert-manager.io/http01-edit-in-place"
 HTTP01_INGRESS_CLASS: Final = "acme.cert-manager.io/http01-ingress-class"
+HTTP01_INGRESS_CLASS_NAME: Final = "acme.cert-manager.io/http01-ingress-ingressclassname"
+"""Of later versions, as the four below."""
+RENEW_BEFORE_PERCENTAGE: Final = "cert-manager.io/renew-before-percentage"
+SECRET_TEMPLATE: Final = "cert-manager.io/secret-template"  # noqa: S105 - a key
+IGNORE_LISTENERS: Final = "cert-manager.io/ignore-tls-listeners"
+HTTP01_PARENT_FALLBACK: Final = "acme.cert-manager.io/http01-parentreffallback"
+APPLY_SET: Final = "applyset.kubernetes.io/part-of"
+"""Label of `kubectl apply`: whoever has it and was not applied is pruned."""
 
 # ------------------------------------------------------------------------------ HTTP-01 solvers
 

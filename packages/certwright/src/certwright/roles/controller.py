@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,18 +24,24 @@ from certwright.adapters.kube import KubeStore, load_connection
 from certwright.engine.leader import LeaderElection, LeaseTerms
 from certwright.engine.rate_limit import TokenBucket
 from certwright.engine.runtime import Runtime, RuntimeSettings
-from certwright.engine.store import Store
-from certwright.errors import StartupError
+from certwright.engine.store import Selection, Store
+from certwright.errors import NotFoundError, StartupError
 from certwright.pki.keys import generate_private_key
 from certwright.reconcile.contract import AnyController, Sources
 from certwright.reconcile.controllers import all_controllers
-from certwright.resources.kinds import LEASE
+from certwright.resources.features import (
+    EXPERIMENTAL_GATEWAY_API_SUPPORT,
+    LISTENER_SETS,
+    FeatureGates,
+)
+from certwright.resources.kinds import GATEWAY, LEASE, LISTENER_SET
 from certwright.roles.controller_options import (
+    GATEWAY_SHIM,
+    LISTENER_SETS_SHIM,
     ControllerOptions,
     address_of,
     check_options,
     enabled_names,
-    unavailable_names,
 )
 from certwright.roles.leadership import lead, unique_identity, until_told_to_stop
 from certwright.telemetry.logs import EventLog
@@ -45,6 +52,15 @@ __all__ = ["run_controller"]
 LEASE_NAME: Final = "cert-manager-controller"
 STOP_SECONDS_MAX: Final = 5.0
 """How long a request of a scraper may still run at the end."""
+
+_NO_GATEWAYS: Final = (
+    "the Gateway API CRDs do not seem to be present, but ExperimentalGatewayAPISupport is set to"
+    " true. Please install the gateway-api CRDs."
+)
+_NO_LISTENER_SETS: Final = (
+    "the Gateway API ListenerSet CRD do not seem to be present, but ListenerSets is set to true."
+    " Please install the gateway-api ListenerSet CRD."
+)
 
 _log = EventLog("certwright.controller")
 
@@ -70,6 +86,7 @@ def run_controller(options: ControllerOptions) -> None:
             # Renewing the lease must not stand in line behind ten thousand certificates.
             KubeStore(connection, reader="cert-manager-leader-election") as lease_store,
         ):
+            await _check_gateway_api(store, options)
             await _control(store, lease_store, options)
 
     asyncio.run(until_told_to_stop(work))
@@ -101,20 +118,34 @@ async def _control(store: KubeStore, lease_store: Store, options: ControllerOpti
 
 
 def chosen_controllers(options: ControllerOptions) -> tuple[AnyController, ...]:
-    """Return the loops that --controllers and the gates choose; says which are not there yet."""
+    """Return the loops that --controllers and the gates choose."""
     names = enabled_names(options)
-    if missing := unavailable_names(names):
-        _log.warning(
-            "these controllers are not available in this version and do nothing",
-            controllers=", ".join(missing),
-        )
+    gates = options.gates.enabled
+    if GATEWAY_SHIM in names:
+        gates |= {EXPERIMENTAL_GATEWAY_API_SUPPORT}
+    if LISTENER_SETS_SHIM in names:
+        gates |= {EXPERIMENTAL_GATEWAY_API_SUPPORT, LISTENER_SETS}
+    decisions = replace(options.decisions, gates=FeatureGates(gates))
     chosen = tuple(
-        controller
-        for controller in all_controllers(options.decisions)
-        if controller.component in names
+        controller for controller in all_controllers(decisions) if controller.component in names
     )
     _log.info("enabled controllers", controllers=", ".join(sorted(c.name for c in chosen)))
     return chosen
+
+
+async def _check_gateway_api(store: Store, options: ControllerOptions) -> None:
+    """Refuse to start where what the gates ask for is not installed."""
+    names = enabled_names(options)
+    for controller, kind, missing in (
+        (GATEWAY_SHIM, GATEWAY, _NO_GATEWAYS),
+        (LISTENER_SETS_SHIM, LISTENER_SET, _NO_LISTENER_SETS),
+    ):
+        if controller not in names:
+            continue
+        try:
+            await store.list(Selection(kind, options.decisions.namespace))
+        except NotFoundError as error:
+            raise StartupError(f"{missing} ({error})") from error
 
 
 # ------------------------------------------------------------------------------ parts

@@ -5,7 +5,6 @@ Source: reference cert-manager.md 8.4, 8.5 and 8.6 (names, defaults and what is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,14 +13,16 @@ from certwright.reconcile.options import Options
 from certwright.resources.features import (
     EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS,
     EXPERIMENTAL_GATEWAY_API_SUPPORT,
+    LISTENER_SETS,
     FeatureGates,
 )
 from certwright.resources.gotext import quote
 
 __all__ = [
     "DEFAULT_ON",
+    "GATEWAY_SHIM",
     "KNOWN",
-    "NOT_AVAILABLE",
+    "LISTENER_SETS_SHIM",
     "ControllerOptions",
     "address_of",
     "check_options",
@@ -29,7 +30,9 @@ __all__ = [
 ]
 
 _SIGNERS: Final = ("acme", "ca", "selfsigned", "vault", "venafi")
-_GATEWAY: Final = "gateway-shim"
+GATEWAY_SHIM: Final = "gateway-shim"
+LISTENER_SETS_SHIM: Final = "listenerset"
+"""Of a later version (1.20)."""
 _CLUSTER_ISSUERS: Final = "clusterissuers"
 _SIGNING_REQUESTS: Final = tuple(f"certificatesigningrequests-issuer-{name}" for name in _SIGNERS)
 
@@ -54,10 +57,8 @@ DEFAULT_ON: Final = (
     "certificates-revision-manager",
 )
 """What `*` stands for."""
-KNOWN: Final = (*DEFAULT_ON, _GATEWAY, *_SIGNING_REQUESTS)
+KNOWN: Final = (*DEFAULT_ON, GATEWAY_SHIM, LISTENER_SETS_SHIM, *_SIGNING_REQUESTS)
 """Every name that --controllers takes."""
-NOT_AVAILABLE: Final = frozenset({"ingress-shim", _GATEWAY})
-"""Known names without a loop in this version: enabling one is reported once and changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,6 @@ class ControllerOptions:
     """--internal-healthz-listen-address; empty: no server."""
     healthz_leader_seconds_max: float = 20.0
     """--internal-healthz-leader-election-timeout: how long a leader's lease may be over."""
-    default_issuer_kind: str = "Issuer"
     decisions: Options = field(default_factory=Options)
     """What planners are told: --namespace, --cluster-resource-namespace, --feature-gates and
     more."""
@@ -98,7 +98,7 @@ def check_options(options: ControllerOptions) -> None:
     Raises:
         StartupError: In the original's words, where it has some.
     """
-    if not options.default_issuer_kind:
+    if not options.decisions.shim.default_issuer_kind:
         raise StartupError("the --default-issuer-kind flag must not be empty")
     if options.kube_api_burst <= 0:
         raise StartupError(
@@ -202,12 +202,9 @@ def enabled_names(options: ControllerOptions) -> frozenset[str]:
     if EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS in options.gates:
         on.update(_SIGNING_REQUESTS)
     if EXPERIMENTAL_GATEWAY_API_SUPPORT in options.gates:
-        on.add(_GATEWAY)
+        on.add(GATEWAY_SHIM)
+        if LISTENER_SETS in options.gates:
+            on.add(LISTENER_SETS_SHIM)
     if options.decisions.namespace:
         off.add(_CLUSTER_ISSUERS)
     return frozenset(on - off)
-
-
-def unavailable_names(names: Sequence[str] | frozenset[str]) -> list[str]:
-    """Return which of these loops are not in this version, sorted."""
-    return sorted(NOT_AVAILABLE.intersection(names))

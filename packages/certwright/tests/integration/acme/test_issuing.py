@@ -48,7 +48,9 @@ pytestmark = [
     pytest.mark.skipif(bool(missing_bind()), reason=missing_bind()),
     pytest.mark.skipif(not shutil.which("nginx"), reason="no nginx"),
 ]
-FAST = AcmeOptions(http01_passes=1, dns01_wait_seconds=0.0)
+FAST = AcmeOptions(
+    http01_passes=1, dns01_wait_seconds=0.0, solver_command=("certwright", "acmesolver")
+)
 INGRESS_SOLVER = {"http01": {"ingress": {"class": "nginx"}}}
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certwright.acme.selection import choose_solver, override_ingress
+from certwright.acme.selection import choose_solver, overridden
 from certwright.errors import InvalidError
 
 HTTP = {"type": "http-01", "token": "h", "url": "https://ca/h"}
@@ -147,19 +147,56 @@ def test_annotations_choose_the_ingress() -> None:
     """One of the two; what the issuer says about it goes."""
     given_solver = {"http01": {"ingress": {"class": "a", "name": "n", "serviceType": "ClusterIP"}}}
 
-    by_name = override_ingress(
-        given_solver, {"acme.cert-manager.io/http01-override-ingress-name": "mine"}
+    by_name = overridden(
+        given_solver, {"acme.cert-manager.io/http01-override-ingress-name": "mine"}, "one"
     )
     assert by_name["http01"]["ingress"] == {"serviceType": "ClusterIP", "name": "mine"}
-    by_class = override_ingress(
-        given_solver, {"acme.cert-manager.io/http01-override-ingress-class": "mine"}
+    by_class = overridden(
+        given_solver, {"acme.cert-manager.io/http01-override-ingress-class": "mine"}, "one"
     )
     assert by_class["http01"]["ingress"] == {"serviceType": "ClusterIP", "class": "mine"}
     with pytest.raises(InvalidError, match="both ingress name and ingress class overrides"):
-        override_ingress(
+        overridden(
             given_solver,
             {
                 "acme.cert-manager.io/http01-override-ingress-name": "a",
                 "acme.cert-manager.io/http01-override-ingress-class": "b",
             },
+            "one",
         )
+
+
+def test_annotations_choose_the_class_name() -> None:
+    """It takes the place of all that the issuer says; two of them contradict each other."""
+    given_solver = {"http01": {"ingress": {"ingressClassName": "a", "serviceType": "ClusterIP"}}}
+    wanted = {"acme.cert-manager.io/http01-override-ingress-ingressclassname": "mine"}
+
+    changed = overridden(given_solver, wanted, "one")["http01"]["ingress"]
+    assert changed == {"serviceType": "ClusterIP", "ingressClassName": "mine"}
+    with pytest.raises(InvalidError, match="may not specify more than one of"):
+        overridden(
+            given_solver,
+            {**wanted, "acme.cert-manager.io/http01-override-ingress-name": "a"},
+            "one",
+        )
+
+
+def test_annotations_hang_the_route_on_a_listener_set() -> None:
+    """Beside the issuer's parents, and once."""
+    kept = {"name": "g", "namespace": "infra"}
+    solver = {"http01": {"gatewayHTTPRoute": {"parentRefs": [kept]}}}
+    name = "acme.cert-manager.io/http01-parentrefname"
+    kind = "acme.cert-manager.io/http01-parentrefkind"
+
+    changed = overridden(solver, {name: "mine", kind: "ListenerSet"}, "one")
+    ours = {
+        "group": "gateway.networking.k8s.io",
+        "kind": "ListenerSet",
+        "name": "mine",
+        "namespace": "one",
+    }
+    assert changed["http01"]["gatewayHTTPRoute"]["parentRefs"] == [kept, ours]
+    again = overridden(changed, {name: "mine", kind: "ListenerSet"}, "one")
+    assert again == changed
+    with pytest.raises(InvalidError, match="cannot specify only one of"):
+        overridden(solver, {name: "mine"}, "one")

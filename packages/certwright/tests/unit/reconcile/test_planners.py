@@ -304,6 +304,7 @@ def test_loops_are_named_as_the_original_names_them() -> None:
         "certificates-request-manager",
         "certificates-readiness",
         "certificates-revision-manager",
+        "ingress-shim",
         "orders",
         "challenges",
     }

@@ -8,12 +8,11 @@ import pytest
 
 from certwright.errors import StartupError
 from certwright.reconcile.controllers import all_controllers
-from certwright.reconcile.options import AcmeOptions, Options
+from certwright.reconcile.options import AcmeOptions, Options, ShimOptions
 from certwright.resources.features import FeatureGates
 from certwright.roles.controller_options import (
     DEFAULT_ON,
     KNOWN,
-    NOT_AVAILABLE,
     ControllerOptions,
     address_of,
     check_options,
@@ -38,7 +37,7 @@ def test_the_defaults_are_the_originals_and_are_valid() -> None:
     ("change", "message"),
     [
         pytest.param(
-            {"default_issuer_kind": ""},
+            {"decisions": Options(shim=ShimOptions(default_issuer_kind=""))},
             "the --default-issuer-kind flag must not be empty",
             id="no issuer kind",
         ),
@@ -145,13 +144,12 @@ def test_gates_turn_loops_on() -> None:
     assert len(names - set(DEFAULT_ON)) == 5
 
 
-def test_every_known_name_is_a_loop_or_known_not_to_be() -> None:
+def test_every_known_name_is_a_loop() -> None:
     """Nothing is missing in silence."""
     gates = FeatureGates.parse("AllAlpha=true")
     built = {controller.component for controller in all_controllers(Options(gates=gates))}
 
-    assert built | NOT_AVAILABLE == set(KNOWN)
-    assert not built & NOT_AVAILABLE
+    assert built == set(KNOWN)
 
 
 def test_addresses_may_be_ipv6_or_have_no_host() -> None:

@@ -85,8 +85,10 @@ _CONTROLLER: Final[dict[str, tuple[_Rule, ...]]] = {
         _rule(_CM, "certificates certificaterequests issuers clusterissuers", "get list watch"),
         _rule(_NET, "ingresses", "get list watch"),
         _rule(_NET, "ingresses/finalizers", "update"),
-        _rule(_GATEWAY, "gateways httproutes", "get list watch"),
-        _rule(_GATEWAY, "gateways/finalizers httproutes/finalizers", "update"),
+        _rule(_GATEWAY, "gateways httproutes listenersets", "get list watch"),
+        _rule(
+            _GATEWAY, "gateways/finalizers httproutes/finalizers listenersets/finalizers", "update"
+        ),
         _EVENTS,
     ),
     "approve:cert-manager-io": (_rule(_CM, "signers", "approve", _SIGNERS),),

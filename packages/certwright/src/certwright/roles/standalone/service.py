@@ -32,7 +32,7 @@ from certwright.errors import (
 )
 from certwright.pki.keys import generate_private_key
 from certwright.reconcile.contract import Sources
-from certwright.reconcile.controllers import all_controllers
+from certwright.reconcile.controllers import certificate_controllers
 from certwright.reconcile.options import AcmeOptions, Options
 from certwright.resources import meta
 from certwright.resources.acme import Challenge, Order
@@ -226,7 +226,7 @@ class _Service:
             self.world = RealWorld(answers=settings.answers)
             self.runtime = Runtime(
                 self.store,
-                all_controllers(settings.options),
+                certificate_controllers(settings.options),
                 _sources,
                 Metrics(clock.now),
                 RuntimeSettings(all_secrets=True),
