@@ -43,7 +43,7 @@ class Skeletons:
         """GET …/columns: the trace in binary columns, with self times and critical path."""
         trace_id = to_trace_id(request.path_params["trace_id"])
         return await self._answers.in_pieces(
-            request, lambda: encode_columns(query.get_skeleton(trace_id)), MEDIA_TYPE
+            request, lambda: encode_columns(query.get_trace_arrays(trace_id)), MEDIA_TYPE
         )
 
     async def get_statistics(self, request: Request, query: QueryService) -> Response:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from lymer.analysis.trace_tree import critical_path, depth_first, self_times
-from lymer.model.columns import SpanColumns
-from lymer.query.adjust.parents import find_orphan_rows, find_parent_rows
+from lymer.analysis.forest import critical_path, depth_first, parent_rows, self_times
+from lymer.model.trace_arrays import TraceArrays
 
 __all__ = ["MEDIA_TYPE", "encode_columns"]
 
@@ -21,77 +21,63 @@ _VERSION: Final = 1
 _ALIGNMENT: Final = 8
 _ERROR, _ORPHAN, _WARNED, _CRITICAL = 1, 2, 4, 8
 _STATUS_ERROR: Final = 2
+_TYPES: Final = {"u8x8": ">u8", "i32": "<i4", "u32": "<u4", "u8": "u1", "f64": "<f8"}
 _Column = tuple[str, str, bytes]
 """Name, type, content."""
 
 
-def encode_columns(trace: SpanColumns) -> Iterator[bytes]:
+def encode_columns(trace: TraceArrays) -> Iterator[bytes]:
     """Yield one trace, its head first, then a column at a time."""
-    origin = min(trace.start_unix_nano)
-    start = [one - origin for one in trace.start_unix_nano]
-    parent = find_parent_rows(trace)
+    start, duration = trace.offsets(), trace.durations()
+    parent = parent_rows(trace.span_id, trace.parent_id)
     order = depth_first(parent, start)
-    path = critical_path(parent, start, trace.duration_nano, trace.kind)
-    new_row = np.empty(len(trace) + 1, dtype=np.int64)
-    new_row[np.array(order.rows, dtype=np.int64)] = np.arange(len(trace))
-    new_row[-1] = -1  # what a root's parent is
-    rows = np.array(order.rows, dtype=np.int64)
+    rows = order.rows
+    path = critical_path(parent, start, duration, trace.kind)
+    new_row = np.full(len(trace) + 1, -1, dtype=np.int64)  # the last is what a root's parent is
+    new_row[rows] = np.arange(len(trace))
+    own = self_times(parent, start, duration)
 
-    def ordered(values: Sequence[Any], kind: str) -> bytes:
-        return np.array(values, dtype=kind)[rows].tobytes()
+    def column(name: str, kind: str, values: NDArray[Any]) -> _Column:
+        return name, kind, values.astype(_TYPES[kind]).tobytes()
 
-    services = {name: place for place, name in enumerate(dict.fromkeys(trace.service))}
-    names = {name: place for place, name in enumerate(dict.fromkeys(trace.name))}
-    parents = new_row[np.array(parent, dtype=np.int64)]
-    critical_rows = new_row[np.array(path.row, dtype=np.int64)]
+    apart = trace.start - trace.start.min()
     warnings = [
-        [int(new_row[row]), text] for row, texts in enumerate(trace.warnings) for text in texts
+        [int(new_row[row]), text] for row, texts in sorted(trace.warnings.items()) for text in texts
     ]
     columns: list[_Column] = [
-        ("spanId", "u8x8", b"".join(bytes.fromhex(trace.span_id[row]) for row in order.rows)),
-        ("parent", "i32", parents[rows].astype("<i4").tobytes()),
-        ("depth", "u32", np.array(order.depth, dtype="<u4").tobytes()),
-        ("subtree", "u32", np.array(order.size, dtype="<u4").tobytes()),
-        ("service", "u32", ordered([services[name] for name in trace.service], "<u4")),
-        ("name", "u32", ordered([names[name] for name in trace.name], "<u4")),
-        ("kind", "u8", ordered(trace.kind, "u1")),
-        ("status", "u8", ordered(trace.status_code, "u1")),
-        ("flags", "u8", np.array(_flags(trace, path.row), dtype="u1")[rows].tobytes()),
-        ("start", "f64", ordered(start, "<f8")),
-        ("duration", "f64", ordered(trace.duration_nano, "<f8")),
-        ("self", "f64", ordered(self_times(parent, start, trace.duration_nano), "<f8")),
-        ("events", "u32", ordered([len(events) for events in trace.event_unix_nano], "<u4")),
-        ("links", "u32", ordered([len(links) for links in trace.links], "<u4")),
-        ("criticalSpan", "u32", critical_rows.astype("<u4").tobytes()),
-        ("criticalStart", "f64", np.array(path.start, dtype="<f8").tobytes()),
-        ("criticalEnd", "f64", np.array(path.end, dtype="<f8").tobytes()),
+        column("spanId", "u8x8", trace.span_id[rows]),
+        column("parent", "i32", new_row[parent[rows]]),
+        column("depth", "u32", order.depth),
+        column("subtree", "u32", order.size),
+        column("service", "u32", trace.service[rows]),
+        column("name", "u32", trace.name[rows]),
+        column("kind", "u8", trace.kind[rows]),
+        column("status", "u8", trace.status[rows]),
+        column("flags", "u8", _flags(trace, path.row)[rows]),
+        column("start", "f64", apart[rows]),
+        column("duration", "f64", trace.duration[rows]),
+        column("self", "f64", own[rows]),
+        column("events", "u32", trace.events[rows]),
+        column("links", "u32", trace.links[rows]),
+        column("criticalSpan", "u32", new_row[path.row]),
+        column("criticalStart", "f64", path.start),
+        column("criticalEnd", "f64", path.end),
         ("warnings", "json", orjson.dumps(warnings)),
     ]
-    yield _head(trace.trace_id[0], origin, list(services), list(names), columns, len(trace))
+    yield _head(trace, columns)
     for _, _, content in columns:
         yield content + bytes(-len(content) % _ALIGNMENT)
 
 
-def _flags(trace: SpanColumns, critical_rows: Sequence[int]) -> list[int]:
-    flags = [
-        (_ERROR if status == _STATUS_ERROR else 0) | (_WARNED if texts else 0)
-        for status, texts in zip(trace.status_code, trace.warnings, strict=True)
-    ]
-    for row in find_orphan_rows(trace):
-        flags[row] |= _ORPHAN
-    for row in critical_rows:
-        flags[row] |= _CRITICAL
-    return flags
+def _flags(trace: TraceArrays, critical_rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    is_orphan = (trace.parent_id != 0) & ~np.isin(trace.parent_id, trace.span_id)
+    flags = np.where(trace.status == _STATUS_ERROR, _ERROR, 0) | np.where(is_orphan, _ORPHAN, 0)
+    flags[list(trace.warnings)] |= _WARNED
+    flags[critical_rows] |= _CRITICAL
+    return flags.astype(np.uint8)
 
 
-def _head(
-    trace_id: str,
-    origin: int,
-    services: list[str],
-    names: list[str],
-    columns: list[_Column],
-    span_count: int,
-) -> bytes:
+def _head(trace: TraceArrays, columns: list[_Column]) -> bytes:
     """Return magic, version, length and the JSON that says what follows where."""
     offset, placed = 0, []
     for name, kind, content in columns:
@@ -99,11 +85,11 @@ def _head(
         offset += len(content) + -len(content) % _ALIGNMENT
     text = orjson.dumps(
         {
-            "traceId": trace_id,
-            "startUnixNano": str(origin),
-            "spanCount": span_count,
-            "services": services,
-            "names": names,
+            "traceId": trace.trace_id,
+            "startUnixNano": str(trace.origin_unix_nano),
+            "spanCount": len(trace),
+            "services": trace.services,
+            "names": trace.names,
             "columns": placed,
         }
     )

@@ -19,6 +19,8 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.trace_arrays import TraceArrays
+from lymer.query.adjust.arrays import adjust_arrays, limit_arrays
 from lymer.query.adjust.otlp import adjust_otlp, name_services
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
@@ -84,8 +86,9 @@ class QueryService:
         self._reader = reader
         self._trace_size_spans_max = max_trace_size_spans
         self._answer_spans_max = answer_spans_max
+        self._max_clock_skew_adjust_nano = round(max_clock_skew_adjust_seconds * 1e9)
         self._adjusters = standard_adjusters(
-            max_clock_skew_adjust_nano=round(max_clock_skew_adjust_seconds * 1e9)
+            max_clock_skew_adjust_nano=self._max_clock_skew_adjust_nano
         )
 
     def get_services(self) -> list[str]:
@@ -140,6 +143,20 @@ class QueryService:
             TraceNotFoundError: No span of it is stored.
         """
         return _only(self._get([trace_id], raw=False, skeleton=True))
+
+    def get_trace_arrays(self, trace_id: str) -> TraceArrays:
+        """Return one trace, adjusted, as arrays.
+
+        Raises:
+            TraceNotFoundError: No span of it is stored.
+        """
+        _check_trace_ids([trace_id])
+        trace = self._reader.get_trace_arrays(trace_id)
+        if not len(trace):
+            raise TraceNotFoundError
+        limit_arrays(trace, self._trace_size_spans_max)
+        adjust_arrays(trace, max_clock_skew_adjust_nano=self._max_clock_skew_adjust_nano)
+        return trace
 
     def get_span(self, trace_id: str, span_id: str) -> SpanColumns:
         """Return one span of an adjusted trace, by the id it has in the skeleton.

@@ -27,6 +27,7 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.model.segment import SealedSegment
+from lymer.model.trace_arrays import TraceArrays
 
 __all__ = ["SealedSegment", "SpanReader", "SpanStore", "SpanWriter", "TenantReaders"]
 
@@ -118,6 +119,16 @@ class SpanReader(Protocol):
             skeleton: Leave `tags_json` and `event_fields_json` empty.
             spans_max: Where there are more, some spans_max + 1 of them are returned: the answer
                 says that it is too large for whoever asked, and is worth nothing else.
+        """
+
+    def get_trace_arrays(self, trace_id: str, /) -> TraceArrays:
+        """Return a trace as arrays, empty if it is not known.
+
+        In the order of `SpanColumns`, and with the store's part of the adjusters done, as
+        `get_traces` does it without `raw`. `identity` is zeros where no two spans share an id.
+
+        Args:
+            trace_id: 32 hex digits.
         """
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:

@@ -29,6 +29,7 @@ __all__ = [
     "SpanRows",
     "host_of",
     "to_columns",
+    "warnings_of",
     "with_address",
 ]
 
@@ -236,6 +237,13 @@ def to_columns(
     if skeleton:
         columns.tags_json = [""] * len(columns)
     return _in_order(columns, trace_ids)
+
+
+def warnings_of(rows: SpanRows, origins: Origins) -> list[list[str]]:
+    """Return what there is to say of each row: what was stored, and what its attributes say."""
+    columns = SpanColumns()
+    _fill_processes(columns, rows, origins, _Pairs(raw=False))
+    return columns.warnings
 
 
 def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, known: _Pairs) -> None:

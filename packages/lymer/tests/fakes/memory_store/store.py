@@ -30,6 +30,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.trace_arrays import TraceArrays, to_arrays
 from lymer.storage.contract import SealedSegment, SpanReader
 
 __all__ = ["MemoryStore"]
@@ -134,6 +135,10 @@ class _Tenant:
         spans = self._spans_of(trace_ids)
         last = len(spans) if spans_max is None else spans_max + 1
         return to_columns(spans[:last], raw=raw, skeleton=skeleton)
+
+    def get_trace_arrays(self, trace_id: str, /) -> TraceArrays:
+        """See `SpanReader.get_trace_arrays`."""
+        return to_arrays(self.get_traces([trace_id], raw=False, skeleton=True))
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 
 import pytest
 
 from lymer.analysis.statistics import statistics_by
 from lymer.analysis.trace_tree import critical_path, depth_first, self_times
-from lymer.clock import monotonic_seconds
 
 Trace = tuple[list[int], list[int], list[int], list[int]]
 
@@ -121,13 +121,13 @@ def test_two_hundred_thousand_spans_take_a_second(shape: str) -> None:
     duration = [2 * count - 2 * row if shape == "chain" else 5 for row in range(count)]
     duration[0] = 3 * count
     kind = [1] * count
-    begun = monotonic_seconds()
+    begun = time.process_time()
     depth_first(parent, start)
     own = self_times(parent, start, duration)
     path = critical_path(parent, start, duration, kind)
     statistics_by([row % 50 for row in range(count)], duration, own)
     assert path.row
-    assert monotonic_seconds() - begun < 4  # 0.5 s on a quiet machine
+    assert time.process_time() - begun < 4  # 0.5 s on a quiet machine
 
 
 def test_statistics_are_sums_by_group() -> None:

@@ -16,11 +16,13 @@ Two laws, for every engine, since an answer that is not the statement's own may 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgpack
+import numpy as np
+from numpy.typing import NDArray
 
 from lymer.errors import StorageError
 
@@ -83,6 +85,25 @@ class Engine(Protocol):
             settings: Of this statement.
         """
 
+    def select_array(
+        self,
+        database: str,
+        statement: str,
+        row: Sequence[tuple[str, str]],
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> NDArray[np.void]:
+        """Return the answer of a SELECT of numbers and FixedStrings as one structured array.
+
+        Args:
+            database: As in `select`.
+            statement: As in `select`.
+            row: Name and numpy type of each column, the mark not counted; sizes as the engine has.
+            parameters: As in `select`.
+            settings: As in `select`.
+        """
+
     def command(
         self,
         database: str,
@@ -143,6 +164,23 @@ class Mark:
             )
             raise StorageError(message)
         return [values[place :: width + 1] for place in range(1, width + 1)]
+
+    def array(self, output: bytes, row: Sequence[tuple[str, str]]) -> NDArray[np.void]:
+        """Return the rows of an answer in RowBinary; columns have a fixed size.
+
+        Raises:
+            StorageError: It is not the statement's own, or not whole.
+        """
+        kind = np.dtype([("", "<u8"), *row])
+        if len(output) % kind.itemsize == 0:
+            rows = np.frombuffer(output, dtype=kind)
+            if bool(np.all(rows["f0"] == self._number)):
+                return rows
+        message = (
+            f"cannot read the engine's answer: its {len(output)} bytes are not rows of "
+            f"{kind.itemsize} bytes, each of them the statement's own"
+        )
+        raise StorageError(message)
 
 
 def _unpacked(output: bytes) -> list[Any]:

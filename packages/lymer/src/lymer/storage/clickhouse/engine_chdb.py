@@ -10,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lymer.errors import StartupError, StorageError, StorageMemoryError, UndecodableError
 from lymer.storage.clickhouse.engine import Mark, Parameter, Settings
@@ -103,6 +106,21 @@ class ChdbEngine:
             f"{mark.put(_bound(statement, database))} FORMAT MsgPack{self._clause(settings or {})}"
         )
         return mark.columns(self._run(filled, parameters or {}), width)
+
+    def select_array(
+        self,
+        database: str,
+        statement: str,
+        row: Sequence[tuple[str, str]],
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> NDArray[np.void]:
+        """Return an answer as an array; see `Engine.select_array`."""
+        mark = Mark()
+        asked = mark.put(_bound(statement, database))
+        filled = f"{asked} FORMAT RowBinary{self._clause(settings or {})}"
+        return mark.array(self._run(filled, parameters or {}), row)
 
     def command(
         self,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lymer.errors import StorageError
 from lymer.storage.clickhouse.engine import Parameter, Settings
@@ -26,6 +29,18 @@ class NoEngine:
     ) -> list[list[Any]]:
         """Find nothing."""
         return [[] for _ in range(width)]
+
+    def select_array(
+        self,
+        database: str,
+        statement: str,
+        row: Sequence[tuple[str, str]],
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> NDArray[np.void]:
+        """Find nothing."""
+        return np.empty(0, dtype=[*row])
 
     def command(
         self,

@@ -19,6 +19,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.trace_arrays import TraceArrays
 from lymer.storage.clickhouse.answers import (
     OTLP_SETTINGS,
     SELECT_OTLP,
@@ -42,6 +43,7 @@ from lymer.storage.clickhouse.select import (
 from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
 from lymer.storage.clickhouse.statements import statement
 from lymer.storage.clickhouse.tail_rates import add_rates
+from lymer.storage.clickhouse.trace_arrays import read_trace_arrays
 from lymer.wire.jaeger_json import any_value_text
 from lymer.wire.otlp_values import with_readable_values
 from lymer.wire.span_rows import COLUMNS, Origins, SpanRows, to_columns
@@ -168,6 +170,12 @@ class TenantReader:
             where += f" LIMIT {spans_max + 1}"
         columns = self._spans(query, where, known, raw=raw, skeleton=skeleton)
         return columns if skeleton else self._with_rates(columns)
+
+    def get_trace_arrays(self, trace_id: str, /) -> TraceArrays:
+        """See `SpanReader.get_trace_arrays`."""
+        (known,) = _checked_ids([trace_id])
+        settings = {**self._settings, **_BY_ID, "max_threads": 1}
+        return read_trace_arrays(self._engine, self._database, settings, known, self._origins_of)
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""

@@ -14,6 +14,7 @@ from lymer.wire.span_rows import COLUMNS, RESERVED_KEYS
 __all__ = [
     "CAST_RESOURCE",
     "CAST_SCOPE",
+    "SPECIAL",
     "select_origins_text",
     "select_spans",
 ]
@@ -29,6 +30,8 @@ CAST_SCOPE: Final = (
 )
 """The column `scope` is the text of this tuple."""
 _RESERVED: Final = ", ".join(f"'{key}'" for key in RESERVED_KEYS)
+SPECIAL: Final = f"(notEmpty(warnings) OR hasAny(mapKeys(attrs), [{_RESERVED}]))"
+"""The condition on spans that have warnings, or attributes that may become some."""
 _SKELETON: Final = (
     *COLUMNS[:-1],
     f"mapFilter((k, v) -> k IN ({_RESERVED}), attrs)",

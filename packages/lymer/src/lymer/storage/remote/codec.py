@@ -21,6 +21,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgpack
+import numpy as np
 
 from lymer.errors import StorageError, UndecodableError
 from lymer.model.columns import SpanColumns
@@ -33,6 +34,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.trace_arrays import TraceArrays
 
 __all__ = [
     "CHUNK_BYTES",
@@ -55,6 +57,7 @@ REQUEST_BYTES_MAX: Final = 4 << 20
 """Bytes of one question: 10,000 trace ids are 340 kB."""
 
 _COLUMNS: Final = tuple(field.name for field in dataclasses.fields(SpanColumns))
+_ARRAYS: Final = tuple(field.name for field in dataclasses.fields(TraceArrays))
 _QUESTION: Final = tuple(field.name for field in dataclasses.fields(TraceQuestion))
 
 
@@ -148,6 +151,27 @@ def _decode_columns(sent: dict[str, list[Any]]) -> SpanColumns:
     return columns
 
 
+def _encode_arrays(trace: TraceArrays) -> bytes:
+    fields = {name: getattr(trace, name) for name in _ARRAYS}
+    return _pack(
+        {
+            name: [value.dtype.str, value.tobytes()] if isinstance(value, np.ndarray) else value
+            for name, value in fields.items()
+        }
+    )
+
+
+def _decode_arrays(sent: dict[str, Any]) -> TraceArrays:
+    trace = TraceArrays()
+    for name in _ARRAYS:
+        value = sent[name]
+        if isinstance(getattr(trace, name), np.ndarray):
+            kind, content = value
+            value = np.frombuffer(content, dtype=kind)
+        setattr(trace, name, value)
+    return trace
+
+
 def _rows(attribute: str, row: type) -> Method:
     names = [field.name for field in dataclasses.fields(row)]
     to_row = attrgetter(*names)
@@ -179,6 +203,7 @@ METHODS: Final = {
         _rows("get_operations", Operation),
         _rows("find_traces", FoundTrace),
         _columns("get_traces"),
+        Method("get_trace_arrays", _encode_arrays, _decoding(_decode_arrays)),
         _columns("get_span"),
         _rows("get_summaries", TraceSummary),
         _rows("get_dependencies", DependencyLink),

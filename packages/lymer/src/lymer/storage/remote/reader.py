@@ -20,6 +20,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.trace_arrays import TraceArrays
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
 from lymer.tenancy import DEFAULT_TENANT, tenant_code
 from lymer.transport.tls_client import ClientTls
@@ -202,6 +203,11 @@ class RemoteReader:
         answer: SpanColumns = self._ask(
             "get_traces", list(trace_ids), raw=raw, skeleton=skeleton, spans_max=spans_max
         )
+        return answer
+
+    def get_trace_arrays(self, trace_id: str, /) -> TraceArrays:
+        """See `SpanReader.get_trace_arrays`."""
+        answer: TraceArrays = self._ask("get_trace_arrays", trace_id)
         return answer
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:

@@ -1,0 +1,38 @@
+-- p0 = b'\x00\x00\x00\x00\x00\x00\xab\xcd\x00\x00\x00\x00\x00\x00\x00\x01'
+-- setting max_execution_time = 30
+-- setting max_memory_usage = 1048576
+-- setting max_threads = 1
+-- setting use_skip_indexes_on_data_read = 0
+SELECT {mark}, span_id, parent_span_id, start, duration, kind, status, cityHash64(service),
+    cityHash64(name), cityHash64(resource), toUInt32(length(events)), toUInt32(length(links)),
+    toUInt32(arrayCount(link -> replaceAll(substring(concat(repeat('\0', 16), link), -16), '\0', '') = '', links.trace_id)), toUInt8((notEmpty(warnings) OR hasAny(mapKeys(attrs), ['telemetry.sdk.language', 'telemetry.sdk.name', 'telemetry.sdk.version', 'telemetry.distro.name', 'telemetry.distro.version', '@jaeger@warnings'])))
+FROM {db}.spans
+WHERE trace_id = unhex({p0:String});
+
+-- p0 = b'\x00\x00\x00\x00\x00\x00\xab\xcd\x00\x00\x00\x00\x00\x00\x00\x01'
+-- setting max_execution_time = 30
+-- setting max_memory_usage = 1048576
+-- setting max_threads = 1
+-- setting use_skip_indexes_on_data_read = 0
+SELECT {mark}, span_id, parent_span_id, start, duration, kind, status, cityHash64(service),
+    cityHash64(name), cityHash64(resource), toUInt32(length(events)), toUInt32(length(links)),
+    toUInt32(arrayCount(link -> replaceAll(substring(concat(repeat('\0', 16), link), -16), '\0', '') = '', links.trace_id)), toUInt8((notEmpty(warnings) OR hasAny(mapKeys(attrs), ['telemetry.sdk.language', 'telemetry.sdk.name', 'telemetry.sdk.version', 'telemetry.distro.name', 'telemetry.distro.version', '@jaeger@warnings']))), sipHash64(service, resource, scope, trace_id, span_id, parent_span_id, name, kind, status, status_message, start, duration, trace_state, warnings, links, events, flags, dropped, attrs)
+FROM {db}.spans
+WHERE trace_id = unhex({p0:String});
+
+-- p0 = b'\x00\x00\x00\x00\x00\x00\xab\xcd\x00\x00\x00\x00\x00\x00\x00\x01'
+-- setting max_execution_time = 30
+-- setting max_memory_usage = 1048576
+-- setting max_threads = 1
+-- setting use_skip_indexes_on_data_read = 0
+SELECT {mark}, groupUniqArray((cityHash64(service), service)),
+    groupUniqArray((cityHash64(name), name)), groupUniqArray((cityHash64(resource), resource))
+FROM {db}.spans
+WHERE trace_id = unhex({p0:String});
+
+-- p0 = b'\x00\x00\x00\x00\x00\x00\xab\xcd\x00\x00\x00\x00\x00\x00\x00\x01'
+-- setting max_execution_time = 30
+-- setting max_memory_usage = 1048576
+-- setting max_threads = 1
+-- setting use_skip_indexes_on_data_read = 0
+SELECT {mark}, service, resource, scope, trace_id, span_id, parent_span_id, name, kind, status, status_message, start, duration, trace_state, warnings, links, events, flags, dropped, mapFilter((k, v) -> k IN ('telemetry.sdk.language', 'telemetry.sdk.name', 'telemetry.sdk.version', 'telemetry.distro.name', 'telemetry.distro.version', '@jaeger@warnings'), attrs), sipHash64(attrs), sipHash64(service, resource, scope, trace_id, span_id, parent_span_id, name, kind, status, status_message, start, duration, trace_state, warnings, links, events, flags, dropped, attrs) FROM {db}.spans WHERE trace_id = unhex({p0:String}) AND (notEmpty(warnings) OR hasAny(mapKeys(attrs), ['telemetry.sdk.language', 'telemetry.sdk.name', 'telemetry.sdk.version', 'telemetry.distro.name', 'telemetry.distro.version', '@jaeger@warnings']))
