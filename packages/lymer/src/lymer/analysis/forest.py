@@ -229,7 +229,8 @@ def _sizes(parent: Rows, later: Rows, order: Rows) -> Rows:
         ending = further
     following = np.append(np.where(later >= 0, later, count), count)
     end = place[following[ending[:-1]]]
-    return (end - place[:-1])[order]
+    sizes: Rows = (end - place[:-1])[order]
+    return sizes
 
 
 def _greatest_before(group: Rows, values: Nanos) -> Nanos:

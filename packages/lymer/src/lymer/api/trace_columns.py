@@ -71,10 +71,12 @@ def encode_columns(trace: TraceArrays) -> Iterator[bytes]:
 
 def _flags(trace: TraceArrays, critical_rows: NDArray[np.int64]) -> NDArray[np.uint8]:
     is_orphan = (trace.parent_id != 0) & ~np.isin(trace.parent_id, trace.span_id)
-    flags = np.where(trace.status == _STATUS_ERROR, _ERROR, 0) | np.where(is_orphan, _ORPHAN, 0)
+    flags = np.zeros(len(trace), dtype=np.uint8)
+    flags[trace.status == _STATUS_ERROR] = _ERROR
+    flags[is_orphan] |= _ORPHAN
     flags[list(trace.warnings)] |= _WARNED
     flags[critical_rows] |= _CRITICAL
-    return flags.astype(np.uint8)
+    return flags
 
 
 def _head(trace: TraceArrays, columns: list[_Column]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -19,10 +18,20 @@ TIME_NANO_MAX: Final = 2**62
 _ZERO_TRACE_ID: Final = "0" * 32
 
 
-_NO_U8: Final = partial(np.empty, 0, np.uint64)
-_NO_U4: Final = partial(np.empty, 0, np.uint32)
-_NO_U1: Final = partial(np.empty, 0, np.uint8)
-_NO_I8: Final = partial(np.empty, 0, np.int64)
+def _no_u8() -> NDArray[np.uint64]:
+    return np.empty(0, dtype=np.uint64)
+
+
+def _no_u4() -> NDArray[np.uint32]:
+    return np.empty(0, dtype=np.uint32)
+
+
+def _no_u1() -> NDArray[np.uint8]:
+    return np.empty(0, dtype=np.uint8)
+
+
+def _no_i8() -> NDArray[np.int64]:
+    return np.empty(0, dtype=np.int64)
 
 
 @dataclass(slots=True)
@@ -34,28 +43,28 @@ class TraceArrays:
 
     trace_id: str = ""
     """32 lower-case hex digits."""
-    span_id: NDArray[np.uint64] = field(default_factory=_NO_U8)
-    parent_id: NDArray[np.uint64] = field(default_factory=_NO_U8)
+    span_id: NDArray[np.uint64] = field(default_factory=_no_u8)
+    parent_id: NDArray[np.uint64] = field(default_factory=_no_u8)
     """0 if the span has no parent."""
-    service: NDArray[np.uint32] = field(default_factory=_NO_U4)
+    service: NDArray[np.uint32] = field(default_factory=_no_u4)
     """Places in `services`."""
-    name: NDArray[np.uint32] = field(default_factory=_NO_U4)
+    name: NDArray[np.uint32] = field(default_factory=_no_u4)
     """Places in `names`."""
-    host: NDArray[np.uint32] = field(default_factory=_NO_U4)
+    host: NDArray[np.uint32] = field(default_factory=_no_u4)
     """Equal for spans of one clock; 0 is a clock that is not known."""
-    kind: NDArray[np.uint8] = field(default_factory=_NO_U1)
-    status: NDArray[np.uint8] = field(default_factory=_NO_U1)
-    start: NDArray[np.uint64] = field(default_factory=_NO_U8)
+    kind: NDArray[np.uint8] = field(default_factory=_no_u1)
+    status: NDArray[np.uint8] = field(default_factory=_no_u1)
+    start: NDArray[np.uint64] = field(default_factory=_no_u8)
     """Nanoseconds since the epoch."""
-    duration: NDArray[np.int64] = field(default_factory=_NO_I8)
+    duration: NDArray[np.int64] = field(default_factory=_no_i8)
     """Nanoseconds."""
-    events: NDArray[np.uint32] = field(default_factory=_NO_U4)
+    events: NDArray[np.uint32] = field(default_factory=_no_u4)
     """How many."""
-    links: NDArray[np.uint32] = field(default_factory=_NO_U4)
+    links: NDArray[np.uint32] = field(default_factory=_no_u4)
     """How many, those without a trace included until adjusters take them away."""
-    empty_links: NDArray[np.uint32] = field(default_factory=_NO_U4)
+    empty_links: NDArray[np.uint32] = field(default_factory=_no_u4)
     """How many of the links have no trace."""
-    identity: NDArray[np.uint64] = field(default_factory=_NO_U8)
+    identity: NDArray[np.uint64] = field(default_factory=_no_u8)
     """As in `SpanColumns`."""
     services: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
@@ -74,11 +83,13 @@ class TraceArrays:
     def offsets(self) -> NDArray[np.int64]:
         """Return the starts, nanoseconds after the earliest, at most `TIME_NANO_MAX`."""
         apart = self.start - self.start.min()
-        return np.minimum(apart, np.uint64(TIME_NANO_MAX)).astype(np.int64)
+        cut: NDArray[np.int64] = np.minimum(apart, np.uint64(TIME_NANO_MAX)).astype(np.int64)
+        return cut
 
     def durations(self) -> NDArray[np.int64]:
         """Return the durations, at most `TIME_NANO_MAX`."""
-        return np.minimum(self.duration, TIME_NANO_MAX)
+        cut: NDArray[np.int64] = np.minimum(self.duration, TIME_NANO_MAX)
+        return cut
 
     def warn(self, row: int, warning: str) -> None:
         """Add a warning to a span."""
