@@ -32,7 +32,7 @@ from certwright.telemetry.logs import EventLog
 __all__ = ["EventCorrelator", "EventRecorder"]
 
 SPAM_BURST: Final = 25
-SPAM_PER_SECOND: Final = 1 / 300
+SPAM_SECONDS: Final = 300.0
 SIMILAR_MAX: Final = 10
 SIMILAR_SECONDS: Final = 600.0
 REMEMBERED_MAX: Final = 4096
@@ -75,7 +75,7 @@ class EventCorrelator:
         message, key = self._combined(emit.message, sort, now.timestamp())
         seen = _lately(self._seen, key, lambda: _Seen(_event_name(regarding, now), now))
         seen.count += 1
-        bucket = _lately(self._buckets, source, lambda: TokenBucket(SPAM_PER_SECOND, SPAM_BURST))
+        bucket = _lately(self._buckets, source, lambda: TokenBucket(1 / SPAM_SECONDS, SPAM_BURST))
         if not bucket.try_take(now.timestamp()):
             return None
         version = emit.regarding["metadata"].get("resourceVersion")

@@ -37,9 +37,9 @@ from certwright.reconcile.acme_objects import (
 )
 from certwright.reconcile.acme_solving import check_question, cleanup_question, present_question
 from certwright.reconcile.contract import (
+    SLOW_BACKOFF,
     Action,
     Ask,
-    Backoff,
     Controller,
     Emit,
     Plan,
@@ -379,6 +379,6 @@ def challenges_controller(options: Options) -> Controller[ChallengeGathered]:
         gather=partial(_gather, options=options),
         plan=partial(plan_challenge, options=options),
         wakes=wake_of_issuers(OPEN_CHALLENGES_BY_ISSUER, options),
-        backoff=Backoff(5.0, 300.0),
+        backoff=SLOW_BACKOFF,
         indexes=(OPEN_CHALLENGES_BY_ISSUER,),
     )

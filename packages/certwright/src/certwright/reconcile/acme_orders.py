@@ -43,9 +43,9 @@ from certwright.reconcile.acme_objects import (
     wake_of_issuers,
 )
 from certwright.reconcile.contract import (
+    SLOW_BACKOFF,
     Action,
     Ask,
-    Backoff,
     Controller,
     Delete,
     Emit,
@@ -426,6 +426,6 @@ def orders_controller(options: Options) -> Controller[OrderGathered]:
             Wake(CHALLENGE, _order_of_challenge),
             *wake_of_issuers(OPEN_ORDERS_BY_ISSUER, options),
         ),
-        backoff=Backoff(5.0, 300.0),
+        backoff=SLOW_BACKOFF,
         indexes=(CHALLENGES_BY_OWNER, OPEN_ORDERS_BY_ISSUER),
     )

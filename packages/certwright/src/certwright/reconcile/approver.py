@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from certwright.reconcile.contract import Backoff, Controller, Emit, Plan, Reader, Sources
+from certwright.reconcile.contract import SLOW_BACKOFF, Controller, Emit, Plan, Reader, Sources
 from certwright.reconcile.indexes import is_closed
 from certwright.reconcile.options import Options
 from certwright.reconcile.status import write_status
@@ -53,5 +53,5 @@ def approver_controller(options: Options) -> Controller[Manifest]:
         kind=CERTIFICATE_REQUEST,
         gather=_gather,
         plan=partial(plan_approval, options=options),
-        backoff=Backoff(5.0, 300.0),
+        backoff=SLOW_BACKOFF,
     )

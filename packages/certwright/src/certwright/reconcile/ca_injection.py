@@ -23,8 +23,8 @@ from typing import Any, Final
 
 from certwright.errors import InvalidError
 from certwright.reconcile.contract import (
+    SLOW_BACKOFF,
     Apply,
-    Backoff,
     Controller,
     Emit,
     Index,
@@ -311,7 +311,7 @@ def _controller(kind: Kind, options: InjectionOptions) -> Controller[Injection]:
         gather=partial(gather_injection, options=options),
         plan=partial(plan_injection, options=options),
         wakes=(Wake(SECRET, of_secret), *from_certificates),
-        backoff=Backoff(5.0, 300.0),
+        backoff=SLOW_BACKOFF,
         indexes=(by_secret, *indexes),
     )
 

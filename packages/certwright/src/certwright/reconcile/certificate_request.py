@@ -24,8 +24,8 @@ from certwright.issuers.contract import Refused, Signed, SigningRequest, Waiting
 from certwright.issuers.signers import SIGNERS
 from certwright.pki.certificates import decode_certificates
 from certwright.reconcile.contract import (
+    SLOW_BACKOFF,
     Action,
-    Backoff,
     Controller,
     Create,
     Delete,
@@ -288,6 +288,6 @@ def requests_controller(issuer_type: IssuerType, options: Options) -> Controller
             Wake(SECRET, requests_of_secret),
             *orders,
         ),
-        backoff=Backoff(5.0, 300.0),
+        backoff=SLOW_BACKOFF,
         indexes=(OPEN_REQUESTS_BY_ISSUER, OPEN_REQUESTS_BY_KEY_SECRET, *indexes),
     )

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from certwright.resources.kinds import Key, Kind, Manifest
 
 __all__ = [
+    "SLOW_BACKOFF",
     "Action",
     "Apply",
     "Ask",
@@ -233,6 +234,10 @@ class Backoff:
 
     seconds_min: float
     seconds_max: float
+
+
+SLOW_BACKOFF: Final = Backoff(5.0, 300.0)
+"""Of the loops that are not of certificates. Source: reference cert-manager.md 2.0."""
 
 
 @dataclass(frozen=True, slots=True)

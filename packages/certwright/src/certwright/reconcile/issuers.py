@@ -14,7 +14,7 @@ from certwright.issuers.contract import IssuerState, Notice
 from certwright.issuers.signers import LOCAL_SIGNERS, SIGNERS
 from certwright.reconcile.acme_account import plan_account
 from certwright.reconcile.contract import (
-    Backoff,
+    SLOW_BACKOFF,
     Controller,
     Emit,
     Index,
@@ -130,6 +130,6 @@ def issuers_controller(kind: Kind, options: Options) -> Controller[IssuerGathere
         gather=partial(_gather, options=options),
         plan=partial(plan_issuer, options=options),
         wakes=(Wake(SECRET, wake),),
-        backoff=Backoff(5.0, 300.0),
+        backoff=SLOW_BACKOFF,
         indexes=(index,),
     )

@@ -21,8 +21,8 @@ from certwright.issuers.contract import Refused, Signed, SigningRequest
 from certwright.issuers.signers import SIGNERS
 from certwright.pki.certificates import decode_certificates
 from certwright.reconcile.contract import (
+    SLOW_BACKOFF,
     Action,
-    Backoff,
     Controller,
     Create,
     Delete,
@@ -434,6 +434,6 @@ def signing_requests_controller(
             Wake(SECRET, requests_of_secret),
             *orders,
         ),
-        backoff=Backoff(5.0, 300.0),
+        backoff=SLOW_BACKOFF,
         indexes=(OPEN_SIGNING_REQUESTS_BY_ISSUER, by_key_secret, *indexes),
     )

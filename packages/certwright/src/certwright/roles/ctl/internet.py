@@ -13,7 +13,8 @@ from certwright.roles.ctl.secret_inspection import Internet
 
 __all__ = ["INTERNET"]
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
+_ANSWER_SECONDS_MAX: Final = 15
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=_ANSWER_SECONDS_MAX)
 _ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
 """A CRL of a public CA may hold millions of entries; more than this is not read."""
 _OCSP_HEADERS: Final = {

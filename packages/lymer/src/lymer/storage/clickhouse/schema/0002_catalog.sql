@@ -1,7 +1,7 @@
 -- What exists: operations; and the distinct resources and scopes, with the keys under which their
 -- spans' events and links have attributes. A tag is looked for here first: most can be neither in a
--- resource nor in an event. Both tables are filled by views that are idempotent (max, set union), for
--- a view commits apart from its table.
+-- resource nor in an event. The writer tells both tables of each segment (catalog.py); they may be told
+-- twice (max, set union), for they commit apart from the spans.
 CREATE TABLE IF NOT EXISTS {db}.operations
 (
     service LowCardinality(String),

@@ -1,6 +1,6 @@
--- Tail sampling (docs/adr/018-tail-sampling-in-the-store.md). A decision is remembered for an hour,
--- so that spans that come late follow their trace; what was kept by chance keeps its rate as long as
--- its spans. `batch` is the last segment of the window a decision was made for. The row without a
+-- Tail sampling (docs/adr/018-tail-sampling-in-the-store.md). Spans that come late follow the
+-- decision on their trace (tail.REMEMBERED_SECONDS; rows are removed later, with their partition);
+-- what was kept by chance keeps its rate as long as its spans. `batch` is the last segment of the window a decision was made for. The row without a
 -- trace says how far deciding has come, in one part with the decisions; tail_progress says it when
 -- they are forgotten.
 CREATE TABLE IF NOT EXISTS {db}.tail_decisions
