@@ -85,6 +85,8 @@ def _api_routes(
         Route("/api/v3/traces", tenants.asking(v3.find_traces)),
         Route("/api/v3/traces/{trace_id:path}", tenants.asking(v3.get_trace)),
         Route(trace + "/columns", tenants.asking(skeletons.get_columns)),
+        Route(trace + "/find", tenants.asking(skeletons.find)),
+        Route(trace + "/part", tenants.asking(skeletons.get_part)),
         Route(trace + "/statistics", tenants.asking(skeletons.get_statistics)),
         Route(trace + "/skeleton", tenants.asking(skeletons.get_skeleton)),
         Route(trace + "/spans/{span_id}", tenants.asking(skeletons.get_span)),

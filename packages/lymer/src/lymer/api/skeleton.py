@@ -13,11 +13,13 @@ from lymer.api.answers import Answers, check_query_string
 from lymer.api.envelope import envelope
 from lymer.api.parameters import to_trace_id
 from lymer.api.trace_columns import MEDIA_TYPE, encode_columns
+from lymer.api.trace_find import encode_found, encode_part, read_levels
 from lymer.api.trace_statistics import encode_statistics, needs_attributes
 from lymer.errors import QuestionError
 from lymer.model.columns import SpanColumns
 from lymer.query.adjust.parents import find_orphan_rows, find_parent_rows
 from lymer.query.service import QueryService
+from lymer.query.trace_find import check_find
 from lymer.wire.jaeger_json import encode_traces
 
 __all__ = ["Skeletons", "encode_skeleton"]
@@ -44,6 +46,25 @@ class Skeletons:
         trace_id = to_trace_id(request.path_params["trace_id"])
         return await self._answers.in_pieces(
             request, lambda: encode_columns(query.get_trace_arrays(trace_id)), MEDIA_TYPE
+        )
+
+    async def find(self, request: Request, query: QueryService) -> Response:
+        """GET …/find?text=…: the ids of the spans in which a text occurs."""
+        trace_id = to_trace_id(request.path_params["trace_id"])
+        terms = check_find(request.query_params.get("text", ""))
+        return await self._answers.json(
+            request, lambda: encode_found(query.get_trace_arrays(trace_id, terms), terms)
+        )
+
+    async def get_part(self, request: Request, query: QueryService) -> Response:
+        """GET …/part?text=…&levels=…: what was found and what is around it, in columns."""
+        trace_id = to_trace_id(request.path_params["trace_id"])
+        terms = check_find(request.query_params.get("text", ""))
+        levels = read_levels(request.query_params.get("levels", "1"))
+        return await self._answers.in_pieces(
+            request,
+            lambda: encode_part(query.get_trace_arrays(trace_id, terms), terms, levels),
+            MEDIA_TYPE,
         )
 
     async def get_statistics(self, request: Request, query: QueryService) -> Response:

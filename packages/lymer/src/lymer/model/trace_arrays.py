@@ -66,6 +66,8 @@ class TraceArrays:
     """How many of the links have no trace."""
     identity: NDArray[np.uint64] = field(default_factory=_no_u8)
     """As in `SpanColumns`."""
+    found: NDArray[np.uint8] = field(default_factory=_no_u1)
+    """1 where what was looked for occurs in a tag, a log field or a tag of the process."""
     services: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     warnings: dict[int, list[str]] = field(default_factory=dict)
@@ -143,6 +145,7 @@ def to_arrays(columns: SpanColumns) -> TraceArrays:
         links=np.array([len(one) for one in columns.links], dtype="u4"),
         empty_links=np.array(empty, dtype="u4"),
         identity=np.array([one % 2**64 for one in columns.identity], dtype="u8"),
+        found=np.zeros(len(columns), dtype="u1"),
         services=list(services),
         names=list(names),
         warnings={row: [*texts] for row, texts in enumerate(columns.warnings) if texts},

@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from lymer.errors import LargeAnswerError, QuestionError, TooLargeError, TraceNotFoundError
 from lymer.model.columns import SpanColumns
+from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.question import (
     SPAN_KINDS,
     DependencyLink,
@@ -144,14 +145,18 @@ class QueryService:
         """
         return _only(self._get([trace_id], raw=False, skeleton=True))
 
-    def get_trace_arrays(self, trace_id: str) -> TraceArrays:
+    def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING) -> TraceArrays:
         """Return one trace, adjusted, as arrays.
+
+        Args:
+            trace_id: 32 hex digits.
+            find: What the store looks for in the spans; see `TraceArrays.found`.
 
         Raises:
             TraceNotFoundError: No span of it is stored.
         """
         _check_trace_ids([trace_id])
-        trace = self._reader.get_trace_arrays(trace_id)
+        trace = self._reader.get_trace_arrays(trace_id, find)
         if not len(trace):
             raise TraceNotFoundError
         limit_arrays(trace, self._trace_size_spans_max)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lymer.model.columns import SpanColumns
+from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.question import (
     DependencyLink,
     FoundTrace,
@@ -121,7 +122,7 @@ class SpanReader(Protocol):
                 says that it is too large for whoever asked, and is worth nothing else.
         """
 
-    def get_trace_arrays(self, trace_id: str, /) -> TraceArrays:
+    def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
         """Return a trace as arrays, empty if it is not known.
 
         In the order of `SpanColumns`, and with the store's part of the adjusters done, as
@@ -129,6 +130,8 @@ class SpanReader(Protocol):
 
         Args:
             trace_id: 32 hex digits.
+            find: Spans are marked in which this occurs: in a tag, a log field or a tag of the
+                process, written as `key=value`.
         """
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:

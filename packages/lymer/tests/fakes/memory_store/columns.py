@@ -6,6 +6,7 @@ opentelemetry-collector-contrib v0.155, `pkg/translator/jaeger/traces_to_jaegerp
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,10 +15,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from fakes.memory_store.span import Attributes, StoredSpan
 from lymer.model.columns import SpanColumns
+from lymer.model.find_terms import FindTerms
 from lymer.model.question import SPAN_KINDS
 from lymer.wire.jaeger_json import json_string, to_key_value_json
 
-__all__ = ["to_columns", "with_ip_text"]
+__all__ = ["is_found", "to_columns", "with_ip_text"]
 
 LIBRARY_KEYS: Final = frozenset(
     {
@@ -68,6 +70,19 @@ def to_columns(spans: Iterable[StoredSpan], *, raw: bool, skeleton: bool) -> Spa
         columns.process.append(processes.setdefault(process, len(processes)))
     columns.process_json = list(processes)
     return columns
+
+
+def is_found(columns: SpanColumns, row: int, find: FindTerms) -> bool:
+    """Tell whether what is shown of a span's tags, log fields and process matches."""
+    process = json.loads(columns.process_json[columns.process[row]])
+    shown = [*json.loads(columns.tags_json[row]), *process["tags"]]
+    for fields in columns.event_fields_json[row]:
+        shown += json.loads(fields)
+    return any(find.meet(one["key"], _shown(one["value"])) for one in shown)
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _adjusted(

@@ -12,14 +12,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
 
-from fakes.memory_store.columns import to_columns
+from fakes.memory_store.columns import is_found, to_columns
 from fakes.memory_store.match import is_match
 from fakes.memory_store.segment import decode_segment
 from fakes.memory_store.span import StoredSpan, to_stored_spans
 from lymer.errors import StorageError
 from lymer.model.columns import SpanColumns
+from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.question import (
     SPAN_KINDS,
     DependencyLink,
@@ -136,9 +138,15 @@ class _Tenant:
         last = len(spans) if spans_max is None else spans_max + 1
         return to_columns(spans[:last], raw=raw, skeleton=skeleton)
 
-    def get_trace_arrays(self, trace_id: str, /) -> TraceArrays:
+    def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
         """See `SpanReader.get_trace_arrays`."""
-        return to_arrays(self.get_traces([trace_id], raw=False, skeleton=True))
+        columns = self.get_traces([trace_id], raw=False, skeleton=False)
+        arrays = to_arrays(columns)
+        if len(arrays) and find.include:
+            arrays.found = np.array(
+                [is_found(columns, row, find) for row in range(len(columns))], dtype="u1"
+            )
+        return arrays
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""

@@ -125,3 +125,35 @@ def test_what_is_not_there(client: Client) -> None:
         answer = client.get(f"/api/lymer/v1/traces/{span_hex(12345)}/{name}")
         assert answer.status_code == 404
         assert answer.json()["errors"][0]["msg"] == "trace not found"
+
+
+def test_find(client: Client) -> None:
+    """Ids of matches; what matches nothing is empty, what asks for nothing refused."""
+    path = f"/api/lymer/v1/traces/{trace_hex(1)}/find"
+    assert client.get(f"{path}?text=ann").json() == {"spanIds": [span_hex(11)], "spanCount": 3}
+    assert client.get(f"{path}?text=cart").json()["spanIds"] == [
+        span_hex(11), span_hex(12), span_hex(13),
+    ]  # fmt: skip
+    assert client.get(f"{path}?text=c").json()["spanCount"] == 3
+    assert client.get(f"{path}?text=000d").json()["spanIds"] == [span_hex(13)]
+    assert client.get(f"{path}?text=unheard").json()["spanIds"] == []
+    for bad in ("", "?text=", "?text=-a", "?text=" + "+".join(map(str, range(40)))):
+        assert client.get(path + bad).status_code in {400, 413}
+    assert client.get(f"/api/lymer/v1/traces/{trace_hex(404)}/find?text=a").status_code == 404
+
+
+def test_part(client: Client) -> None:
+    """What was found with what stands around it; times stay those of the whole trace."""
+    path = f"/api/lymer/v1/traces/{trace_hex(1)}"
+    whole = read(client.get(f"{path}/columns").content)
+    alone = read(client.get(f"{path}/part?text=select&levels=0").content)
+    assert (alone["spanCount"], alone["spanId"]) == (1, [span_hex(13)])
+    assert (alone["parent"], alone["depth"], alone["flags"]) == ([-1], [0], [8 + 16])
+    assert alone["start"] == whole["start"][2:]
+    assert alone["self"] == whole["self"][2:]
+    near = read(client.get(f"{path}/part?text=select").content)
+    assert (near["spanId"], near["parent"]) == ([span_hex(12), span_hex(13)], [-1, 0])
+    assert read(client.get(f"{path}/part?text=select&levels=9").content) == whole
+    assert client.get(f"{path}/part?text=unheard").status_code == 404
+    for bad in ("-1", "101", "x", "", "9" * 5000):
+        assert client.get(f"{path}/part?text=a&levels={bad}").status_code == 400

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lymer.model.find_terms import FindTerms
 from lymer.model.question import TraceQuestion
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Parameter, Settings
@@ -107,6 +108,9 @@ QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
     "skeleton": lambda reader: reader.get_traces([trace_hex(1)], raw=False, skeleton=True),
     "span": lambda reader: reader.get_span(trace_hex(1), span_hex(2)),
     "trace_arrays": lambda reader: reader.get_trace_arrays(trace_hex(1)),
+    "find_in_trace": lambda reader: reader.get_trace_arrays(
+        trace_hex(1), FindTerms(("a'b", "5"), ("k",))
+    ),
     "summaries": lambda reader: reader.get_summaries([trace_hex(1)]),
     "otlp": lambda reader: reader.get_otlp([trace_hex(1)]),
     "dependencies": lambda reader: reader.get_dependencies(0, 120_000_000_000),

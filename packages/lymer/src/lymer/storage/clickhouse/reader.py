@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from lymer.errors import QuestionError
 from lymer.model.columns import SpanColumns
+from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.question import (
     SPAN_KINDS,
     DependencyLink,
@@ -171,11 +172,13 @@ class TenantReader:
         columns = self._spans(query, where, known, raw=raw, skeleton=skeleton)
         return columns if skeleton else self._with_rates(columns)
 
-    def get_trace_arrays(self, trace_id: str, /) -> TraceArrays:
+    def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
         """See `SpanReader.get_trace_arrays`."""
         (known,) = _checked_ids([trace_id])
         settings = {**self._settings, **_BY_ID, "max_threads": 1}
-        return read_trace_arrays(self._engine, self._database, settings, known, self._origins_of)
+        return read_trace_arrays(
+            self._engine, self._database, settings, known, self._origins_of, find
+        )
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""

@@ -13,9 +13,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.question import SPAN_KINDS
 from lymer.model.trace_arrays import TraceArrays, shares_ids
 from lymer.storage.clickhouse.engine import Engine, Settings
+from lymer.storage.clickhouse.find_select import find_condition
 from lymer.storage.clickhouse.select import Query
 from lymer.storage.clickhouse.span_columns import SPECIAL, select_spans
 from lymer.wire.span_rows import COLUMNS, Origins, SpanRows, host_of, warnings_of
@@ -36,6 +38,7 @@ _ROW: Final = (
     ("links", "<u4"),
     ("empty_links", "<u4"),
     ("is_special", "u1"),
+    ("found", "u1"),
 )
 _NO_TRACE: Final = (
     "replaceAll(substring(concat(repeat('\\0', 16), link), -16), '\\0', '') = ''"  # 16 zeros
@@ -43,7 +46,8 @@ _NO_TRACE: Final = (
 _SELECT: Final = f"""
 SELECT {{mark}}, span_id, parent_span_id, start, duration, kind, status, cityHash64(service),
     cityHash64(name), cityHash64(resource), toUInt32(length(events)), toUInt32(length(links)),
-    toUInt32(arrayCount(link -> {_NO_TRACE}, links.trace_id)), toUInt8({SPECIAL})
+    toUInt32(arrayCount(link -> {_NO_TRACE}, links.trace_id)), toUInt8({SPECIAL}),
+    toUInt8({{found}})
 FROM {{db}}.spans
 WHERE {{where}}
 """
@@ -63,6 +67,7 @@ def read_trace_arrays(
     settings: Settings,
     trace_id: str,
     origins_of: Callable[[Iterable[bytes], Iterable[bytes]], Origins],
+    terms: FindTerms = NOTHING,
 ) -> TraceArrays:
     """Return a trace; see `SpanReader.get_trace_arrays`."""
     query = Query()
@@ -76,10 +81,12 @@ def read_trace_arrays(
         asked = statement.replace("{where}", where)
         return engine.select(database, asked, width, query.parameters, settings)
 
-    rows = ask(_SELECT, _ROW)
+    found = find_condition(query, terms, ask_values, origins_of) if terms.include else "0"
+    select = _SELECT.replace("{found}", found)
+    rows = ask(select, _ROW)
     needs_identity = bool(rows["is_special"].any()) or shares_ids(rows["span_id"])
     if needs_identity:
-        with_identity = _SELECT.replace("\nFROM", f", {_IDENTITY}\nFROM")
+        with_identity = select.replace("\nFROM", f", {_IDENTITY}\nFROM")
         rows = ask(with_identity, (*_ROW, ("identity", "<u8")))
     if not len(rows):
         return TraceArrays()
@@ -118,6 +125,7 @@ def _to_arrays(
         links=rows["links"].copy(),
         empty_links=rows["empty_links"].copy(),
         identity=identity.copy(),
+        found=rows["found"].copy(),
         services=service_names,
         names=span_names,
     )

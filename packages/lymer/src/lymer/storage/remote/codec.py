@@ -25,6 +25,7 @@ import numpy as np
 
 from lymer.errors import StorageError, UndecodableError
 from lymer.model.columns import SpanColumns
+from lymer.model.find_terms import FindTerms
 from lymer.model.question import (
     DependencyLink,
     FoundTrace,
@@ -107,12 +108,16 @@ def cut(answer: bytes) -> Iterator[bytes]:
 def _plain(argument: object) -> object:
     if isinstance(argument, TraceQuestion):
         return {name: getattr(argument, name) for name in _QUESTION}
+    if isinstance(argument, FindTerms):
+        return {"include": argument.include, "exclude": argument.exclude}
     return argument
 
 
 def _argument(argument: Any) -> Any:
     if not isinstance(argument, dict):
         return argument
+    if "include" in argument:
+        return FindTerms(*(tuple(map(str, argument[one])) for one in ("include", "exclude")))
     tags = tuple((str(key), str(value)) for key, value in argument.pop("tags"))
     return TraceQuestion(tags=tags, **argument)
 

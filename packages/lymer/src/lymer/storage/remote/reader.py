@@ -11,6 +11,7 @@ import grpc
 from lymer import errors
 from lymer.errors import LymerError, OverloadedError, StorageAwayError, StorageError, TooLargeError
 from lymer.model.columns import SpanColumns
+from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.question import (
     DependencyLink,
     FoundTrace,
@@ -205,9 +206,9 @@ class RemoteReader:
         )
         return answer
 
-    def get_trace_arrays(self, trace_id: str, /) -> TraceArrays:
+    def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
         """See `SpanReader.get_trace_arrays`."""
-        answer: TraceArrays = self._ask("get_trace_arrays", trace_id)
+        answer: TraceArrays = self._ask("get_trace_arrays", trace_id, find)
         return answer
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:

@@ -33,7 +33,9 @@ function useShown(traceId: string, whole: ShownTrace["whole"] | undefined): Show
   const [{ svcFilter }] = useParams(FILTER_PARAMS);
   const index = useMemo(() => {
     const upload = uploadOf(traceId);
-    return new TraceIndex(upload ? { trace: upload } : { url: serverUrl(`api/traces/${traceId}`) });
+    if (upload) return new TraceIndex({ trace: upload });
+    const id = encodeURIComponent(traceId);
+    return new TraceIndex({ url: serverUrl(`api/traces/${id}`), findUrl: serverUrl(`api/lymer/v1/traces/${id}/find`) });
   }, [traceId]);
   useEffect(() => () => index.close(), [index]);
   return useMemo(() => {

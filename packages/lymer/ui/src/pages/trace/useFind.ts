@@ -37,7 +37,7 @@ export function useFind({ trace, tree, index }: ShownTrace, typed: string): Find
     const keep = (spanIds: ReadonlySet<string> | null): void => {
       if (current) setDetails({ text, spanIds });
     };
-    index.ask({ kind: "find", terms }).then(
+    index.ask({ kind: "find", text, terms }).then(
       (found) => keep(new Set(found)),
       () => keep(null),
     );

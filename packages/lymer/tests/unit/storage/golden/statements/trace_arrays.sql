@@ -5,7 +5,8 @@
 -- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, span_id, parent_span_id, start, duration, kind, status, cityHash64(service),
     cityHash64(name), cityHash64(resource), toUInt32(length(events)), toUInt32(length(links)),
-    toUInt32(arrayCount(link -> replaceAll(substring(concat(repeat('\0', 16), link), -16), '\0', '') = '', links.trace_id)), toUInt8((notEmpty(warnings) OR hasAny(mapKeys(attrs), ['telemetry.sdk.language', 'telemetry.sdk.name', 'telemetry.sdk.version', 'telemetry.distro.name', 'telemetry.distro.version', '@jaeger@warnings'])))
+    toUInt32(arrayCount(link -> replaceAll(substring(concat(repeat('\0', 16), link), -16), '\0', '') = '', links.trace_id)), toUInt8((notEmpty(warnings) OR hasAny(mapKeys(attrs), ['telemetry.sdk.language', 'telemetry.sdk.name', 'telemetry.sdk.version', 'telemetry.distro.name', 'telemetry.distro.version', '@jaeger@warnings']))),
+    toUInt8(0)
 FROM {db}.spans
 WHERE trace_id = unhex({p0:String});
 
@@ -16,7 +17,8 @@ WHERE trace_id = unhex({p0:String});
 -- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, span_id, parent_span_id, start, duration, kind, status, cityHash64(service),
     cityHash64(name), cityHash64(resource), toUInt32(length(events)), toUInt32(length(links)),
-    toUInt32(arrayCount(link -> replaceAll(substring(concat(repeat('\0', 16), link), -16), '\0', '') = '', links.trace_id)), toUInt8((notEmpty(warnings) OR hasAny(mapKeys(attrs), ['telemetry.sdk.language', 'telemetry.sdk.name', 'telemetry.sdk.version', 'telemetry.distro.name', 'telemetry.distro.version', '@jaeger@warnings']))), sipHash64(service, resource, scope, trace_id, span_id, parent_span_id, name, kind, status, status_message, start, duration, trace_state, warnings, links, events, flags, dropped, attrs)
+    toUInt32(arrayCount(link -> replaceAll(substring(concat(repeat('\0', 16), link), -16), '\0', '') = '', links.trace_id)), toUInt8((notEmpty(warnings) OR hasAny(mapKeys(attrs), ['telemetry.sdk.language', 'telemetry.sdk.name', 'telemetry.sdk.version', 'telemetry.distro.name', 'telemetry.distro.version', '@jaeger@warnings']))),
+    toUInt8(0), sipHash64(service, resource, scope, trace_id, span_id, parent_span_id, name, kind, status, status_message, start, duration, trace_state, warnings, links, events, flags, dropped, attrs)
 FROM {db}.spans
 WHERE trace_id = unhex({p0:String});
 
