@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from lymer.analysis.forest import critical_path
 from lymer.analysis.span_frame import Floats, Ints, SpanFrame
-from lymer.analysis.trace_tree import critical_path
 
 __all__ = ["CallTree", "OperationProfile", "call_tree", "critical_times", "operation_profile"]
 
@@ -64,14 +64,13 @@ def critical_times(frame: SpanFrame) -> Ints:
         return np.zeros(0, dtype=np.int64)
     base = int(table.start.min())
     path = critical_path(
-        frame.parent.tolist(),
-        (table.start - base).tolist(),
-        np.maximum(table.duration, 0).tolist(),
-        table.kind.tolist(),
+        frame.parent,
+        table.start - base,
+        np.clip(table.duration, 0, None),
+        table.kind.astype(np.uint8),
     )
     times = np.zeros(len(frame), dtype=np.int64)
-    length = np.array(path.end, dtype=np.int64) - np.array(path.start, dtype=np.int64)
-    np.add.at(times, np.array(path.row, dtype=np.int64), length)
+    np.add.at(times, path.row, path.end - path.start)
     return times
 
 

@@ -95,6 +95,8 @@ def find_causes(
     else:
         first = max(0, (window[0] - begin) // width)
         last = min(BINS, max(first + 1, -(-(window[1] - begin) // width)))
+        if first:  # what comes after may belong to it: usual is what was before
+            signals = Signals(signals.places, signals.events[:, :last], signals.chances[:, :last])
     ranked = _ranked(signals, first, last, ratio_min)
     return Causes(
         begin + first * width,

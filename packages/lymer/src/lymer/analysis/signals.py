@@ -81,7 +81,7 @@ def measure(frame: SpanFrame, bins: Ints) -> Signals:
         frame: All spans of the range.
         bins: The bin of each span.
     """
-    gathered = _Gathered(bins, frame.table.weight)
+    gathered = _Gathered(bins)
     _gather(frame, gathered)
     return gathered.signals()
 
@@ -246,10 +246,9 @@ def _calls(frame: SpanFrame, gathered: _Gathered) -> None:
 
 
 class _Gathered:
-    def __init__(self, bins: Ints, weight: Floats | None) -> None:
+    def __init__(self, bins: Ints) -> None:
         self._bins = bins
         self._count = int(bins.max()) + 1 if len(bins) else 1
-        self._weight = weight
         self._places: list[Place] = []
         self._events: list[Floats] = []
         self._chances: list[Floats] = []
@@ -300,8 +299,7 @@ class _Gathered:
 
     def _counted(self, groups: int, group: Ints, rows: Masks) -> Floats:
         cell = group[rows] * self._count + self._bins[rows]
-        weight = None if self._weight is None else self._weight[rows]
-        counted = np.bincount(cell, weight, minlength=groups * self._count)
+        counted = np.bincount(cell, minlength=groups * self._count)
         return counted.astype(float).reshape(groups, self._count)
 
 
@@ -309,7 +307,7 @@ class _Watched(_Gathered):
     """Keeps the spans of one place instead of counting those of all."""
 
     def __init__(self, place: Place, spans: int) -> None:
-        super().__init__(np.zeros(spans, dtype=np.int64), None)
+        super().__init__(np.zeros(spans, dtype=np.int64))
         self._place = place
         self.layers: list[tuple[Masks, Masks]] = []
 

@@ -6,18 +6,17 @@ nothing else. It is made linear in the number of spans but for two sorts; no spa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lymer.model.span_table import Attributes, Ints, Masks, SpanTable
+
 __all__ = ["Attributes", "Floats", "Ints", "Masks", "SpanFrame", "SpanTable"]
 
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Masks = NDArray[np.bool_]
 
 _SERVER: Final = 2
 _CLIENT: Final = 3
@@ -26,43 +25,6 @@ _CONSUMER: Final = 5
 _DURATION_NANO_MAX: Final = 3_600_000_000_000
 """Longer spans count as an hour, so that sums over a million spans stay below 63 bits."""
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
-
-
-@dataclass(frozen=True, slots=True)
-class Attributes:
-    """Which span has which attribute value: one entry for each pair of both."""
-
-    row: Ints
-    """Row of the span."""
-    code: Ints
-    """Place in `names`."""
-    names: list[tuple[str, str, str]]
-    """(scope, key, value) each; scope is `span` or `resource`."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpanTable:
-    """What is known of each span, before anything is concluded. One entry per span, any order."""
-
-    trace: Ints
-    """Number of the trace, from 0."""
-    span_id: NDArray[np.uint64]
-    parent_id: NDArray[np.uint64]
-    """0 has no parent."""
-    start: Ints
-    """Nanoseconds since the epoch."""
-    duration: Ints
-    """Nanoseconds; below 0 counts as 0."""
-    kind: Ints
-    """OTLP's `SpanKind`."""
-    is_error: Masks
-    operation: Ints
-    """Place in `operations`."""
-    operations: list[tuple[str, str]]
-    """(service, span name)."""
-    attributes: Attributes
-    weight: Floats | None = None
-    """How many spans each stands for; None: one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +174,3 @@ def _self_times(parent: Ints, start: Ints, duration: Ints, kind: Ints) -> Ints:
     covered = np.maximum(base + end - np.maximum(base + begin, before), 0)
     np.subtract.at(own, up, covered)
     return own
-
-
-def codes_of(values: Sequence[Any]) -> tuple[Ints, list[Any]]:
-    """Return the number of each value, and the values in the order they are met."""
-    places: dict[Any, int] = {}
-    codes = np.fromiter(
-        (places.setdefault(value, len(places)) for value in values),
-        dtype=np.int64,
-        count=len(values),
-    )
-    return codes, list(places)

@@ -28,6 +28,7 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.model.segment import SealedSegment
+from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
 
 __all__ = ["SealedSegment", "SpanReader", "SpanStore", "SpanWriter", "TenantReaders"]
@@ -173,6 +174,15 @@ class SpanReader(Protocol):
             span_kinds: Of `SPAN_KINDS`.
             by_operation: Count each operation for itself.
             slot_minutes: Length of a slot; the first slot begins at a multiple of it.
+        """
+
+    def count_sample(self, sample: SpanSample, /) -> tuple[int, int]:
+        """Return how many spans a sample has, and about how many traces."""
+
+    def get_span_table(self, sample: SpanSample, /) -> SpanTable:
+        """Return the spans of a sample as columns of numbers, by start; copies of a span included.
+
+        Attributes of spans that fewer than five of them share may be left out.
         """
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:

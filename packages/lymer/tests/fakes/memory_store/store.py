@@ -19,6 +19,7 @@ from fakes.memory_store.columns import is_found, to_columns
 from fakes.memory_store.match import is_match
 from fakes.memory_store.segment import decode_segment
 from fakes.memory_store.span import StoredSpan, to_stored_spans
+from fakes.memory_store.span_table import sampled, to_span_table
 from lymer.errors import StorageError
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
@@ -32,6 +33,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays, to_arrays
 from lymer.storage.contract import SealedSegment, SpanReader
 
@@ -147,6 +149,15 @@ class _Tenant:
                 [is_found(columns, row, find) for row in range(len(columns))], dtype="u1"
             )
         return arrays
+
+    def count_sample(self, sample: SpanSample, /) -> tuple[int, int]:
+        """See `SpanReader.count_sample`."""
+        spans = sampled(self._all_spans(), sample)
+        return len(spans), len({span.trace_id for span in spans})
+
+    def get_span_table(self, sample: SpanSample, /) -> SpanTable:
+        """See `SpanReader.get_span_table`."""
+        return to_span_table(sampled(self._all_spans(), sample), sample)
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""

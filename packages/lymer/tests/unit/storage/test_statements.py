@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lymer.model.find_terms import FindTerms
 from lymer.model.question import TraceQuestion
+from lymer.model.span_table import SpanSample
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Parameter, Settings
 from lymer.storage.clickhouse.nothing import NoEngine
@@ -57,6 +58,8 @@ class _Recorder(NoEngine):
         limits = [f"-- setting {name} = {value}" for name, value in (settings or {}).items()]
         shown = [one for one in limits if "format_schema" not in one]
         self.asked.append("\n".join([*values, *shown, statement.strip()]))
+        if "uniq(trace_id)" in statement:
+            return [[0]] * width
         one_row: list[list[Any]] = [[()]] * width
         return one_row if "groupUniqArray" in statement else [[] for _ in range(width)]
 
@@ -72,7 +75,8 @@ class _Recorder(NoEngine):
         """Note the statement, and answer with two copies of a span, so that all is asked."""
         self.select(database, statement, 0, parameters, settings)
         rows = np.zeros(2, dtype=[*row])
-        rows["is_special"] = 1
+        if "is_special" in rows.dtype.names:
+            rows["is_special"] = 1
         return rows
 
 
@@ -107,6 +111,20 @@ QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
     ),
     "skeleton": lambda reader: reader.get_traces([trace_hex(1)], raw=False, skeleton=True),
     "span": lambda reader: reader.get_span(trace_hex(1), span_hex(2)),
+    "span_table": lambda reader: reader.get_span_table(
+        SpanSample(
+            start_unix_nano_min=0,
+            start_unix_nano_max=10**18,
+            one_in=4,
+            trace_ids=(trace_hex(1),),
+            service="shop",
+            operation="GET /",
+            has_attributes=True,
+        )
+    ),
+    "sample_size": lambda reader: reader.count_sample(
+        SpanSample(start_unix_nano_min=0, start_unix_nano_max=10**18)
+    ),
     "trace_arrays": lambda reader: reader.get_trace_arrays(trace_hex(1)),
     "find_in_trace": lambda reader: reader.get_trace_arrays(
         trace_hex(1), FindTerms(("a'b", "5"), ("k",))

@@ -20,6 +20,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
 from lymer.storage.clickhouse.answers import (
     OTLP_SETTINGS,
@@ -42,6 +43,7 @@ from lymer.storage.clickhouse.select import (
     types_of_many_meanings,
 )
 from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
+from lymer.storage.clickhouse.span_tables import count_sample, read_span_table
 from lymer.storage.clickhouse.statements import statement
 from lymer.storage.clickhouse.tail_rates import add_rates
 from lymer.storage.clickhouse.trace_arrays import read_trace_arrays
@@ -246,6 +248,18 @@ class TenantReader:
             RedSlot(_text(service), _text(operation), *figures)
             for service, operation, *figures in self._rows(query, 6)
         ]
+
+    def count_sample(self, sample: SpanSample, /) -> tuple[int, int]:
+        """See `SpanReader.count_sample`."""
+        _checked_ids(sample.trace_ids)
+        return count_sample(self._engine, self._database, self._settings, sample)
+
+    def get_span_table(self, sample: SpanSample, /) -> SpanTable:
+        """See `SpanReader.get_span_table`."""
+        _checked_ids(sample.trace_ids)
+        return read_span_table(
+            self._engine, self._database, self._settings, sample, self._origins_of
+        )
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""

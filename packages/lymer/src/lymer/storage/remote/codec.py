@@ -35,6 +35,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.span_table import Attributes, SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
 
 __all__ = [
@@ -60,6 +61,8 @@ REQUEST_BYTES_MAX: Final = 4 << 20
 _COLUMNS: Final = tuple(field.name for field in dataclasses.fields(SpanColumns))
 _ARRAYS: Final = tuple(field.name for field in dataclasses.fields(TraceArrays))
 _QUESTION: Final = tuple(field.name for field in dataclasses.fields(TraceQuestion))
+_SAMPLE: Final = tuple(field.name for field in dataclasses.fields(SpanSample))
+_TABLE: Final = tuple(field.name for field in dataclasses.fields(SpanTable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ def _plain(argument: object) -> object:
         return {name: getattr(argument, name) for name in _QUESTION}
     if isinstance(argument, FindTerms):
         return {"include": argument.include, "exclude": argument.exclude}
+    if isinstance(argument, SpanSample):
+        return {name: getattr(argument, name) for name in _SAMPLE}
     return argument
 
 
@@ -118,6 +123,8 @@ def _argument(argument: Any) -> Any:
         return argument
     if "include" in argument:
         return FindTerms(*(tuple(map(str, argument[one])) for one in ("include", "exclude")))
+    if "one_in" in argument:
+        return SpanSample(trace_ids=tuple(argument.pop("trace_ids")), **argument)
     tags = tuple((str(key), str(value)) for key, value in argument.pop("tags"))
     return TraceQuestion(tags=tags, **argument)
 
@@ -157,13 +164,37 @@ def _decode_columns(sent: dict[str, list[Any]]) -> SpanColumns:
 
 
 def _encode_arrays(trace: TraceArrays) -> bytes:
-    fields = {name: getattr(trace, name) for name in _ARRAYS}
-    return _pack(
-        {
-            name: [value.dtype.str, value.tobytes()] if isinstance(value, np.ndarray) else value
-            for name, value in fields.items()
-        }
-    )
+    return _pack({name: _array(getattr(trace, name)) for name in _ARRAYS})
+
+
+def _array(value: Any) -> Any:
+    return [value.dtype.str, value.tobytes()] if isinstance(value, np.ndarray) else value
+
+
+def _encode_table(table: SpanTable) -> bytes:
+    fields = {name: _array(getattr(table, name)) for name in _TABLE}
+    own = table.attributes
+    fields["attributes"] = [_array(own.row), _array(own.code), own.names]
+    return _pack(fields)
+
+
+def _decode_table(sent: dict[str, Any]) -> SpanTable:
+    row, code, names = sent["attributes"]
+    lists: dict[str, Any] = {
+        "operations": [(service, name) for service, name in sent["operations"]],
+        "attributes": Attributes(
+            _from_array(row),
+            _from_array(code),
+            [(scope, key, value) for scope, key, value in names],
+        ),
+    }
+    arrays = {name: _from_array(sent[name]) for name in _TABLE if name not in lists}
+    return SpanTable(**arrays, **lists)
+
+
+def _from_array(sent: list[Any]) -> Any:
+    kind, content = sent
+    return np.frombuffer(content, dtype=kind)
 
 
 def _decode_arrays(sent: dict[str, Any]) -> TraceArrays:
@@ -171,8 +202,7 @@ def _decode_arrays(sent: dict[str, Any]) -> TraceArrays:
     for name in _ARRAYS:
         value = sent[name]
         if isinstance(getattr(trace, name), np.ndarray):
-            kind, content = value
-            value = np.frombuffer(content, dtype=kind)
+            value = _from_array(value)
         setattr(trace, name, value)
     return trace
 
@@ -214,6 +244,8 @@ METHODS: Final = {
         _rows("get_dependencies", DependencyLink),
         _rows("get_red", OperationRed),
         _rows("get_red_slots", RedSlot),
+        Method("count_sample", _pack, _decoding(tuple)),
+        Method("get_span_table", _encode_table, _decoding(_decode_table)),
         Method("get_otlp", bytes, bytes),
     )
 }

@@ -21,6 +21,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
 from lymer.tenancy import DEFAULT_TENANT, tenant_code
@@ -248,6 +249,16 @@ class RemoteReader:
             "get_red_slots", list(minutes), list(services), list(span_kinds),
             by_operation=by_operation, slot_minutes=slot_minutes,
         )  # fmt: skip
+        return answer
+
+    def count_sample(self, sample: SpanSample, /) -> tuple[int, int]:
+        """See `SpanReader.count_sample`."""
+        spans, traces = self._ask("count_sample", sample)
+        return spans, traces
+
+    def get_span_table(self, sample: SpanSample, /) -> SpanTable:
+        """See `SpanReader.get_span_table`."""
+        answer: SpanTable = self._ask("get_span_table", sample)
         return answer
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:

@@ -1,0 +1,5 @@
+-- What the hashes of `span_table` mean.
+SELECT {mark}, groupUniqArray((cityHash64(service, name), toString(service), toString(name))),
+    groupUniqArray((cityHash64(resource), toString(resource)))
+FROM {db}.spans
+WHERE {where}

@@ -1,0 +1,113 @@
+"""Where the time goes: worked out by hand, sums that must hold, and the error of a sample."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lymer.analysis.path_diff import compare, sentence
+from lymer.analysis.profile import call_tree, critical_times, operation_profile
+from lymer.analysis.span_frame import SpanFrame
+from lymer.incidents.traffic import draw_traffic
+from unit.analysis.tables import SpanLine, frame_of
+
+MS = 1_000_000
+
+
+def _two_traces(second: int = 50) -> SpanFrame:
+    lines = []
+    for trace, wait in enumerate((50, second)):
+        first = trace * 10
+        lines += [
+            SpanLine(first + 1, 0, 0, (wait + 50) * MS, "shop", "GET", trace=trace),
+            SpanLine(first + 2, first + 1, 10 * MS, wait * MS, "db", "SELECT", trace=trace),
+            SpanLine(first + 3, first + 1, 10 * MS, 10 * MS, "cache", "GET", trace=trace),
+        ]
+    return frame_of(*lines)
+
+
+def test_the_profile_of_two_traces() -> None:
+    """GET does 50 ms itself; the cache runs beside the database, so nobody waits for it."""
+    frame = _two_traces()
+    critical = critical_times(frame)
+    profile = {
+        (one.service, one.operation): one
+        for one in operation_profile(frame, critical, traces=2, of_traces=2)
+    }
+    get, select, cache = profile["shop", "GET"], profile["db", "SELECT"], profile["cache", "GET"]
+    assert (get.spans, get.traces, get.total, get.self_time) == (2, 2, 200 * MS, 100 * MS)
+    assert (select.self_time, select.critical) == (100 * MS, 100 * MS)
+    assert (cache.self_time, cache.critical) == (20 * MS, 0)
+    assert select.p50 == select.p99 == 50 * MS
+    assert get.self_error == 0
+
+
+def test_paths_are_merged_and_add_up() -> None:
+    """Two traces of the same three paths."""
+    frame = _two_traces()
+    tree = call_tree(frame, critical_times(frame))
+    assert tree.parent.tolist() == [-1, 0, 0]
+    assert tree.spans.tolist() == [2, 2, 2]
+    assert tree.traces.tolist() == [2, 2, 2]
+    assert int(tree.self_time.sum()) == int(frame.self_time.sum())
+
+
+def test_the_critical_path_is_never_longer_than_the_roots() -> None:
+    """Over a whole application; nor is it longer than a span's own time."""
+    frame = SpanFrame.of(draw_traffic("lock", 3, 10**18, requests_per_second=5).table)
+    critical = critical_times(frame)
+    roots = frame.parent < 0
+    assert critical.sum() <= frame.table.duration[roots].sum()
+    assert (critical <= frame.self_time + 1).all()
+    assert critical.sum() > 0.95 * frame.table.duration[roots].sum()
+
+
+def test_a_sample_is_as_near_as_it_says() -> None:
+    """The mean self time of a trace lies within the error in 17 of 20 samples or more, of each."""
+    table = draw_traffic(None, 4, 10**18, requests_per_second=10).table
+    whole = SpanFrame.of(table)
+    traces = int(table.trace.max()) + 1
+    truth = np.zeros(len(table.operations))
+    np.add.at(truth, table.operation, whole.self_time)
+    truth /= traces
+    within = tried = 0
+    for part in range(20):
+        chosen = table.trace % 20 == part
+        some = _only(table, chosen)
+        count = len(np.unique(some.table.trace))
+        for one in operation_profile(
+            some, np.zeros(len(some), dtype=np.int64), traces=count, of_traces=traces
+        ):
+            at = table.operations.index((one.service, one.operation))
+            tried += 1
+            within += abs(one.self_time / count - truth[at]) <= one.self_error
+    assert tried > 300
+    assert within / tried >= 0.9
+
+
+def _only(table: object, chosen: np.ndarray) -> SpanFrame:
+    from dataclasses import fields, replace
+
+    from lymer.analysis.span_frame import Attributes, SpanTable
+
+    assert isinstance(table, SpanTable)
+    columns = {
+        one.name: getattr(table, one.name)[chosen]
+        for one in fields(table)
+        if one.name not in {"operations", "attributes", "trace_hi", "trace_lo"}
+    }
+    return SpanFrame.of(replace(table, attributes=Attributes(), **columns))
+
+
+def test_two_sides_differ_by_path() -> None:
+    """The database takes 150 ms instead of 50; the sentence says so."""
+    before, after = _two_traces(), _two_traces(250)
+    found = compare(before, critical_times(before), after, critical_times(after))
+    assert found[0].path == (("shop", "GET"), ("db", "SELECT"))
+    assert found[0].self_time == (50 * MS, 150 * MS)
+    assert found[0].calls == (1, 1)
+    text = sentence(found)
+    assert text == (
+        "The second takes 200 ms where the first takes 100 ms; db SELECT itself takes 100 ms "
+        "longer (100% of the difference)."
+    )
+    assert sentence([]) == "Neither side has spans."
