@@ -176,7 +176,7 @@ class SpanReader(Protocol):
             slot_minutes: Length of a slot; the first slot begins at a multiple of it.
         """
 
-    def count_sample(self, sample: SpanSample, /) -> tuple[int, int]:
+    def get_sample_size(self, sample: SpanSample, /) -> tuple[int, int]:
         """Return how many spans a sample has, and about how many traces."""
 
     def get_span_table(self, sample: SpanSample, /) -> SpanTable:

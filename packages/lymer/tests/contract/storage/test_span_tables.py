@@ -37,7 +37,7 @@ def test_a_table_has_every_span_of_the_range(store: Store, write: Write) -> None
     write(*corpus_requests())
     table = store.get_span_table(_EVER)
 
-    assert len(table) == len(_spans(table)) == store.count_sample(_EVER)[0] > 8
+    assert len(table) == len(_spans(table)) == store.get_sample_size(_EVER)[0] > 8
     assert table.start.tolist() == sorted(table.start.tolist())
     carts = [one for one in _spans(table) if one[7] == ("cart", "get")]
     assert [one[8] for one in carts] == [frozenset({("resource", "zone", "b")})]
@@ -79,7 +79,7 @@ def test_a_part_of_the_traces_is_whole_traces_and_the_same_ones(store: Store, wr
     assert 20 < len(table) / 2 < 90
     assert len({table.trace_id(row) for row in range(len(table))}) == len(table) / 2
     assert _spans(table) == _spans(store.get_span_table(quarter))
-    assert store.count_sample(quarter)[0] == len(table)
+    assert store.get_sample_size(quarter)[0] == len(table)
 
 
 def test_attributes_that_several_spans_have_are_there(store: Store, write: Write) -> None:
@@ -116,4 +116,4 @@ def test_nothing_is_a_table_of_nothing(store: Store) -> None:
     table = store.get_span_table(_EVER)
 
     assert len(table) == 0
-    assert store.count_sample(_EVER) == (0, 0)
+    assert store.get_sample_size(_EVER) == (0, 0)

@@ -150,8 +150,8 @@ class _Tenant:
             )
         return arrays
 
-    def count_sample(self, sample: SpanSample, /) -> tuple[int, int]:
-        """See `SpanReader.count_sample`."""
+    def get_sample_size(self, sample: SpanSample, /) -> tuple[int, int]:
+        """See `SpanReader.get_sample_size`."""
         spans = sampled(self._all_spans(), sample)
         return len(spans), len({span.trace_id for span in spans})
 

@@ -122,7 +122,7 @@ QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
             has_attributes=True,
         )
     ),
-    "sample_size": lambda reader: reader.count_sample(
+    "sample_size": lambda reader: reader.get_sample_size(
         SpanSample(start_unix_nano_min=0, start_unix_nano_max=10**18)
     ),
     "trace_arrays": lambda reader: reader.get_trace_arrays(trace_hex(1)),

@@ -43,7 +43,7 @@ from lymer.storage.clickhouse.select import (
     types_of_many_meanings,
 )
 from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
-from lymer.storage.clickhouse.span_tables import count_sample, read_span_table
+from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
 from lymer.storage.clickhouse.statements import statement
 from lymer.storage.clickhouse.tail_rates import add_rates
 from lymer.storage.clickhouse.trace_arrays import read_trace_arrays
@@ -249,10 +249,10 @@ class TenantReader:
             for service, operation, *figures in self._rows(query, 6)
         ]
 
-    def count_sample(self, sample: SpanSample, /) -> tuple[int, int]:
-        """See `SpanReader.count_sample`."""
+    def get_sample_size(self, sample: SpanSample, /) -> tuple[int, int]:
+        """See `SpanReader.get_sample_size`."""
         _checked_ids(sample.trace_ids)
-        return count_sample(self._engine, self._database, self._settings, sample)
+        return read_sample_size(self._engine, self._database, self._settings, sample)
 
     def get_span_table(self, sample: SpanSample, /) -> SpanTable:
         """See `SpanReader.get_span_table`."""

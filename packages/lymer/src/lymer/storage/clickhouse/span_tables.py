@@ -19,7 +19,7 @@ from lymer.storage.clickhouse.statements import statement
 from lymer.wire.jaeger_json import any_value_text
 from lymer.wire.span_rows import Origins
 
-__all__ = ["count_sample", "read_span_table"]
+__all__ = ["read_sample_size", "read_span_table"]
 
 _ROW: Final = (
     ("trace_hi", ">u8"),
@@ -41,7 +41,7 @@ _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _OriginsOf = Callable[[Iterable[bytes], Iterable[bytes]], Origins]
 
 
-def count_sample(
+def read_sample_size(
     engine: Engine, database: str, settings: Settings, sample: SpanSample
 ) -> tuple[int, int]:
     """Return how many spans and traces a sample has, the traces to a percent."""

@@ -244,7 +244,7 @@ METHODS: Final = {
         _rows("get_dependencies", DependencyLink),
         _rows("get_red", OperationRed),
         _rows("get_red_slots", RedSlot),
-        Method("count_sample", _pack, _decoding(tuple)),
+        Method("get_sample_size", _pack, _decoding(tuple)),
         Method("get_span_table", _encode_table, _decoding(_decode_table)),
         Method("get_otlp", bytes, bytes),
     )

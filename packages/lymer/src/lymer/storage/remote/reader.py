@@ -251,9 +251,9 @@ class RemoteReader:
         )  # fmt: skip
         return answer
 
-    def count_sample(self, sample: SpanSample, /) -> tuple[int, int]:
-        """See `SpanReader.count_sample`."""
-        spans, traces = self._ask("count_sample", sample)
+    def get_sample_size(self, sample: SpanSample, /) -> tuple[int, int]:
+        """See `SpanReader.get_sample_size`."""
+        spans, traces = self._ask("get_sample_size", sample)
         return spans, traces
 
     def get_span_table(self, sample: SpanSample, /) -> SpanTable:
