@@ -88,11 +88,13 @@ class Lymer:
         *,
         role: str = "all-in-one",
         arguments: Sequence[str] = (),
+        within: Sequence[str] = (),
     ) -> None:
-        """Choose ports and paths; nothing runs yet."""
+        """Choose ports and paths; nothing runs yet. `within` is a command that runs ours."""
         self.folder = folder
         self.role = role
         self.arguments = list(arguments)
+        self._within = list(within)
         self.data_dir = folder / ("data" if role == "all-in-one" else f"data-{role}")
         self.log = folder / ("lymer.log" if role == "all-in-one" else f"lymer-{role}.log")
         self.ports = dict(zip(PORT_SETTINGS, free_ports(len(PORT_SETTINGS)), strict=True))
@@ -148,7 +150,7 @@ class Lymer:
     def command(self) -> list[str]:
         """The command line."""
         own = [sys.executable, "-m", "lymer", self.role, "--data-dir", str(self.data_dir)]
-        return own + self.arguments
+        return self._within + own + self.arguments
 
     def start(self) -> None:
         """Start, and return when the health endpoint says ready."""

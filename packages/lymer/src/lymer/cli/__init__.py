@@ -16,7 +16,7 @@ from typing import Final, NoReturn, cast
 
 import click
 
-from lymer.errors import StartupError
+from lymer.errors import LymerError
 
 __all__ = ["main", "root"]
 
@@ -111,7 +111,19 @@ def root() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code; what fails on purpose is one sentence."""
+    _fill_standard_streams()
     sys.exit(_run(arguments))
+
+
+def _fill_standard_streams() -> None:
+    """Open what the caller has closed of 0, 1 and 2: else a socket of ours would be printed to."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free one: this
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the end
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -124,7 +136,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("lymer: interrupted", err=True)
         return 130
-    except StartupError as error:
+    except LymerError as error:
         for line in str(error).splitlines():
             click.echo(f"lymer: {line}", err=True)
         return cast("int", getattr(error, "exit_code", 1))

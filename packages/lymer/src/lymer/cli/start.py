@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import resource
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +16,9 @@ import click
 from lymer.cli.options import configuration_options, to_overrides
 from lymer.errors import StartupError
 
+_OPEN_FILES: Final = 65_536
+"""Descriptors: connections, segments of tenants, parts of the store."""
+_OPEN_FILES_MIN: Final = 128
 _OPEN: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Jaeger's flags are looked up in a table of their own; the rest is refused there."""
 
@@ -97,6 +101,7 @@ def _start(
     for remark in effective.remarks:
         click.echo(f"lymer: {remark}", err=True)
     config = effective.config
+    _allow_open_files()
     if has_engine:
         _check_engine(config.storage.clickhouse_url)
 
@@ -120,6 +125,21 @@ def _refuse(ctx: click.Context, role: str, argument: str) -> NoReturn:
     options = [opt for one in ctx.command.params for opt in one.opts if opt.startswith("--")]
     near = get_close_matches(name, [*options, *known_flags(role)])
     raise click.NoSuchOption(name, possibilities=near, ctx=ctx)
+
+
+def _allow_open_files() -> None:
+    """Take as many descriptors as the system lets us; refuse to start with too few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    wanted = _OPEN_FILES if hard == unlimited else min(hard, _OPEN_FILES)
+    if soft != unlimited and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft != unlimited and soft < _OPEN_FILES_MIN:
+        raise StartupError(
+            f"cannot start: this process may have {soft} files open, {_OPEN_FILES_MIN} are needed "
+            f"and {_OPEN_FILES} are good; raise that (ulimit -n)"
+        )
 
 
 def _check_engine(clickhouse_url: str) -> None:

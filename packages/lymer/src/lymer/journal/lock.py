@@ -9,7 +9,7 @@ from pathlib import Path
 from lymer.errors import StartupError
 from lymer.journal.disk import make_folder
 
-__all__ = ["FolderLock"]
+__all__ = ["FolderLock", "claim_folder"]
 
 
 class FolderLock:
@@ -49,3 +49,23 @@ class FolderLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def claim_folder(folder: Path) -> None:
+    """Make a folder within a data folder.
+
+    Raises:
+        StartupError: It cannot be made, or not be used by this user.
+    """
+    try:
+        make_folder(folder)
+        problem = "" if os.access(folder, os.R_OK | os.W_OK | os.X_OK) else "Permission denied"
+    except FileExistsError:
+        problem = "there is something else of that name"
+    except OSError as error:
+        problem = error.strerror or str(error)
+    if problem:
+        raise StartupError(
+            f"cannot write to the folder {folder}: {problem}; move away what is there or give it "
+            "to this user, or choose another data folder with --data-dir"
+        )

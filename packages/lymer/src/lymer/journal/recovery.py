@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,21 +60,31 @@ def recover_segments(folder: Path) -> list[SealedSegment]:
     whole ones behind it was damaged by the disk: it is cut out, and that is an error in the log.
 
     Raises:
-        CorruptJournalError: A file cannot be read or cut.
+        CorruptJournalError: The folder, or a file in it, cannot be read or cut.
     """
     segments = []
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        message = f"cannot read the journal in {folder}: {error.strerror}; give it to this user"
+        raise CorruptJournalError(message) from error
+    for path in paths:
         try:
-            if path.suffix in (TRIAL_SUFFIX, REWRITE_SUFFIX):
+            # What is no file holds no request that was ever acknowledged.
+            is_file = stat.S_ISREG(path.stat().st_mode)
+            if path.suffix in (TRIAL_SUFFIX, REWRITE_SUFFIX) and is_file:
                 path.unlink()  # a rewrite that a crash cut short; the segment is still there
-            named = _named(path)
+            named = _named(path) if is_file else None
             if named is None:
                 if path.suffix == SEGMENT_SUFFIX:
-                    _log.warning("file in the journal is none of its segments", file=path.name)
+                    _log.warning("this is none of the journal's segments", file=str(path))
                 continue
             segment = _recover_segment(path, *named)
         except OSError as error:
-            message = f"cannot recover journal segment {path}: {error}"
+            message = (
+                f"cannot recover journal segment {path}: {error.strerror or error}; make it "
+                "readable, or move it out of the folder to start without its spans"
+            )
             raise CorruptJournalError(message) from error
         if segment is not None:
             segments.append(segment)

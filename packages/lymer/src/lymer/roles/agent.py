@@ -6,7 +6,6 @@ A timeline: `run` starts the parts in order, serves until a signal, and stops th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import uvloop
 
@@ -46,7 +45,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
     """Start in order, serve, stop in reverse."""
     check_targets(config)
     life = Lifetime()
-    async with contextlib.AsyncExitStack() as stack:
+    async with life.parts() as stack:
         data_dir = lock_data_folder(stack, config)
         security = Security(stack, config.tls, metrics)
         ports = Ports(stack, security)

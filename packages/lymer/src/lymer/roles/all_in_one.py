@@ -5,8 +5,6 @@ A timeline: `run` starts the parts in order, serves until a signal, and stops th
 
 from __future__ import annotations
 
-import contextlib
-
 import uvloop
 
 from lymer import __version__
@@ -42,7 +40,7 @@ def run(config: Config) -> int:
 async def _serve(config: Config, metrics: Metrics) -> None:
     """Start in order, serve, stop in reverse."""
     life = Lifetime()
-    async with contextlib.AsyncExitStack() as stack:
+    async with life.parts() as stack:
         data_dir = lock_data_folder(stack, config)
         # Ports are tried before the engine is opened, for that is where a start usually fails.
         ports = Ports(stack, Security(stack, config.tls, metrics))

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from lymer import clock
 from lymer.api.health import Readiness
+from lymer.errors import StartupError
 from lymer.telemetry.logs import EventLog
 
 __all__ = ["Lifetime"]
 
 _log = EventLog(__name__)
 _LAG_PERIOD_SECONDS: Final = 0.5
+_ADVICE: Final = {
+    errno.EMFILE: "allow the process more open files (ulimit -n), 1024 are enough for a small one",
+    errno.ENFILE: "the machine has too many files open",
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room within that quota",
+    errno.EROFS: "it must be writable, or choose another with --data-dir",
+    errno.EACCES: "this user must be allowed to, or choose another folder with --data-dir",
+}
 
 
 class Lifetime:
@@ -34,6 +44,24 @@ class Lifetime:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop_on_signal)
+
+    @contextlib.asynccontextmanager
+    async def parts(self) -> AsyncIterator[contextlib.AsyncExitStack]:
+        """Give a stack for what is started, and unwind it at the end.
+
+        Raises:
+            StartupError: The system refused something before `serve`; what no part has said better.
+        """
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                yield stack
+        except OSError as error:
+            if self._state != "starting":
+                raise
+            reason = error.strerror or str(error) or type(error).__name__
+            place = f": {error.filename}" if error.filename else ""
+            advice = _ADVICE.get(error.errno or 0, "make that possible and start again")
+            raise StartupError(f"cannot start: {reason}{place}; {advice}") from error
 
     @property
     def is_stopping(self) -> bool:

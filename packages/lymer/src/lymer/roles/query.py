@@ -7,7 +7,6 @@ starts while the store is away, says so, and works again when it is back.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Final
 
 import uvloop
@@ -45,7 +44,7 @@ def run(config: Config) -> int:
 async def _serve(config: Config, metrics: Metrics) -> None:
     """Start in order, serve, stop in reverse."""
     life = Lifetime()
-    async with contextlib.AsyncExitStack() as stack:
+    async with life.parts() as stack:
         security = Security(stack, config.tls, metrics)
         ports = Ports(stack, security)
         listen_for_queries(ports, config)

@@ -11,10 +11,10 @@ from typing import Final
 
 from lymer import clock
 from lymer.config import Config
-from lymer.errors import StartupError
+from lymer.errors import StartupError, StorageError
 from lymer.journal.deliveries import Deliveries
 from lymer.journal.journal import Journal, JournalLimits
-from lymer.journal.lock import FolderLock
+from lymer.journal.lock import FolderLock, claim_folder
 from lymer.model.tail_policy import Policy
 from lymer.pipeline.loader import Loader
 from lymer.pipeline.rollup import RollupWorker
@@ -45,6 +45,7 @@ def lock_data_folder(stack: AsyncExitStack, config: Config) -> Path:
     folder = config.storage.data_dir.absolute()
     lock = FolderLock(folder)
     stack.callback(lock.release)
+    claim_folder(folder / "journal")
     return folder
 
 
@@ -65,14 +66,18 @@ def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> ClickHo
     """
     settings = config.storage
     policies = _tail_policies(config.tail_sampling.policies_file)
+    claim_folder(data_dir / "store")
     engine = ChdbEngine(data_dir / "store", memory_bytes_max=settings.memory_bytes_max)
     stack.callback(_close_engine, engine)
-    store = ClickHouseStore(
-        engine,
-        retention_seconds=round(settings.retention_seconds),
-        memory_bytes_max=settings.memory_bytes_max,
-        query_timeout_seconds=settings.query_timeout_seconds,
-    )
+    try:
+        store = ClickHouseStore(
+            engine,
+            retention_seconds=round(settings.retention_seconds),
+            memory_bytes_max=settings.memory_bytes_max,
+            query_timeout_seconds=settings.query_timeout_seconds,
+        )
+    except StorageError as error:
+        raise StartupError(f"cannot open the store in {data_dir / 'store'}: {error}") from error
     if policies:
         store.sample_tails(policies)
     return store

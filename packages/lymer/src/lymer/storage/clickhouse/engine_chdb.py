@@ -18,7 +18,8 @@ from urllib.parse import urlencode
 import numpy as np
 from numpy.typing import NDArray
 
-from lymer.errors import StartupError, StorageError, StorageMemoryError, UndecodableError
+from lymer.errors import StorageError, StorageMemoryError, UndecodableError
+from lymer.storage.clickhouse.chdb_start import session_class, starting
 from lymer.storage.clickhouse.engine import Mark, Parameter, Settings
 
 __all__ = ["ChdbEngine"]
@@ -54,14 +55,6 @@ class ChdbEngine:
         Raises:
             StartupError: chDB is not installed, or cannot open the folder.
         """
-        try:
-            from chdb.session import Session  # noqa: PLC0415 - 0.2 s and 250 MB, only when needed
-        except ImportError as error:
-            message = (
-                f"cannot load the embedded engine: {error}; chdb-core has wheels for glibc Linux "
-                "and macOS on x86_64 and arm64"
-            )
-            raise StartupError(message) from error
         options = {
             "max_server_memory_usage": memory_bytes_max,
             # The defaults are made for a server: 5 GB of marks and as much again of index.
@@ -77,19 +70,16 @@ class ChdbEngine:
             "background_move_pool_size": 1,
         }
         self._address = f"{folder}?{urlencode(options)}"
-        self._session_class: Any = Session
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sessions: set[Any] = set()
         self._closed = False
         self._schemas = folder / "format_schemas"
         folder.mkdir(parents=True, exist_ok=True)
-        try:
+        with starting(folder / "scratch"):
+            self._session_class: Any = session_class()
             # The data are closed with the last Session; this one asks nothing and stays.
             self._keeper = self._open()
-        except StorageError as error:
-            message = f"cannot open the store in {folder}: {error}"
-            raise StartupError(message) from error
 
     def select(
         self,
@@ -258,5 +248,6 @@ def _settings_clause(settings: Settings) -> str:
 
 def _shortened(message: str) -> str:
     """Keep the engine's own words, without its stack and the statement."""
-    first = message.split(" In scope ", 1)[0].split("\n", 1)[0].strip()
+    first = message.split(" In scope ", 1)[0].split(", Stack trace (when", 1)[0]
+    first = first.split("\n", 1)[0].strip()
     return first[:_MESSAGE_CHARACTERS_MAX]
