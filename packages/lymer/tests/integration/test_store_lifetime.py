@@ -12,7 +12,7 @@ from fakes.engine_lines import engine_lines
 from lymer import clock
 from lymer.errors import StartupError
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
-from lymer.storage.clickhouse.schema_migration import migrate
+from lymer.storage.clickhouse.schema_migration import Kept, migrate
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.clickhouse.tenants import database_of
 from lymer.tenancy import DEFAULT_TENANT
@@ -121,7 +121,7 @@ def test_a_store_of_a_newer_program_is_not_touched(tmp_path: Path) -> None:
     engine.command("lymer", "INSERT INTO {db}.schema_versions (version, name) SELECT 999, 'future'")
 
     with pytest.raises(StartupError, match="its schema has version 999, this program knows"):
-        migrate(engine, "lymer", DAY_SECONDS)
+        migrate(engine, "lymer", Kept(DAY_SECONDS))
     store.close()
 
 

@@ -38,7 +38,6 @@ _SPANS_PER_CHUNK: Final = 10
 _DEPTH: Final = 100
 _DEPTH_MAX: Final = 10_000
 _UNIX_NANO_MAX: Final = 2**63 - 1
-_UNIMPLEMENTED: Final = 12
 _T = TypeVar("_T")
 _Several = Callable[[QueryService, Any], Iterator[bytes]]
 _One = Callable[[QueryService, Any], bytes]
@@ -75,7 +74,8 @@ class QueryGrpc(CallServer):
         for service, made in ((SERVICE_V2, V2), (SERVICE_V3, V3)):
             for name, one in _unary(made):
                 self.add(service, name, self._single(made[f"{name}Request"], one))
-        self.add(SERVICE_V2, "ArchiveTrace", _no_archive)
+        archive = self._single(V2["ArchiveTraceRequest"], _archive_trace)
+        self.add(SERVICE_V2, "ArchiveTrace", archive)
 
     def _single(self, question_class: Any, answer: _One) -> Method:
         async def serve(message: bytes, call: Call) -> bytes:
@@ -142,10 +142,6 @@ class _Place:
         self._server._in_flight -= 1  # noqa: SLF001
 
 
-async def _no_archive(_message: bytes, _call: Call) -> bytes:
-    raise CallEndedError(_UNIMPLEMENTED, "archive span storage was not configured")
-
-
 def _unary(made: dict[str, Any]) -> list[tuple[str, _One]]:
     """Return the methods that both services have, with answers of their own classes."""
     is_v2 = made is V2
@@ -194,12 +190,21 @@ def _dependencies(made: dict[str, Any], links: list[DependencyLink]) -> Any:
 
 
 def _get_trace_v2(service: QueryService, question: Any) -> Iterator[bytes]:
+    return _chunks(service.get_otlp(_trace_id_v2(question), raw=question.raw_traces))
+
+
+def _archive_trace(service: QueryService, question: Any) -> bytes:
+    service.archive_trace(_trace_id_v2(question))
+    return _bytes(V2["ArchiveTraceResponse"]())
+
+
+def _trace_id_v2(question: Any) -> str:
     if not any(question.trace_id):
         raise QuestionError("uninitialized TraceID is not allowed")
     if len(question.trace_id) not in {8, 16}:
         raise QuestionError("invalid length for TraceID")
-    trace_id = question.trace_id.hex().rjust(32, "0")
-    return _chunks(service.get_otlp(trace_id, raw=question.raw_traces))
+    trace_id: str = question.trace_id.hex().rjust(32, "0")
+    return trace_id
 
 
 def _find_traces_v2(service: QueryService, question: Any) -> Iterator[bytes]:

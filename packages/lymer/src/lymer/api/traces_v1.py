@@ -6,6 +6,7 @@ Source: Jaeger v2.20, `jaegerquery/internal/http_handler.go`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 from urllib.parse import unquote_plus
 
 import orjson
@@ -17,7 +18,6 @@ from lymer.api.body import read_body
 from lymer.api.envelope import (
     envelope,
     envelope_in_pieces,
-    error_response,
     trace_not_found,
 )
 from lymer.api.parameters import (
@@ -35,6 +35,8 @@ from lymer.wire.jaeger_json import encode_traces_in_pieces, short_trace_id
 from lymer.wire.otlp_json import request_from_json
 
 __all__ = ["TracesV1"]
+
+_ARCHIVED: Final = b'{"data":[],"total":0,"limit":0,"offset":0,"errors":[]}'
 
 
 class TracesV1:
@@ -139,10 +141,17 @@ class TracesV1:
 
         return await self._answers.in_pieces(request, make_pieces)
 
-    async def archive_trace(self, request: Request, _query: QueryService) -> Response:
-        """POST /api/archive/{trace_id}: there is no archive; nothing is ever moved to one."""
-        to_trace_id(request.path_params["trace_id"])
-        return error_response(500, "archive span storage was not configured")
+    async def archive_trace(self, request: Request, query: QueryService) -> Response:
+        """POST /api/archive/{trace_id}: keep a trace; archived once is archived."""
+        check_query_string(request)
+        trace_id = to_trace_id(request.path_params["trace_id"])
+        check_time_hints(request.query_params)
+
+        def make_body() -> bytes:
+            query.archive_trace(trace_id)
+            return _ARCHIVED
+
+        return await self._answers.json(request, make_body)
 
 
 def _service_in_path(request: Request) -> str:

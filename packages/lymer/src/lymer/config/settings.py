@@ -82,6 +82,11 @@ class StorageSettings:
     disk, not query speed, as queries carry a time range. Less than an hour is refused, since the
     store drops whole parts; more than 50 years too, since the engine's clock ends in 2106."""
 
+    archive_retention_seconds: Annotated[float, Duration(3600, 18_250 * _DAY)] = 3_650 * _DAY
+    """How long archived traces are kept after somebody archived them, in seconds. Default ten
+    years: a person chose each of them, so they are few. Shorter forgets what somebody wanted to
+    keep; longer costs about 100 bytes a span."""
+
     memory_bytes_max: Annotated[int, Size(200 * _MIB, 64 * _TIB)] = 900 * _MIB
     """Memory the engine may allocate for loads, merges, queries and caches together, in bytes.
     Default 900 MiB: with journal and interpreter the process stays below 1.2 GiB. Too small:

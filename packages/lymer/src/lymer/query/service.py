@@ -199,6 +199,16 @@ class QueryService:
             raise TraceNotFoundError
         return answer
 
+    def archive_trace(self, trace_id: str) -> None:
+        """Keep a trace beyond the retention of spans.
+
+        Raises:
+            TraceNotFoundError: No span of it is stored.
+        """
+        _check_trace_ids([trace_id])
+        if not self._reader.archive_trace(trace_id):
+            raise TraceNotFoundError
+
     def transform(self, body: bytes) -> list[SpanColumns]:
         """Return the traces of an OTLP request that is not stored, in the order they appear.
 

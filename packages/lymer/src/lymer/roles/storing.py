@@ -75,6 +75,7 @@ def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> ClickHo
             retention_seconds=round(settings.retention_seconds),
             memory_bytes_max=settings.memory_bytes_max,
             query_timeout_seconds=settings.query_timeout_seconds,
+            archive_retention_seconds=round(settings.archive_retention_seconds),
         )
     except StorageError as error:
         raise StartupError(f"cannot open the store in {data_dir / 'store'}: {error}") from error

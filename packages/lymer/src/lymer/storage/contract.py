@@ -112,6 +112,8 @@ class SpanReader(Protocol):
     ) -> SpanColumns:
         """Return all spans of the traces, in the order asked for; unknown ids are simply absent.
 
+        A trace of which nothing is stored any more is read from the archive.
+
         Args:
             trace_ids: 32 hex digits each.
             raw: Attributes in the order they were sent; otherwise sorted by key, event fields by
@@ -136,7 +138,10 @@ class SpanReader(Protocol):
         """
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
-        """Return the spans with this id (usually one, two if a client and a server share it)."""
+        """Return the spans with this id (usually one, two if a client and a server share it).
+
+        If there is none, the archive's.
+        """
 
     def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
         """Return one summary per known trace, in the order asked for."""
@@ -186,4 +191,14 @@ class SpanReader(Protocol):
         """
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
-        """Return the traces as one OTLP `TracesData` protobuf message; empty if none is known."""
+        """Return the traces as one OTLP `TracesData` protobuf message; empty if none is known.
+
+        A trace asked for alone, of which nothing is stored any more, is read from the archive.
+        """
+
+    def archive_trace(self, trace_id: str, /) -> bool:
+        """Keep a trace, as it is stored now, in the archive; tell whether anything is known of it.
+
+        Durable and whole when it returns; what the archive has already is not kept twice, so it may
+        be repeated, also after a failure. The one call of a reader that writes.
+        """

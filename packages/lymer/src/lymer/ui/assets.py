@@ -64,7 +64,7 @@ The HTTP API under api/ works without it.
 class UiCapabilities:
     """What the server can do beyond search and traces; the names are Jaeger's, in snake case."""
 
-    archive_storage: bool = False
+    archive_storage: bool = True
     metrics_storage: bool = True
     search_without_service_name: bool = True
     ai_assistant: bool = False

@@ -94,6 +94,12 @@ class _Tenant:
         self._lock = threading.Lock()
         self._segment_ids: set[int] = set()
         self._spans_by_trace: dict[str, list[StoredSpan]] = {}
+        self._archive: dict[str, list[StoredSpan]] = {}
+
+    def drop_spans(self) -> None:
+        """Drop every span that is not archived, as retention does."""
+        with self._lock:
+            self._spans_by_trace.clear()
 
     def add(self, segment_id: int, spans: Sequence[StoredSpan]) -> None:
         """Keep the spans of a segment that is not known yet."""
@@ -136,7 +142,7 @@ class _Tenant:
         spans_max: int | None = None,
     ) -> SpanColumns:
         """See `SpanReader.get_traces`."""
-        spans = self._spans_of(trace_ids)
+        spans = self._spans_of(trace_ids, archived=True)
         last = len(spans) if spans_max is None else spans_max + 1
         return to_columns(spans[:last], raw=raw, skeleton=skeleton)
 
@@ -161,7 +167,8 @@ class _Tenant:
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""
-        spans = [span for span in self._spans_of([trace_id]) if span.span_id == span_id]
+        found = self._spans_of([trace_id], archived=True)
+        spans = [span for span in found if span.span_id == span_id]
         return to_columns(spans, raw=False, skeleton=False)
 
     def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
@@ -230,7 +237,7 @@ class _Tenant:
         answer = TracesData()
         origin = None
         scope_spans = ScopeSpans()
-        for span in self._spans_of(trace_ids):
+        for span in self._spans_of(trace_ids, archived=len(trace_ids) == 1):
             if origin != (span.resource_spans, span.scope_spans):
                 origin = (span.resource_spans, span.scope_spans)
                 resource_spans = answer.resource_spans.add()
@@ -255,10 +262,21 @@ class _Tenant:
         with self._lock:
             return list(itertools.chain.from_iterable(self._spans_by_trace.values()))
 
-    def _spans_of(self, trace_ids: Iterable[str]) -> list[StoredSpan]:
+    def archive_trace(self, trace_id: str, /) -> bool:
+        """See `SpanReader.archive_trace`."""
+        with self._lock:
+            spans = self._spans_by_trace.get(trace_id)
+            if spans:
+                self._archive[trace_id] = list(spans)
+            return trace_id in self._archive
+
+    def _spans_of(self, trace_ids: Iterable[str], *, archived: bool = False) -> list[StoredSpan]:
         """Return the spans of the traces in the order of `SpanColumns`."""
         with self._lock:
-            traces = [self._spans_by_trace.get(id_, []) for id_ in dict.fromkeys(trace_ids)]
+            traces = [
+                self._spans_by_trace.get(one) or (self._archive.get(one, []) if archived else [])
+                for one in dict.fromkeys(trace_ids)
+            ]
             return [
                 span
                 for spans in traces

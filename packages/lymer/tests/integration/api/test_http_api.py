@@ -26,7 +26,15 @@ from lymer.model.columns import SpanColumns
 from lymer.model.question import TraceQuestion
 from lymer.query.service import Queries, QueryService
 from lymer.tenancy import DEFAULT_TENANT
-from make import START, make_event, make_link, make_request, make_span, write_segment_file
+from make import (
+    START,
+    make_event,
+    make_link,
+    make_request,
+    make_span,
+    trace_hex,
+    write_segment_file,
+)
 
 NOW = START + 2 * HOUR
 T1 = "000000000000abcd0000000000000001"
@@ -470,13 +478,24 @@ class TestEdges:
         assert client.get("/api/transform").status_code == 405
         assert client.send("POST", "/api/nothing").status_code == 404
 
-    def test_what_lymer_has_not_is_said_in_jaegers_words(self, client: Client) -> None:
-        """Archive."""
-        assert_error(
-            client.send("POST", f"/api/archive/{T1}"),
-            500,
-            "archive span storage was not configured",
-        )
+    def test_archiving_answers_as_jaeger(
+        self, executor: ThreadPoolExecutor, tmp_path: Path
+    ) -> None:
+        """200 with nothing in it, every time; 404 for what is not there, 400 for what is no id."""
+        store = MemoryStore()
+        store.write_segment(write_segment_file(tmp_path, make_request(make_span(1, 1))))
+        client = client_of(store, executor)
+        for _ in range(2):
+            response = client.send("POST", f"/api/archive/{trace_hex(1)}")
+            body = '{"data":[],"total":0,"limit":0,"offset":0,"errors":[]}'
+            assert (200, body) == (response.status_code, response.text)
+        before = client.get(f"/api/traces/{trace_hex(1)}").json()
+        store.for_tenant(DEFAULT_TENANT).drop_spans()  # type: ignore[attr-defined]
+
+        assert before == client.get(f"/api/traces/{trace_hex(1)}").json()
+        assert before["data"] == client.get(f"/api/traces?traceID={trace_hex(1)}").json()["data"]
+        assert_error(client.send("POST", f"/api/archive/{T5}"), 404, "trace not found")
+        assert client.send("POST", "/api/archive/nonsense").status_code == 400
 
     def test_large_answers_are_compressed_for_clients_that_take_gzip(self, client: Client) -> None:
         """Small ones are not, and neither are those for other clients."""

@@ -136,6 +136,13 @@ def test_search(tmp_path: Path) -> None:
     assert ids == found
 
 
+def test_a_trace_is_archived(tmp_path: Path) -> None:
+    """By api_v2 alone, which answers nothing; what is not there is NOT_FOUND."""
+    trace_id = bytes.fromhex(trace_hex(71))
+    answer = ask(tmp_path, v2("ArchiveTrace", "ArchiveTraceResponse", trace_id=trace_id))
+    assert answer == V2["ArchiveTraceResponse"]()
+
+
 def test_names_and_dependencies(tmp_path: Path) -> None:
     """Services, operations with kinds, edges."""
     answer = ask(tmp_path, v2("GetServices", "GetServicesResponse"))
@@ -160,6 +167,8 @@ def test_names_and_dependencies(tmp_path: Path) -> None:
     [
         (v2("GetTrace", "SpansResponseChunk"), "INVALID_ARGUMENT", "uninitialized TraceID is not allowed"),
         (v2("GetTrace", "SpansResponseChunk", trace_id=b"x" * 16), "NOT_FOUND", "trace not found"),
+        (v2("ArchiveTrace", "ArchiveTraceResponse"), "INVALID_ARGUMENT", "uninitialized TraceID is not allowed"),
+        (v2("ArchiveTrace", "ArchiveTraceResponse", trace_id=b"x" * 16), "NOT_FOUND", "trace not found"),
         (v2("FindTraces", "SpansResponseChunk"), "INVALID_ARGUMENT", "missing query"),
         (v3("FindTraces", TracesData), "INVALID_ARGUMENT", "missing query"),
         (v3("GetTrace", TracesData, trace_id=trace_hex(404)), "NOT_FOUND", "trace not found"),

@@ -30,6 +30,7 @@ from lymer.storage.clickhouse.answers import (
     message_of,
 )
 from lymer.storage.clickhouse.any_value import address_meanings, any_value_meanings
+from lymer.storage.clickhouse.archive import Archive, from_archive, select_archived_spans
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Engine, Settings
 from lymer.storage.clickhouse.red_select import select_red_slots
@@ -60,10 +61,11 @@ _SPANS_PER_TRACE: Final = 4
 _WIDEN: Final = 10
 _SPANS_LIMITED_MAX: Final = 20_000
 """Beyond so many, one unlimited statement is cheaper than another round."""
-_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
+_TRACE_ID_TEXT: Final = re.compile(r"[0-9a-f]{32}\Z")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}\Z")
 _NANO_PER_MINUTE: Final = 60_000_000_000
 _MINUTE_MAX: Final = 2**32 - 1
+_TRACE_ID: Final = COLUMNS.index("trace_id")
 _KNOWN_ORIGINS_MAX: Final = 4096
 """Resources and scopes remembered, about 1 kB each; more and all are forgotten."""
 _BY_ID: Final[dict[str, str | int]] = {
@@ -109,6 +111,7 @@ class TenantReader:
             "max_memory_usage": memory_bytes_max,
             "max_threads": threads_max,
         }
+        self._archive = Archive(engine, database, self._settings)
         self._known_lock = threading.Lock()
         self._known = Origins({}, {})
         self.shows_rates = False
@@ -167,11 +170,12 @@ class TenantReader:
         known = _checked_ids(trace_ids)
         if not known:
             return SpanColumns()
-        query = Query()
-        where = _is_any(query, known)
-        if spans_max is not None:
-            where += f" LIMIT {spans_max + 1}"
-        columns = self._spans(query, where, known, raw=raw, skeleton=skeleton)
+        limit = "" if spans_max is None else f" LIMIT {spans_max + 1}"
+
+        def where(query: Query, ids: Sequence[str]) -> str:
+            return _is_any(query, ids) + limit
+
+        columns = self._spans(where, known, raw=raw, skeleton=skeleton)
         return columns if skeleton else self._with_rates(columns)
 
     def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
@@ -188,9 +192,11 @@ class TenantReader:
             message = f"cannot read a span: {span_id[:64]!r} is not 16 hex digits"
             raise QuestionError(message)
         known = _checked_ids([trace_id])
-        query = Query()
-        where = f"{_is_any(query, known)} AND span_id = {query.blob(bytes.fromhex(span_id))}"
-        return self._with_rates(self._spans(query, where, known, raw=False, skeleton=False))
+
+        def where(query: Query, ids: Sequence[str]) -> str:
+            return f"{_is_any(query, ids)} AND span_id = {query.blob(bytes.fromhex(span_id))}"
+
+        return self._with_rates(self._spans(where, known, raw=False, skeleton=False))
 
     def get_summaries(self, trace_ids: Sequence[str], /) -> list[TraceSummary]:
         """See `SpanReader.get_summaries`."""
@@ -270,20 +276,50 @@ class TenantReader:
         text = SELECT_OTLP.replace("{where}", _is_any(query, known))
         settings = {**self._settings, **OTLP_SETTINGS}
         columns = self._engine.select(self._database, text, 1, query.parameters, settings)
+        if len(known) == 1 and not any(len(message_of(answer)) for answer in columns[0]):
+            text = from_archive(text)
+            columns = self._engine.select(self._database, text, 1, query.parameters, settings)
         return b"".join(with_readable_values(message_of(answer)) for answer in columns[0])
 
+    def archive_trace(self, trace_id: str, /) -> bool:
+        """See `SpanReader.archive_trace`."""
+        (known,) = _checked_ids([trace_id])
+        return self._archive.keep(bytes.fromhex(known))
+
     def _spans(
-        self, query: Query, where: str, trace_ids: Sequence[str], *, raw: bool, skeleton: bool
+        self,
+        where: Callable[[Query, Sequence[str]], str],
+        trace_ids: Sequence[str],
+        *,
+        raw: bool,
+        skeleton: bool,
     ) -> SpanColumns:
-        text = select_spans(where, skeleton=skeleton)
+        """Return spans of traces; those of which nothing is found are looked for in the archive."""
+        columns = self._found(select_spans, where, trace_ids, skeleton=skeleton)
+        found = {*columns[_TRACE_ID]}
+        missing = [one for one in trace_ids if bytes.fromhex(one) not in found]
+        if missing:
+            archived = self._found(select_archived_spans, where, missing, skeleton=skeleton)
+            columns = [one + more for one, more in zip(columns, archived, strict=True)]
+        rows = SpanRows(columns)
+        origins = self._origins_of(rows["resource"], rows["scope"])
+        return to_columns(rows, origins, trace_ids, raw=raw, skeleton=skeleton)
+
+    def _found(
+        self,
+        select: Callable[..., str],
+        where: Callable[[Query, Sequence[str]], str],
+        trace_ids: Sequence[str],
+        *,
+        skeleton: bool,
+    ) -> list[list[Any]]:
+        query = Query()
+        text = select(where(query, trace_ids), skeleton=skeleton)
         settings = {**self._settings, **_BY_ID}
         if len(trace_ids) == 1:
             settings["max_threads"] = 1  # a second thread costs more than it reads
         width = len(COLUMNS) + skeleton
-        columns = self._engine.select(self._database, text, width, query.parameters, settings)
-        rows = SpanRows(columns)
-        origins = self._origins_of(rows["resource"], rows["scope"])
-        return to_columns(rows, origins, trace_ids, raw=raw, skeleton=skeleton)
+        return self._engine.select(self._database, text, width, query.parameters, settings)
 
     def _origins_of(self, resources: Iterable[bytes], scopes: Iterable[bytes]) -> Origins:
         """Return what the texts of resources and scopes say; ask for those not known yet.
@@ -352,7 +388,7 @@ def _newest_first(found: Iterable[tuple[bytes, int]], limit: int) -> list[FoundT
 
 def _checked_ids(trace_ids: Sequence[str]) -> list[str]:
     for trace_id in trace_ids:
-        if not _TRACE_ID.match(trace_id):
+        if not _TRACE_ID_TEXT.match(trace_id):
             message = f"cannot read a trace: {trace_id[:64]!r} is not 32 hex digits"
             raise QuestionError(message)
     return list(dict.fromkeys(trace_ids))

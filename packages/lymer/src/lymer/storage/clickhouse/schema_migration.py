@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from lymer.errors import StartupError
@@ -9,7 +10,7 @@ from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.statements import schema_scripts
 from lymer.telemetry.logs import EventLog
 
-__all__ = ["migrate"]
+__all__ = ["ARCHIVE_SECONDS", "Kept", "migrate"]
 
 _log = EventLog(__name__)
 RETENTION: Final = {
@@ -19,6 +20,7 @@ RETENTION: Final = {
     "red": "toDateTime(intDiv(batch, 1000000), 'UTC')",
     "dependencies": "toDateTime(intDiv(batch, 1000000), 'UTC')",
     "tail_rates": "toDateTime(intDiv(batch, 1000000), 'UTC')",
+    "archive": "archived",
 }
 """Tables whose rows go when they are old, and the instant from which that is counted. Written as
 the engine writes expressions, so that a table's own text can be compared."""
@@ -29,7 +31,25 @@ ROLLUP_SECONDS: Final = 30 * 24 * 3_600
 _ROLLUPS: Final = frozenset({"red", "dependencies"})
 
 
-def migrate(engine: Engine, database: str, retention_seconds: int) -> None:
+ARCHIVE_SECONDS: Final = 3_650 * 24 * 3_600
+"""Archived traces are kept so long, seconds, where nobody says otherwise: ten years."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How long tables keep rows, seconds."""
+
+    spans: int
+    archive: int = ARCHIVE_SECONDS
+
+    def seconds(self, table: str) -> int:
+        """Return how long a table keeps them: sums are small, and asked for after the spans."""
+        if table == "archive":
+            return self.archive
+        return max(self.spans, ROLLUP_SECONDS) if table in _ROLLUPS else self.spans
+
+
+def migrate(engine: Engine, database: str, kept: Kept) -> None:
     """Create or upgrade the tables, and set how long they keep rows.
 
     A script is recorded after its last statement; its statements are `CREATE`s, each skipped if its
@@ -61,42 +81,35 @@ def migrate(engine: Engine, database: str, retention_seconds: int) -> None:
         if version <= current:
             continue
         for statement in statements:
-            engine.command(database, _filled(statement, retention_seconds))
+            engine.command(database, _filled(statement, kept))
         engine.command(
             database,
             f"INSERT INTO {{db}}.schema_versions (version, name) SELECT {version}, '{name}'",
         )
         _log.info("schema applied", version=version, schema=name)
-    _set_retention(engine, database, retention_seconds)
+    _set_retention(engine, database, kept)
 
 
-def _filled(statement: str, retention_seconds: int) -> str:
+def _filled(statement: str, kept: Kept) -> str:
     for table, instant in RETENTION.items():
-        statement = statement.replace(
-            f"{{ttl_{table}}}", _ttl(instant, _kept_seconds(table, retention_seconds))
-        )
+        statement = statement.replace(f"{{ttl_{table}}}", _ttl(instant, kept.seconds(table)))
     return statement
-
-
-def _kept_seconds(table: str, retention_seconds: int) -> int:
-    """Return how long a table keeps rows: sums are small, and asked for long after the spans."""
-    return max(retention_seconds, ROLLUP_SECONDS) if table in _ROLLUPS else retention_seconds
 
 
 def _ttl(instant: str, retention_seconds: int) -> str:
     return f"TTL {instant} + toIntervalSecond({retention_seconds})"
 
 
-def _set_retention(engine: Engine, database: str, retention_seconds: int) -> None:
+def _set_retention(engine: Engine, database: str, kept: Kept) -> None:
     """Change the TTL of tables that were made with another retention."""
     statement = "SELECT {mark}, name, create_table_query FROM system.tables WHERE database = '{db}'"
     names, texts = engine.select(database, statement, 2)
     present = dict(zip(names, texts, strict=True))
     for table, instant in RETENTION.items():
-        ttl = _ttl(instant, _kept_seconds(table, retention_seconds))
+        ttl = _ttl(instant, kept.seconds(table))
         if ttl.encode() in present[table.encode()]:
             continue
         engine.command(
             database, f"ALTER TABLE {{db}}.{table} MODIFY {ttl}", {}, {"mutations_sync": 0}
         )
-        _log.info("retention changed", table=table, seconds=retention_seconds)
+        _log.info("retention changed", table=table, seconds=kept.seconds(table))

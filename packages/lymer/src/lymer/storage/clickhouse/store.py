@@ -22,7 +22,7 @@ from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.nothing import NoEngine
 from lymer.storage.clickhouse.reader import TenantReader
 from lymer.storage.clickhouse.rollup import Rollups
-from lymer.storage.clickhouse.schema_migration import migrate
+from lymer.storage.clickhouse.schema_migration import ARCHIVE_SECONDS, Kept, migrate
 from lymer.storage.clickhouse.tail import TailSampler, check_policies
 from lymer.storage.clickhouse.tenants import database_of, stored_tenants
 from lymer.storage.clickhouse.throughput import put_rates, select_rates, select_throughput
@@ -74,6 +74,7 @@ class ClickHouseStore:
         retention_seconds: int,
         memory_bytes_max: int,
         query_timeout_seconds: float = 30.0,
+        archive_retention_seconds: int = ARCHIVE_SECONDS,
     ) -> None:
         """Bring every tenant's schema up to date and read how far its store has come.
 
@@ -83,12 +84,13 @@ class ClickHouseStore:
             memory_bytes_max: What the engine may use for all tenants together; one load gets at
                 most two thirds, one query at most half of it.
             query_timeout_seconds: A statement of a reader that runs longer fails.
+            archive_retention_seconds: Archived traces are kept so long after that.
 
         Raises:
             StartupError: A database was made by a newer program.
         """
         self._engine = engine
-        self._retention_seconds = retention_seconds
+        self._kept = Kept(retention_seconds, archive_retention_seconds)
         self._memory_bytes_max = memory_bytes_max
         self._query_timeout_seconds = query_timeout_seconds
         self._lock = threading.Lock()
@@ -223,8 +225,8 @@ class ClickHouseStore:
         """Bring a tenant's database up to date, making it if needed."""
         database = database_of(tenant)
         memory_bytes_max = self._memory_bytes_max
-        migrate(self._engine, database, self._retention_seconds)
-        catalog = Catalog(self._engine, database, retention_seconds=self._retention_seconds)
+        migrate(self._engine, database, self._kept)
+        catalog = Catalog(self._engine, database, retention_seconds=self._kept.spans)
         writer = SegmentWriter(
             self._engine,
             database,

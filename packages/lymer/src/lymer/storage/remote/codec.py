@@ -247,6 +247,7 @@ METHODS: Final = {
         Method("get_sample_size", _pack, _decoding(tuple)),
         Method("get_span_table", _encode_table, _decoding(_decode_table)),
         Method("get_otlp", bytes, bytes),
+        Method("archive_trace", _pack, _decoding(bool)),
     )
 }
 """Every method of `SpanReader` by its name there."""

@@ -266,6 +266,11 @@ class RemoteReader:
         answer: bytes = self._ask("get_otlp", list(trace_ids))
         return answer
 
+    def archive_trace(self, trace_id: str, /) -> bool:
+        """See `SpanReader.archive_trace`."""
+        answer: bool = self._ask("archive_trace", trace_id)
+        return answer
+
     def _ask(self, attribute: str, *arguments: object, **keywords: object) -> Any:
         method = METHODS[attribute]
         body = encode_arguments(arguments, keywords)
