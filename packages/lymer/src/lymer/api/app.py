@@ -18,11 +18,12 @@ from lymer.api.metrics_v1 import MetricsV1
 from lymer.api.skeleton import Skeletons
 from lymer.api.trace_summaries import QueryV3
 from lymer.api.traces_v1 import TracesV1
+from lymer.api.zipkin_v2 import zipkin_routes
 from lymer.errors import LymerError, OverloadedError, TenantError
 from lymer.query.service import Queries, QueryService
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "create_zipkin_app"]
 
 _Handler = Callable[[Request, QueryService], Awaitable[Response]]
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -58,6 +59,21 @@ def create_app(
     return Starlette(
         routes=[Mount(prefix, routes=routes)] if prefix else routes,
         exception_handlers={LymerError: _answer_error, Exception: _answer_bug},
+    )
+
+
+def create_zipkin_app(
+    queries: Queries,
+    *,
+    executor: Executor,
+    tenancy: Tenancy | None = None,
+    now_unix_nano: Callable[[], int] = clock.unix_nano,
+) -> ASGIApp:
+    """Return Zipkin's query API as an ASGI application, at `/` and below `/zipkin`."""
+    routes = zipkin_routes(Answers(executor), _Tenants(queries, tenancy).asking, now_unix_nano)
+    return Starlette(
+        routes=[Mount("/zipkin", routes=routes), *routes],
+        exception_handlers={LymerError: _answer_zipkin_error, Exception: _answer_zipkin_bug},
     )
 
 
@@ -98,7 +114,12 @@ def _api_routes(
             return Response(status_code=405)
         return not_found_response()
 
-    return [*served, Route("/api/{rest:path}", answer_the_rest, methods=_ALL_METHODS)]
+    zipkin = zipkin_routes(answers, tenants.asking, now_unix_nano)
+    return [
+        *served,
+        Mount("/zipkin", routes=zipkin),
+        Route("/api/{rest:path}", answer_the_rest, methods=_ALL_METHODS),
+    ]
 
 
 class _Tenants:
@@ -126,6 +147,8 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         raise error
     if isinstance(error, TenantError):
         return PlainTextResponse(str(error), error.http_status)
+    if _is_zipkin(request):
+        return await _answer_zipkin_error(request, error)
     retry_after = error.retry_after_seconds if isinstance(error, OverloadedError) else 0
     respond = v3_error_response if _is_v3(request) else error_response
     return respond(error.http_status, str(error), retry_after_seconds=retry_after)
@@ -133,9 +156,29 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 
 async def _answer_bug(request: Request, _error: Exception) -> Response:
     """Answer what nobody expected: no trace of it leaves; the server logs it."""
+    if _is_zipkin(request):
+        return await _answer_zipkin_bug(request, _error)
     respond = v3_error_response if _is_v3(request) else error_response
     return respond(500, "internal error: the log has the details")
 
 
 def _is_v3(request: Request) -> bool:
     return "/api/v3/" in request.url.path
+
+
+def _is_zipkin(request: Request) -> bool:
+    return "/zipkin/api/v2/" in request.url.path
+
+
+async def _answer_zipkin_error(_request: Request, error: Exception) -> Response:
+    """Answer as Zipkin does: the sentence alone, as text."""
+    if not isinstance(error, LymerError):
+        raise error
+    headers = {}
+    if isinstance(error, OverloadedError):
+        headers["retry-after"] = str(error.retry_after_seconds)
+    return PlainTextResponse(str(error), error.http_status, headers)
+
+
+async def _answer_zipkin_bug(_request: Request, _error: Exception) -> Response:
+    return PlainTextResponse("internal error: the log has the details", 500)

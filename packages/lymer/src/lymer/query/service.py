@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Final
 
@@ -199,6 +199,30 @@ class QueryService:
             raise TraceNotFoundError
         return answer
 
+    def find_stored(self, questions: Sequence[TraceQuestion]) -> Iterator[tuple[str, TracesData]]:
+        """Yield (id, spans as they are stored) of the newest traces that match any question.
+
+        Raises:
+            QuestionError: A question cannot be answered; raised at once.
+        """
+        newest: dict[str, int] = {}
+        for question in questions:
+            check_question(question)
+            for found in self._reader.find_traces(question):
+                newest[found.trace_id] = max(newest.get(found.trace_id, 0), found.start_unix_nano)
+        ids = sorted(newest, key=lambda one: (-newest[one], one))[: questions[0].limit]
+        return ((trace_id, self._otlp([trace_id], raw=True)) for trace_id in ids)
+
+    def get_tag_keys(self) -> list[str]:
+        """Return keys of attributes of newest spans, sorted."""
+        return self._reader.get_tag_keys()
+
+    def get_tag_values(self, key: str, service: str = "") -> list[str]:
+        """Return values of an attribute of newest spans, sorted; of one service or of all."""
+        _check_text("tag key", key)
+        _check_text("service", service)
+        return self._reader.get_tag_values(key, service)
+
     def archive_trace(self, trace_id: str) -> None:
         """Keep a trace beyond the retention of spans.
 
@@ -331,12 +355,15 @@ def check_question(question: TraceQuestion) -> None:
     shortest, longest = question.duration_nano_min, question.duration_nano_max
     if shortest is not None and longest is not None and shortest > longest:
         raise QuestionError("cannot find traces: the longest duration is below the shortest")
-    if len(question.tags) > TAGS_MAX:
+    tag_count = len(question.tags) + len(question.present)
+    if tag_count > TAGS_MAX:
         raise TooLargeError(
-            f"cannot find traces: {len(question.tags)} tags asked for, the limit is {TAGS_MAX}"
+            f"cannot find traces: {tag_count} tags asked for, the limit is {TAGS_MAX}"
         )
     _check_text("service", question.service)
     _check_text("operation", question.operation)
+    for text in question.present:
+        _check_text("tag key", text)
     for key, value in question.tags:
         _check_text("tag key", key)
         _check_text("tag value", value)

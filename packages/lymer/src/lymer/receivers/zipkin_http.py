@@ -1,7 +1,8 @@
 """Zipkin over HTTP, port 9411: v1 JSON and thrift, v2 JSON and protobuf.
 
 Every path and method is answered, as the Collector's receiver does: a path with `api/v1/spans` in
-it is v1, any other is v2. Source: reference jaeger.md 2.7.
+it is v1, any other is v2; but GET below `/api/v2/` is Zipkin's query API where that is served.
+Source: reference jaeger.md 2.7.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from lymer.receivers.http_exchange import (
     respond_tenant_error,
     retry_after,
 )
+from lymer.transport.http_gate import App
 from lymer.wire.translations import Format, FormatName
 
 __all__ = ["ZipkinHttpReceiver"]
 
 _V1_PATH: Final = "api/v1/spans"
+_QUESTIONS: Final = ("/api/v2/", "/zipkin/")
 _THRIFT: Final = "application/x-thrift"
 _PROTOBUF: Final = "application/x-protobuf"
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -34,14 +37,24 @@ _TEXT: Final = "text/plain; charset=utf-8"
 class ZipkinHttpReceiver:
     """The ASGI application of the Zipkin port."""
 
-    def __init__(self, door: Door, *, body_bytes_max: int) -> None:
-        """Prepare; `body_bytes_max` limits a body as sent."""
+    def __init__(self, door: Door, *, body_bytes_max: int, questions: App | None = None) -> None:
+        """Prepare.
+
+        Args:
+            door: Takes what is sent.
+            body_bytes_max: Limits a body as sent.
+            questions: Answers GET of Zipkin's query API; None where nobody does.
+        """
         self._door = door
+        self._questions = questions
         self._reader = BodyReader(door.admission, body_bytes_max=body_bytes_max)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
+            return
+        if self._questions is not None and _is_question(scope):
+            await self._questions(scope, receive, send)
             return
         try:
             tenant = self._door.intake.tenant_of_headers(scope["headers"])
@@ -67,6 +80,11 @@ class ZipkinHttpReceiver:
         self._door.refuse(error)
         text = f"{error}\n".encode()
         await respond(send, error.http_status, _TEXT, text, *retry_after(error))
+
+
+def _is_question(scope: MutableMapping[str, Any]) -> bool:
+    path: str = scope["path"]
+    return scope["method"] in {"GET", "HEAD"} and path.startswith(_QUESTIONS)
 
 
 def _how(path: str, headers: dict[bytes, bytes]) -> tuple[Format, str]:

@@ -59,7 +59,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         intake = make_intake(config, metrics, deliveries)
         loading = Loading(stack, config, data_dir, store, intake, deliveries, metrics)
         life.watch(loading.problem)
-        await serve_queries(
+        zipkin_questions = await serve_queries(
             stack,
             config,
             ports,
@@ -70,7 +70,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         serve_admin(ports, life, metrics)
         await serve_store(stack, config, ports, store)
         strategies = await sampling.open(stack, metrics, store.count_throughput)
-        await receivers.open(stack, intake, metrics, strategies)
+        await receivers.open(stack, intake, metrics, strategies, zipkin_questions)
         endpoints.otlp_grpc_port = receivers.otlp_grpc_port
         endpoints.foreign = "; ".join(
             filter(None, (receivers.foreign_described(), sampling.described()))

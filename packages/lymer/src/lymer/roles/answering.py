@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
 from lymer import __version__
-from lymer.api.app import create_app
+from lymer.api.app import create_app, create_zipkin_app
 from lymer.api.query_grpc import QueryGrpc
 from lymer.config import Config
 from lymer.query.service import Queries
@@ -14,6 +14,7 @@ from lymer.receivers.grpc_services import add_health, add_reflection
 from lymer.roles.listening import Ports
 from lymer.roles.tenancy import tenancy_of
 from lymer.storage.contract import TenantReaders
+from lymer.transport.http_gate import App, behind_gate
 from lymer.ui.assets import UiConfig, ui_routes
 from lymer.ui.site import read_site_file
 
@@ -40,7 +41,7 @@ async def serve_queries(
     *,
     otlp_grpc: str,
     otlp_http: str,
-) -> None:
+) -> App:
     """Answer from `readers` until the stack unwinds.
 
     Args:
@@ -50,6 +51,9 @@ async def serve_queries(
         readers: The store.
         otlp_grpc: Where spans can be sent, `host:port`, for the UI's first steps.
         otlp_http: The same, a URL.
+
+    Returns:
+        Who answers Zipkin's questions where Zipkin's port is; may be asked by who may ask here.
     """
     executor = ThreadPoolExecutor(config.storage.query_threads, thread_name_prefix="query")
     stack.callback(executor.shutdown, wait=False, cancel_futures=True)
@@ -86,3 +90,5 @@ async def serve_queries(
         add_health(server)
         add_reflection(server)
         await ports.serve_grpc(server, config.query.grpc, "query gRPC", "query.grpc.port")
+    zipkin = create_zipkin_app(queries, executor=executor, tenancy=tenancy_of(config))
+    return behind_gate(zipkin, ports.security.gate(config.query.auth, "query.auth"))

@@ -19,6 +19,7 @@ from lymer.receivers.zipkin_http import ZipkinHttpReceiver
 from lymer.roles.listening import Ports, listen
 from lymer.sampling.answering import StrategyAnswers
 from lymer.transport.gate import Gate
+from lymer.transport.http_gate import App
 from lymer.wire import thrift
 from lymer.wire.zipkin_thrift import otlp_from_zipkin_message
 
@@ -105,6 +106,7 @@ class ForeignReceivers:
         intake: Intake,
         door: Callable[[str, str, int], Door],
         strategies: StrategyAnswers | None,
+        zipkin_questions: App | None = None,
     ) -> None:
         """Serve on the ports; the stack stops it in reverse.
 
@@ -115,6 +117,7 @@ class ForeignReceivers:
             intake: Where datagrams go.
             door: Makes a door, given receiver, transport and limit on a body.
             strategies: Who knows about sampling.
+            zipkin_questions: Who answers Zipkin's query API; None if nobody does.
 
         Raises:
             StartupError: The port of gRPC, which binds for itself, cannot be had.
@@ -128,7 +131,9 @@ class ForeignReceivers:
             ports.serve(jaeger, _JAEGER_HTTP)
         if ports.has(_ZIPKIN):
             limit = settings.zipkin.body_bytes_max
-            zipkin = ZipkinHttpReceiver(door("zipkin", "http", limit), body_bytes_max=limit)
+            zipkin = ZipkinHttpReceiver(
+                door("zipkin", "http", limit), body_bytes_max=limit, questions=zipkin_questions
+            )
             ports.serve(zipkin, _ZIPKIN, cors=settings.zipkin.cors)
         listener = settings.jaeger_grpc
         if listener.enabled:

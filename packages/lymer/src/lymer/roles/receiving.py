@@ -21,6 +21,7 @@ from lymer.roles.listening import Ports
 from lymer.roles.tenancy import tenancy_of, udp_tenant_of
 from lymer.sampling.answering import StrategyAnswers
 from lymer.telemetry.metrics import Metrics
+from lymer.transport.http_gate import App
 
 __all__ = ["OTLP_HTTP", "Receivers", "make_intake"]
 
@@ -65,8 +66,11 @@ class Receivers:
         intake: Intake,
         metrics: Metrics,
         strategies: StrategyAnswers | None = None,
+        zipkin_questions: App | None = None,
     ) -> None:
-        """Serve until the stack unwinds; gRPC and Jaeger's HTTP answer from `strategies`, too.
+        """Serve until the stack unwinds.
+
+        gRPC and Jaeger's HTTP answer from `strategies` too, Zipkin's port from `zipkin_questions`.
 
         Raises:
             StartupError: The port of a gRPC door cannot be had.
@@ -104,7 +108,7 @@ class Receivers:
             grpc, otlp, "OTLP gRPC", "receivers.otlp_grpc.port"
         )
         # Last, just before the journal opens: what came by UDP before that would be lost.
-        await self._foreign.open(stack, intake, door, strategies)
+        await self._foreign.open(stack, intake, door, strategies, zipkin_questions)
 
     def foreign_described(self) -> str:
         """Say in one line which doors beside OTLP are open and where; empty if none is."""

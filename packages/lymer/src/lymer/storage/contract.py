@@ -202,3 +202,12 @@ class SpanReader(Protocol):
         Durable and whole when it returns; what the archive has already is not kept twice, so it may
         be repeated, also after a failure. The one call of a reader that writes.
         """
+
+    def get_tag_keys(self) -> list[str]:
+        """Return keys of attributes of newest spans, and of resources, sorted, some hundreds."""
+
+    def get_tag_values(self, key: str, service: str, /) -> list[str]:
+        """Return values of an attribute as text, sorted, some hundreds.
+
+        Of newest spans, and of their resources; of one service, or of all if `service` is empty.
+        """

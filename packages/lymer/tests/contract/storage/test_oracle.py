@@ -119,6 +119,9 @@ def _question(rng: random.Random) -> TraceQuestion:
         service=rng.choice(["", "", "shop", "cart"]),
         operation=rng.choice(["", "", "get"]),
         tags=tuple((rng.choice(keys), rng.choice(values)) for _ in range(rng.randrange(3))),
+        present=tuple(
+            rng.choice([*keys, "x", "y", "w3c.tracestate"]) for _ in range(rng.choice([0, 0, 1, 2]))
+        ),
         duration_nano_min=rng.choice([None, None, 2, 10**6]),
         duration_nano_max=rng.choice([None, None, 10**6]),
         limit=rng.choice([1, 5, 100]),
@@ -187,6 +190,9 @@ def test_a_store_answers_as_the_store_in_memory(name: str, seed: int, tmp_path: 
         ]  # fmt: skip
         assert red[0] == red[1]
         assert red[0]
+    assert oracle.get_tag_keys() == other.get_tag_keys()
+    for key, service in (("k", ""), ("r", "shop"), ("service.name", "cart"), ("nothing", "")):
+        assert oracle.get_tag_values(key, service) == other.get_tag_values(key, service)
     for _ in range(60):
         question = _question(rng)
         assert oracle.find_traces(question) == other.find_traces(question), question

@@ -63,6 +63,9 @@ EVERY_QUESTION: Final[dict[str, Callable[[SpanReader], object]]] = {
         slot_minutes=1,
     ),
     "OTLP": lambda reader: reader.get_otlp([T1]),
+    "tag keys": lambda reader: reader.get_tag_keys(),
+    "tag values": lambda reader: reader.get_tag_values("service.name", ""),
+    "archive": lambda reader: reader.archive_trace(T1),
 }
 """One of every kind; all find something if it is the asker's, and nothing if it is not."""
 

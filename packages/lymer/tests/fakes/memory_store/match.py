@@ -31,6 +31,28 @@ def is_match(span: StoredSpan, question: TraceQuestion) -> bool:
         and (question.duration_nano_min or 0) <= span.duration_nano
         and (question.duration_nano_max is None or span.duration_nano <= question.duration_nano_max)
         and all(_tag_matches(span, key, value) for key, value in question.tags)
+        and all(_is_present(span, text) for text in question.present)
+    )
+
+
+def _is_present(span: StoredSpan, text: str) -> bool:
+    """Tell whether a tag has this key, or an event this name."""
+    fields = {
+        "error": span.status_code == 2,
+        "otel.status_code": span.status_code in {1, 2},
+        "otel.status_description": bool(span.span.status.message),
+        "span.kind": span.kind != 0,
+        "w3c.tracestate": bool(span.span.trace_state),
+    }
+    return (
+        fields.get(text, False)
+        or any(event.name == text for event in span.span.events)
+        or any(
+            key == text
+            for attributes in _levels(span)
+            for key, _ in attributes
+            if key != "event" or attributes is span.attributes
+        )
     )
 
 

@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
 from fakes.memory_store.columns import is_found, to_columns
 from fakes.memory_store.match import is_match
 from fakes.memory_store.segment import decode_segment
-from fakes.memory_store.span import StoredSpan, to_stored_spans
+from fakes.memory_store.span import Attributes, StoredSpan, to_stored_spans
 from fakes.memory_store.span_table import sampled, to_span_table
 from lymer.errors import StorageError
 from lymer.model.columns import SpanColumns
@@ -36,6 +36,7 @@ from lymer.model.question import (
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays, to_arrays
 from lymer.storage.contract import SealedSegment, SpanReader
+from lymer.wire.jaeger_json import to_text
 
 __all__ = ["MemoryStore"]
 
@@ -262,6 +263,21 @@ class _Tenant:
         with self._lock:
             return list(itertools.chain.from_iterable(self._spans_by_trace.values()))
 
+    def get_tag_keys(self) -> list[str]:
+        """See `SpanReader.get_tag_keys`; of all spans."""
+        return sorted({key for span in self._all_spans() for key, _ in _of_span(span)})
+
+    def get_tag_values(self, key: str, service: str, /) -> list[str]:
+        """See `SpanReader.get_tag_values`; of all spans."""
+        return sorted(
+            {
+                to_text(value)
+                for span in self._all_spans()
+                for name, value in _of_span(span)
+                if name == key and service in {"", span.service}
+            }
+        )
+
     def archive_trace(self, trace_id: str, /) -> bool:
         """See `SpanReader.archive_trace`."""
         with self._lock:
@@ -282,6 +298,12 @@ class _Tenant:
                 for spans in traces
                 for span in sorted(spans, key=lambda one: (one.start_unix_nano, one.span_id))
             ]
+
+
+def _of_span(span: StoredSpan) -> Attributes:
+    """Return the attributes of span and resource; the latter may hold a service name or not."""
+    resource = tuple((pair.key, pair.value) for pair in span.resource_spans.resource.attributes)
+    return (*span.attributes, *resource)
 
 
 def _bucket(span: StoredSpan) -> int:

@@ -103,6 +103,7 @@ QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
     "find_kind_and_scope": _question(tags=(("span.kind", "server"), ("otel.scope.name", "lib"))),
     "find_structured_value": _question(tags=(("k", '{"a":1}'),)),
     "find_address": _question(tags=(("peer.ipv4", "1.2.3.4"),)),
+    "find_present": _question(present=("error",)),
     "find_unknown_service": _question(service="nobody"),
     "find_hostile_text": _question(tags=(("a'b\\", "'; DROP TABLE spans; --{db}"),)),
     "trace": lambda reader: reader.get_traces([trace_hex(1)], raw=False, skeleton=False),
@@ -131,6 +132,8 @@ QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
     ),
     "summaries": lambda reader: reader.get_summaries([trace_hex(1)]),
     "otlp": lambda reader: reader.get_otlp([trace_hex(1)]),
+    "tag_keys": lambda reader: reader.get_tag_keys(),
+    "tag_values": lambda reader: reader.get_tag_values("zone", "shop"),
     "dependencies": lambda reader: reader.get_dependencies(0, 120_000_000_000),
     "red": lambda reader: reader.get_red(0, 60_000_000_000, "shop"),
 }

@@ -46,6 +46,7 @@ from lymer.storage.clickhouse.select import (
 from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
 from lymer.storage.clickhouse.statements import statement
+from lymer.storage.clickhouse.tag_select import select_tag_keys, select_tag_values
 from lymer.storage.clickhouse.tail_rates import add_rates
 from lymer.storage.clickhouse.trace_arrays import read_trace_arrays
 from lymer.wire.jaeger_json import any_value_text
@@ -285,6 +286,15 @@ class TenantReader:
         """See `SpanReader.archive_trace`."""
         (known,) = _checked_ids([trace_id])
         return self._archive.keep(bytes.fromhex(known))
+
+    def get_tag_keys(self) -> list[str]:
+        """See `SpanReader.get_tag_keys`."""
+        return sorted({_text(key) for (key,) in self._rows(select_tag_keys(), 1)})
+
+    def get_tag_values(self, key: str, service: str, /) -> list[str]:
+        """See `SpanReader.get_tag_values`."""
+        rows = self._rows(select_tag_values(key, service), 1)
+        return sorted({any_value_text(value) for (value,) in rows})
 
     def _spans(
         self,

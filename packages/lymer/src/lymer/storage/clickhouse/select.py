@@ -31,6 +31,15 @@ __all__ = [
 _STATUSES: Final = ("unset", "ok", "error")
 """The index is OTLP's `StatusCode`."""
 _RESOURCE_PREFIX: Final = "resource."
+_PRESENT_FIELDS: Final = {
+    "error": "status = 2",
+    "otel.status_code": "status IN (1, 2)",
+    "otel.status_description": "status_message != ''",
+    "span.kind": "kind BETWEEN 1 AND 5",
+    "w3c.tracestate": "trace_state != ''",
+    "service.name": "1",
+}
+"""When a field is shown as a tag."""
 _SCOPE_NAME: Final = frozenset({"scope.name", "otel.scope.name"})
 _SCOPE_VERSION: Final = frozenset({"scope.version", "otel.scope.version"})
 
@@ -161,6 +170,7 @@ def _conditions(
         conditions.append(f"duration >= {query.number(question.duration_nano_min)}")
     if question.duration_nano_max is not None:
         conditions.append(f"duration <= {query.number(question.duration_nano_max)}")
+    conditions.extend(_is_present(query, text) for text in question.present)
     conditions.extend(
         f"({' OR '.join(_alternatives(query, tag, place))})"
         for tag, place in zip(tags, places, strict=True)
@@ -183,6 +193,25 @@ def _alternatives(query: Query, tag: Tag, places: Places) -> list[str]:
         elif hashes:
             alternatives.append(f"cityHash64({column}) IN ({', '.join(map(str, hashes))})")
     return alternatives
+
+
+def _is_present(query: Query, text: str) -> str:
+    """Return the condition that there is a tag with this key, or an event with this name."""
+    key = query.text(text)
+    origins = [
+        f"{column} IN (SELECT {column} FROM {{db}}.origins "
+        f"WHERE mapContains(tupleElement({cast}, 'attributes'), {key}))"
+        for column, cast in (("resource", CAST_RESOURCE), ("scope", CAST_SCOPE))
+    ]
+    alternatives = [
+        f"mapContains(attrs, {key})",
+        f"arrayExists(e -> e.name = {key} OR mapContains(e.attributes, {key}), events)",
+        f"arrayExists(l -> mapContains(l.attributes, {key}), links)",
+        *origins,
+    ]
+    if text in _PRESENT_FIELDS:
+        alternatives.append(_PRESENT_FIELDS[text])
+    return f"({' OR '.join(alternatives)})"
 
 
 def _fields(query: Query, tag: Tag) -> list[str]:

@@ -126,7 +126,8 @@ def _argument(argument: Any) -> Any:
     if "one_in" in argument:
         return SpanSample(trace_ids=tuple(argument.pop("trace_ids")), **argument)
     tags = tuple((str(key), str(value)) for key, value in argument.pop("tags"))
-    return TraceQuestion(tags=tags, **argument)
+    present = tuple(map(str, argument.pop("present", ())))
+    return TraceQuestion(tags=tags, present=present, **argument)
 
 
 def _pack(value: object) -> bytes:
@@ -248,6 +249,8 @@ METHODS: Final = {
         Method("get_span_table", _encode_table, _decoding(_decode_table)),
         Method("get_otlp", bytes, bytes),
         Method("archive_trace", _pack, _decoding(bool)),
+        Method("get_tag_keys", _pack, _decoding(list)),
+        Method("get_tag_values", _pack, _decoding(list)),
     )
 }
 """Every method of `SpanReader` by its name there."""

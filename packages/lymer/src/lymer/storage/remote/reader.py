@@ -271,6 +271,16 @@ class RemoteReader:
         answer: bool = self._ask("archive_trace", trace_id)
         return answer
 
+    def get_tag_keys(self) -> list[str]:
+        """See `SpanReader.get_tag_keys`."""
+        answer: list[str] = self._ask("get_tag_keys")
+        return answer
+
+    def get_tag_values(self, key: str, service: str, /) -> list[str]:
+        """See `SpanReader.get_tag_values`."""
+        answer: list[str] = self._ask("get_tag_values", key, service)
+        return answer
+
     def _ask(self, attribute: str, *arguments: object, **keywords: object) -> Any:
         method = METHODS[attribute]
         body = encode_arguments(arguments, keywords)

@@ -1,0 +1,19 @@
+-- Keys of the newest spans' attributes, and of resources.
+SELECT {mark}, key
+FROM
+(
+    SELECT arrayJoin(keys) AS key
+    FROM
+    (
+        SELECT mapKeys(attrs) AS keys
+        FROM {db}.spans
+        ORDER BY start DESC
+        LIMIT 20000
+    )
+    UNION ALL
+    SELECT arrayJoin(mapKeys(tupleElement({resource}, 'attributes'))) AS key
+    FROM {db}.origins
+)
+GROUP BY key
+ORDER BY count() DESC
+LIMIT 1000
