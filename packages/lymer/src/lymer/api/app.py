@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from lymer import clock
 from lymer.api.answers import ANSWER_SECONDS_MAX, ANSWERS_IN_FLIGHT_MAX, Answers
+from lymer.api.deep import Deep
 from lymer.api.envelope import error_response, not_found_response, v3_error_response
 from lymer.api.metrics_v1 import MetricsV1
 from lymer.api.skeleton import Skeletons
@@ -83,6 +84,7 @@ def _api_routes(
     v1 = TracesV1(answers, now_unix_nano)
     v3 = QueryV3(answers)
     metrics = MetricsV1(answers, now_unix_nano)
+    deep = Deep(answers, now_unix_nano)
     skeletons = Skeletons(answers)
     trace = "/api/lymer/v1/traces/{trace_id}"
     served: list[BaseRoute] = [
@@ -94,6 +96,9 @@ def _api_routes(
         Route("/api/dependencies", tenants.asking(v1.get_dependencies)),
         Route("/api/transform", tenants.asking(v1.transform), methods=["POST"]),
         Route("/api/archive/{trace_id:path}", tenants.asking(v1.archive_trace), methods=["POST"]),
+        Route("/api/deep-dependencies", tenants.asking(deep.get_paths)),
+        Route("/analytics/v1/dependencies", tenants.asking(deep.get_paths)),
+        Route("/api/quality-metrics", tenants.asking(deep.get_quality)),
         Route("/api/metrics/{name}", tenants.asking(metrics.get_metrics)),
         Route("/api/v3/services", tenants.asking(v3.get_services)),
         Route("/api/v3/operations", tenants.asking(v3.get_operations)),

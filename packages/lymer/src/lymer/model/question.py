@@ -38,15 +38,15 @@ class TraceQuestion:
     integer 500, the double 500.0 and the string `500`. A key matches a span, resource, scope,
     event or link attribute; `error`, `span.kind`, `span.status`, `scope.name`, `scope.version`
     and `resource.KEY` have Jaeger's meanings."""
-    present: tuple[str, ...] = ()
-    """Texts each of which must be the key of a tag, whatever its value, or the name of an event;
-    keys match as those of `tags` do."""
     duration_nano_min: int | None = None
     """Shortest duration of the matching span, inclusive, nanoseconds."""
     duration_nano_max: int | None = None
     """Longest duration of the matching span, inclusive, nanoseconds."""
     limit: int = 100
     """Number of traces wanted, at least 1."""
+    present: tuple[str, ...] = ()
+    """Texts each of which must be the key of a tag, whatever its value, or the name of an event;
+    keys match as those of `tags` do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
+from dataclasses import fields
 from typing import Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from lymer.analysis.paths import Path, PathCounter
+from lymer.analysis.quality import Quality, Trace
 from lymer.errors import LargeAnswerError, QuestionError, TooLargeError, TraceNotFoundError
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
@@ -23,6 +26,7 @@ from lymer.model.question import (
 from lymer.model.trace_arrays import TraceArrays
 from lymer.query.adjust.arrays import adjust_arrays, limit_arrays
 from lymer.query.adjust.otlp import adjust_otlp, name_services
+from lymer.query.adjust.parents import find_parent_rows
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
@@ -30,7 +34,7 @@ from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.transform import transform_request
 from lymer.storage.contract import SpanReader, TenantReaders
 
-__all__ = ["ALLOWS_LARGE", "Queries", "QueryService"]
+__all__ = ["ALLOWS_LARGE", "JUDGED_TRACES_MAX", "Queries", "QueryService"]
 
 FOUND_TRACES_MAX: Final = 10_000
 """Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole
@@ -50,12 +54,19 @@ ALLOWS_LARGE: Final[ContextVar[bool]] = ContextVar("ALLOWS_LARGE", default=True)
 TRACES_PER_READ: Final = 200
 """Traces read from the store in one call: what is refused as too large was not all read."""
 
+JUDGED_TRACES_MAX: Final = 1_000
+"""Newest traces that paths and quality are computed from."""
+
+JUDGED_SPANS_MAX: Final = 500_000
+"""Spans of them, about: no more traces are read beyond."""
+
 TAGS_MAX: Final = 64
 """Most tags in one question; each may cost the store one scan of the range."""
 
 TEXT_BYTES_MAX: Final = 65_536
 """Largest service, operation, tag key or tag value in a question, bytes."""
 
+_JUDGED: Final = tuple(one.name for one in fields(Trace))[1:]
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
 
@@ -212,6 +223,42 @@ class QueryService:
                 newest[found.trace_id] = max(newest.get(found.trace_id, 0), found.start_unix_nano)
         ids = sorted(newest, key=lambda one: (-newest[one], one))[: questions[0].limit]
         return ((trace_id, self._otlp([trace_id], raw=True)) for trace_id in ids)
+
+    def get_paths(self, question: TraceQuestion) -> tuple[list[Path], int]:
+        """Return the ways that pass the service asked for, and from how many traces they are.
+
+        The most gone come first. Of an operation, if the question names one.
+        """
+        counter = PathCounter(question.service, question.operation)
+        traces = 0
+        for trace in self._skeletons(question, raw=False):
+            parent = find_parent_rows(trace)
+            counter.add(
+                trace.trace_id[0], parent, trace.start_unix_nano, trace.service, trace.name,
+                trace.kind,
+            )  # fmt: skip
+            traces += 1
+        return counter.paths(), traces
+
+    def get_quality(self, question: TraceQuestion) -> Quality:
+        """Judge the traces of the service asked for."""
+        quality = Quality(question.service)
+        for trace in self._skeletons(question, raw=True):
+            quality.add(Trace(trace.trace_id[0], *(getattr(trace, name) for name in _JUDGED)))
+        return quality
+
+    def _skeletons(self, question: TraceQuestion, *, raw: bool) -> Iterator[SpanColumns]:
+        """Yield the newest traces that match, some at a time, until there are enough spans."""
+        ids = self._find_ids(question)
+        spans = 0
+        for first in range(0, len(ids), TRACES_PER_READ):
+            some = self._get(ids[first : first + TRACES_PER_READ], raw=raw, skeleton=True)
+            yield from some
+            spans += sum(map(len, some))
+            if not ALLOWS_LARGE.get() and spans > SMALL_ANSWER_SPANS_MAX:
+                raise LargeAnswerError("the answer needs many spans and must wait for its turn")
+            if spans > JUDGED_SPANS_MAX:
+                return
 
     def get_tag_keys(self) -> list[str]:
         """Return keys of attributes of newest spans, sorted."""

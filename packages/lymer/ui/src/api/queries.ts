@@ -5,9 +5,9 @@ import { queryOptions } from "@tanstack/react-query";
 import { graphOfLinks, type CallGraph } from "../model/callGraph.ts";
 import type { TraceColumns } from "../model/columns.ts";
 import type { JaegerTrace } from "../model/jaeger.ts";
-import { rfc3339, summariesParams, type Question } from "../model/question.ts";
+import { summariesParams, type Question } from "../model/question.ts";
 import { readSummary, summarize, type Summary, type WireSummary } from "../model/summary.ts";
-import { pathsOfTrace, type DeepPath } from "../model/deepPaths.ts";
+import type { DeepPath } from "../model/deepPaths.ts";
 import { readFamily, type MetricFamily } from "../model/metrics.ts";
 import { columnsOf } from "../model/fromJaeger.ts";
 import { decodeColumns } from "../model/binaryColumns.ts";
@@ -270,13 +270,11 @@ interface WirePath {
   readonly count?: number;
 }
 
-/** Ways past a service; `sample`: how many traces they were taken from, if the server does not know them. */
+/** Ways past a service; `sample`: the newest traces they were taken from, if there are more. */
 interface DeepPaths {
   readonly paths: readonly DeepPath[];
-  readonly sample?: number;
+  readonly sample?: number | undefined;
 }
-
-const DEEP_SAMPLE_TRACES = 50;
 
 export function deepPathsQuery(service: string, operation: string, lookbackMicros: number) {
   return queryOptions({
@@ -285,13 +283,9 @@ export function deepPathsQuery(service: string, operation: string, lookbackMicro
       const end = Date.now() * 1000;
       const params = new URLSearchParams({ service, start: String(end - lookbackMicros), end: String(end) });
       if (operation) params.set("operation", operation);
-      try {
-        const answer = await getJson<{ dependencies?: readonly WirePath[] }>(`api/deep-dependencies?${params.toString()}`, signal);
-        return { paths: (answer.dependencies ?? []).map(readDeepPath) };
-      } catch (error) {
-        if (!(error instanceof ApiError) || ![404, 405, 501].includes(error.status)) throw error;
-        return sampledPaths(service, operation, lookbackMicros, signal);
-      }
+      const path = `api/deep-dependencies?${params.toString()}`;
+      const answer = await getJson<{ dependencies?: readonly WirePath[]; sample?: number }>(path, signal);
+      return { paths: (answer.dependencies ?? []).map(readDeepPath), sample: answer.sample };
     },
     enabled: service !== "",
     staleTime: 60_000,
@@ -301,24 +295,4 @@ export function deepPathsQuery(service: string, operation: string, lookbackMicro
 function readDeepPath({ path, attributes, count }: WirePath): DeepPath {
   const traceIds = (attributes ?? []).filter(({ key }) => key === "exemplar_trace_id").map(({ value }) => value);
   return { path, count: count ?? 1, traceIds };
-}
-
-/** Take the ways from the newest traces of the service. */
-async function sampledPaths(service: string, operation: string, lookbackMicros: number, signal: AbortSignal): Promise<DeepPaths> {
-  const end = Date.now() * 1000;
-  const params = new URLSearchParams({
-    "query.serviceName": service,
-    "query.startTimeMin": rfc3339(end - lookbackMicros),
-    "query.startTimeMax": rfc3339(end),
-    "query.searchDepth": String(DEEP_SAMPLE_TRACES),
-  });
-  if (operation) params.set("query.operationName", operation);
-  const answer = await getJson<{ summaries?: WireSummary[] }>(`api/v3/trace-summaries?${params.toString()}`, signal);
-  const ids = (answer.summaries ?? []).map(({ traceId }) => traceId);
-  const paths: DeepPath[] = [];
-  for (let at = 0; at < ids.length; at += PARALLEL_TRACES) {
-    const some = await Promise.all(ids.slice(at, at + PARALLEL_TRACES).map((id) => fetchTrace(id, signal)));
-    for (const trace of some) paths.push(...pathsOfTrace(trace));
-  }
-  return { paths, sample: ids.length };
 }

@@ -1,9 +1,5 @@
 /** Ways through the system that pass one service: what leads to it and what it leads to, several steps far. */
 
-import type { TraceColumns } from "./columns.ts";
-import { mergePaths, type PathNode } from "./paths.ts";
-import { buildTree } from "./tree.ts";
-
 /** One place on a way. */
 export interface PathStep {
   readonly service: string;
@@ -101,18 +97,4 @@ export function deepGraph(paths: readonly DeepPath[], options: DeepOptions): Dee
     });
   }
   return { nodes, edges: [...edges.values()], up, down };
-}
-
-/** Return the ways of one trace from its roots to its leaves. */
-export function pathsOfTrace(trace: TraceColumns): DeepPath[] {
-  const nodes = mergePaths(trace, buildTree(trace), trace.duration);
-  return nodes
-    .filter(({ children }) => children.length === 0)
-    .map((leaf) => {
-      const path: PathStep[] = [];
-      for (let node: PathNode | undefined = leaf; node; node = nodes[node.parent]) {
-        path.push({ service: node.service, operation: node.operation });
-      }
-      return { path: path.reverse(), count: leaf.spans.length, traceIds: [trace.traceId] };
-    });
 }
