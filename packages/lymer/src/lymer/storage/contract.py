@@ -126,7 +126,7 @@ class SpanReader(Protocol):
         """
 
     def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
-        """Return a trace as arrays, empty if it is not known.
+        """Return a trace as arrays, empty if neither the store nor the archive knows it.
 
         In the order of `SpanColumns`, and with the store's part of the adjusters done, as
         `get_traces` does it without `raw`. `identity` is zeros where no two spans share an id.

@@ -53,6 +53,8 @@ def test_an_archived_trace_is_read_when_its_spans_are_gone(both: Store) -> None:
     assert stored == texts(both, NOT_KEPT, KEPT)
     assert len(both.reader.get_span(KEPT, span_hex(3))) == 3
     assert len(both.reader.get_traces([KEPT], raw=False, skeleton=True)) == 5
+    assert len(both.reader.get_trace_arrays(KEPT)) == 5
+    assert len(both.reader.get_trace_arrays(NOT_KEPT)) == 0
     (resource,) = TracesData.FromString(both.reader.get_otlp([KEPT])).resource_spans
     assert sum(len(scope.spans) for scope in resource.scope_spans) == 5
     assert TracesData.FromString(both.reader.get_otlp([NOT_KEPT])) == TracesData()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.question import SPAN_KINDS
 from lymer.model.trace_arrays import TraceArrays, shares_ids
+from lymer.storage.clickhouse.archive import from_archive
 from lymer.storage.clickhouse.engine import Engine, Settings
 from lymer.storage.clickhouse.find_select import find_condition
 from lymer.storage.clickhouse.select import Query
@@ -69,16 +70,31 @@ def read_trace_arrays(
     origins_of: Callable[[Iterable[bytes], Iterable[bytes]], Origins],
     terms: FindTerms = NOTHING,
 ) -> TraceArrays:
-    """Return a trace; see `SpanReader.get_trace_arrays`."""
+    """Return a trace, from the archive if it is nowhere else; see `SpanReader.get_trace_arrays`."""
+    stored = _read(engine, database, settings, trace_id, origins_of, terms, str)
+    if len(stored):
+        return stored
+    return _read(engine, database, settings, trace_id, origins_of, terms, from_archive)
+
+
+def _read(
+    engine: Engine,
+    database: str,
+    settings: Settings,
+    trace_id: str,
+    origins_of: Callable[[Iterable[bytes], Iterable[bytes]], Origins],
+    terms: FindTerms,
+    placed: Callable[[str], str],
+) -> TraceArrays:
     query = Query()
     where = f"trace_id = {query.blob(bytes.fromhex(trace_id))}"
 
     def ask(statement: str, row: tuple[tuple[str, str], ...]) -> NDArray[np.void]:
-        asked = statement.replace("{where}", where)
+        asked = placed(statement.replace("{where}", where))
         return engine.select_array(database, asked, row, query.parameters, settings)
 
     def ask_values(statement: str, width: int) -> list[list[Any]]:
-        asked = statement.replace("{where}", where)
+        asked = placed(statement.replace("{where}", where))
         return engine.select(database, asked, width, query.parameters, settings)
 
     found = find_condition(query, terms, ask_values, origins_of) if terms.include else "0"
