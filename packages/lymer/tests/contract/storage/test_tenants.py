@@ -11,6 +11,7 @@ import pytest
 from contract.storage.conftest import Store
 from lymer.model.columns import SpanColumns
 from lymer.model.question import SPAN_KINDS, TraceQuestion
+from lymer.model.span_table import SpanSample
 from lymer.storage.contract import SpanReader
 from lymer.tenancy import DEFAULT_TENANT, TENANT_BYTES_MAX, is_tenant
 from make import START, make_request, make_span, span_hex, trace_hex, write_segment_file
@@ -63,11 +64,20 @@ EVERY_QUESTION: Final[dict[str, Callable[[SpanReader], object]]] = {
         slot_minutes=1,
     ),
     "OTLP": lambda reader: reader.get_otlp([T1]),
+    "arrays": lambda reader: [T1] * len(reader.get_trace_arrays(T1)),
+    "size of a sample": lambda reader: reader.get_sample_size(SAMPLE)[0],
+    "sample": lambda reader: [T1] * len(reader.get_span_table(SAMPLE).trace),
     "tag keys": lambda reader: reader.get_tag_keys(),
     "tag values": lambda reader: reader.get_tag_values("service.name", ""),
     "archive": lambda reader: reader.archive_trace(T1),
 }
 """One of every kind; all find something if it is the asker's, and nothing if it is not."""
+
+
+SAMPLE = SpanSample(
+    start_unix_nano_min=START - HOUR, start_unix_nano_max=START + HOUR, trace_ids=(T1,)
+)
+"""One trace."""
 
 
 def question(service: str = "", tags: tuple[tuple[str, str], ...] = ()) -> TraceQuestion:

@@ -8,7 +8,7 @@ FROM
         SELECT mapKeys(attrs) AS keys
         FROM {db}.spans
         ORDER BY start DESC
-        LIMIT 20000
+        LIMIT {spans_max}
     )
     UNION ALL
     SELECT arrayJoin(mapKeys(tupleElement({resource}, 'attributes'))) AS key
@@ -16,4 +16,4 @@ FROM
 )
 GROUP BY key
 ORDER BY count() DESC
-LIMIT 1000
+LIMIT {names_max}

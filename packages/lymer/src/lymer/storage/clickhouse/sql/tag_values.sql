@@ -12,7 +12,7 @@ FROM
         FROM {db}.spans
         WHERE {of_service}
         ORDER BY start DESC
-        LIMIT 20000
+        LIMIT {spans_max}
     )
 )
-LIMIT 1000
+LIMIT {names_max}
