@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -11,6 +12,12 @@ from lymer.cli.endpoint import check_endpoint
 from lymer.config.rules import Duration
 
 __all__ = ["demo", "generate"]
+
+KINDS: Final = (
+    "slow-callee", "bad-version", "bad-host", "n-plus-one", "retry-storm", "lock", "queue",
+    "cold-cache", "error-burst",
+)  # fmt: skip
+"""As `lymer.incidents.kinds` has them, which would import numpy for `--help`; a test compares."""
 
 _PROTOCOLS = click.Choice(["grpc", "http/protobuf"])
 
@@ -130,6 +137,17 @@ def demo(
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same traces.")
 @click.option("--spans-per-request", type=click.IntRange(1), default=512, show_default=True)
+@click.option(
+    "--incident",
+    type=click.Choice(KINDS),
+    help="Send five minutes of an application in whose last two one thing goes wrong; of the "
+    "options of shape only --seed counts.",
+)
+@click.option(
+    "--truth",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --incident: write what went wrong to this file, as JSON.",
+)
 def generate(
     *,
     endpoint: str | None,
@@ -152,7 +170,11 @@ def generate(
     if endpoint is None:
         port = ports.OTLP_GRPC if protocol == "grpc" else ports.OTLP_HTTP
         endpoint = f"http://localhost:{port}"
-    if traces is None and duration is None:
+    incident: str | None = shape.pop("incident")
+    truth: Path | None = shape.pop("truth")
+    if truth is not None and incident is None:
+        raise click.UsageError("--truth needs --incident")
+    if traces is None and duration is None and incident is None:
         traces = 1000
     for header in headers:
         if "=" not in header:
@@ -166,6 +188,10 @@ def generate(
         connections=connections,
         headers=dict(header.split("=", 1) for header in headers),
     )
-    load = LoadShape(**shape)
     check_endpoint(endpoint, protocol)
+    if incident is not None:
+        from lymer.roles.incident_load import Incident, run_incident
+
+        return run_incident(Incident(kind=incident, seed=shape["seed"], truth=truth), delivery)
+    load = LoadShape(**shape)
     return run(load, delivery)

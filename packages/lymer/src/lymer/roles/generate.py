@@ -7,14 +7,14 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from lymer.clock import monotonic_seconds, unix_nano
 from lymer.roles.load_sender import Outcome, Sender, open_sender
 from lymer.roles.load_shape import LoadShape
 from lymer.roles.load_source import LoadRequest, LoadSource
 
-__all__ = ["Delivery", "Tally", "run", "send_load"]
+__all__ = ["Delivery", "RequestSource", "Tally", "run", "send_load"]
 
 _BACKOFF_FIRST_SECONDS: Final = 0.1
 _BACKOFF_MAX_SECONDS: Final = 5.0
@@ -74,7 +74,20 @@ class Tally:
         return f"{line} (last problem: {self.last_problem})" if self.last_problem else line
 
 
-def run(shape: LoadShape, delivery: Delivery) -> int:
+class RequestSource(Protocol):
+    """Makes requests, one after the other."""
+
+    @property
+    def spans_per_request(self) -> int:
+        """Return how many spans a request has, about."""
+
+    def next_request(
+        self, now_unix_nano: int, *, spans_max: int | None = None
+    ) -> LoadRequest | None:
+        """Return the next request, or None at the end."""
+
+
+def run(load: LoadShape | RequestSource, delivery: Delivery) -> int:
     """Send the load until it is done or somebody stops it; print the closing line.
 
     Returns:
@@ -90,7 +103,7 @@ def run(shape: LoadShape, delivery: Delivery) -> int:
     previous = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     show = _show_progress if sys.stderr.isatty() else None
     try:
-        tally = send_load(shape, delivery, stop, show)
+        tally = send_load(load, delivery, stop, show)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -101,7 +114,7 @@ def run(shape: LoadShape, delivery: Delivery) -> int:
 
 
 def send_load(
-    shape: LoadShape,
+    load: LoadShape | RequestSource,
     delivery: Delivery,
     stop: threading.Event,
     show: Callable[[Tally], None] | None = None,
@@ -109,7 +122,7 @@ def send_load(
     """Send the load and return the count of what became of it.
 
     Args:
-        shape: What to send.
+        load: What to send.
         delivery: Where to, how fast, how long.
         stop: Set it to end after the requests in flight.
         show: Called about once a second with the count so far.
@@ -117,13 +130,13 @@ def send_load(
     Raises:
         StartupError: If the endpoint is no address.
     """
-    load = _Load(shape, delivery, stop)
+    sending = _Load(load, delivery, stop)
     senders = [
         open_sender(delivery.endpoint, delivery.protocol, delivery.headers)
         for _ in range(delivery.connections)
     ]
     workers = [
-        threading.Thread(target=load.work, args=(sender,), name=f"sender-{index}", daemon=True)
+        threading.Thread(target=sending.work, args=(sender,), name=f"sender-{index}", daemon=True)
         for index, sender in enumerate(senders)
     ]
     for worker in workers:
@@ -132,24 +145,30 @@ def send_load(
         while worker.is_alive():
             worker.join(1.0)
             if show is not None:
-                load.tally.seconds = monotonic_seconds() - load.started
-                show(load.tally)
-    load.tally.seconds = monotonic_seconds() - load.started
+                sending.tally.seconds = monotonic_seconds() - sending.started
+                show(sending.tally)
+    sending.tally.seconds = monotonic_seconds() - sending.started
     for sender in senders:
         sender.close()
-    return load.tally
+    return sending.tally
 
 
 class _Load:
     """What the workers share."""
 
-    def __init__(self, shape: LoadShape, delivery: Delivery, stop: threading.Event) -> None:
-        self._source = LoadSource(shape, traces_max=delivery.traces_max)
+    def __init__(
+        self, load: LoadShape | RequestSource, delivery: Delivery, stop: threading.Event
+    ) -> None:
+        self._source: RequestSource = (
+            LoadSource(load, traces_max=delivery.traces_max)
+            if isinstance(load, LoadShape)
+            else load
+        )
         self._delivery = delivery
         self._stop = stop
         self._lock = threading.Lock()
         self._spans_begun = 0
-        self._spans_max = shape.spans_per_request
+        self._spans_max = load.spans_per_request
         if delivery.rate > 0:
             self._spans_max = max(1, min(self._spans_max, int(delivery.rate * _PACE_SECONDS)))
         self.tally = Tally()

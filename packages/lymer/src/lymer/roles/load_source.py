@@ -62,6 +62,11 @@ class LoadSource:
         self._pending: list[tuple[int, bytes]] = []
         self._traces_left = math.inf if traces_max is None else traces_max
 
+    @property
+    def spans_per_request(self) -> int:
+        """Return how many spans a request has, but for the last."""
+        return self._shape.spans_per_request
+
     def next_request(
         self, now_unix_nano: int, *, spans_max: int | None = None
     ) -> LoadRequest | None:
