@@ -89,11 +89,21 @@ def measure(frame: SpanFrame, bins: Ints) -> Signals:
 def layers_of(frame: SpanFrame, place: Place) -> list[tuple[Masks, Masks]]:
     """Return what a place's signals count: (events, chances) each, as masks over spans."""
     watched = _Watched(place, len(frame))
-    _gather(frame, watched)
+    _gather(frame, watched, place.what)
     return watched.layers
 
 
-def _gather(frame: SpanFrame, gathered: _Gathered) -> None:
+def _gather(frame: SpanFrame, gathered: _Gathered, what: str = "") -> None:
+    """Add every signal, or those of one kind."""
+    if what in {"", "network"}:
+        _network(frame, gathered)
+    if what in {"", "calls"}:
+        _calls(frame, gathered)
+    if what in {"", "slow", "error", "queue"}:
+        _own(frame, gathered)
+
+
+def _own(frame: SpanFrame, gathered: _Gathered) -> None:
     slow = beyond_usual(frame.self_time, frame.table.operation)
     everyone = np.ones(len(frame), dtype=bool)
     common = [
@@ -110,8 +120,6 @@ def _gather(frame: SpanFrame, gathered: _Gathered) -> None:
         waits = every & (frame.queued >= 0)
         for mask in beyond_usual(frame.queued, frame.table.operation):
             gathered.add(place("queue"), group, mask & waits, waits)
-    _network(frame, gathered)
-    _calls(frame, gathered)
 
 
 def beyond_usual(

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from lymer import clock
 from lymer.api.answers import ANSWER_SECONDS_MAX, ANSWERS_IN_FLIGHT_MAX, Answers
 from lymer.api.deep import Deep
+from lymer.api.diagnosis import DiagnosisApi
 from lymer.api.envelope import error_response, not_found_response, v3_error_response
 from lymer.api.metrics_v1 import MetricsV1
 from lymer.api.skeleton import Skeletons
@@ -86,6 +87,8 @@ def _api_routes(
     metrics = MetricsV1(answers, now_unix_nano)
     deep = Deep(answers, now_unix_nano)
     skeletons = Skeletons(answers)
+    diagnosis = DiagnosisApi(answers, now_unix_nano)
+    thinking = "/api/lymer/v1/diagnosis"
     trace = "/api/lymer/v1/traces/{trace_id}"
     served: list[BaseRoute] = [
         Route("/api/services", tenants.asking(v1.get_services)),
@@ -105,6 +108,12 @@ def _api_routes(
         Route("/api/v3/trace-summaries", tenants.asking(v3.find_summaries)),
         Route("/api/v3/traces", tenants.asking(v3.find_traces)),
         Route("/api/v3/traces/{trace_id:path}", tenants.asking(v3.get_trace)),
+        Route(thinking + "/root-cause", tenants.asking(diagnosis.get_root_cause)),
+        Route(thinking + "/explain", tenants.asking(diagnosis.explain)),
+        Route(thinking + "/profile", tenants.asking(diagnosis.get_profile)),
+        Route(thinking + "/changes", tenants.asking(diagnosis.get_changes)),
+        Route(thinking + "/difference", tenants.asking(diagnosis.get_difference)),
+        Route(trace + "/findings", tenants.asking(diagnosis.get_findings)),
         Route(trace + "/columns", tenants.asking(skeletons.get_columns)),
         Route(trace + "/find", tenants.asking(skeletons.find)),
         Route(trace + "/part", tenants.asking(skeletons.get_part)),

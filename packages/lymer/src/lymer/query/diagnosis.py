@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from lymer.analysis.attribution import attribute, fact_of
-from lymer.analysis.cohort import Fact, Finding, differences
+from lymer.analysis.cohort import Finding, differences
 from lymer.analysis.path_diff import PathDifference, compare, sentence
 from lymer.analysis.profile import (
     CallTree,
@@ -22,11 +22,13 @@ from lymer.analysis.profile import (
     critical_times,
     operation_profile,
 )
+from lymer.analysis.question import matches
 from lymer.analysis.root_cause import Candidate, Causes, find_causes
 from lymer.analysis.signals import Place, beyond_usual
 from lymer.analysis.span_frame import Ints, Masks, SpanFrame
 from lymer.analysis.trace_findings import TraceFinding, find_in_trace
 from lymer.errors import QuestionError, TraceNotFoundError
+from lymer.language.parsing import parse
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.storage.contract import SpanReader
 
@@ -38,8 +40,6 @@ RANGE_SECONDS: Final = 900
 """What is looked at where no range is asked for: the last quarter of an hour."""
 RANGE_SECONDS_MAX: Final = 7 * 86_400
 _EXPLAINED_MAX: Final = 5
-_EFFECT_OF_PLACE: Final = 0.3
-_SLOWEST: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,107 +131,94 @@ class Diagnosis:
     def explain(
         self,
         within: TimeRange,
-        selected: Sequence[tuple[str, str]] | None,
+        question: str = "",
         *,
         slowest: float = 0.0,
         only_errors: bool = False,
-        baseline: Sequence[tuple[str, str]] | None = None,
+        baseline: str = "",
         window: TimeRange | None = None,
-        without: frozenset[Fact] = frozenset(),
     ) -> Explanation:
         """Say what is different about some spans.
 
+        A question that only names a place, without anything of the others, asks what went wrong
+        there: that is found as `root_cause` finds it.
+
         Args:
             within: What is looked at.
-            selected: (trace id, span id) of the spans a question matches; None: of all.
+            question: In the search language: the selection; empty: all spans.
             slowest: Of these the slowest part, each operation by itself; 0: all of them.
             only_errors: Of these those that failed.
-            baseline: What they are compared with; None: spans of the same operations that are not
-                selected, or before the window.
+            baseline: What they are compared with, as a question; empty: the other spans of the same
+                operations.
             window: Of these those that started in it.
-            without: What the question itself asks for.
+
+        Raises:
+            QuestionError: A question cannot be read, or uses what is not supported here.
         """
+        asked, other = parse(question), parse(baseline)
         frame, sample, chosen = self._read(within, has_attributes=True)
-        everyone = np.ones(len(frame), dtype=bool)
-        matched = everyone if selected is None else _rows_of(frame, selected)
-        mask = matched.copy()
-        how = "spans that match"
-        if only_errors:
-            mask &= frame.table.is_error
-            how += " and failed"
-        if slowest:
-            rows = np.flatnonzero(matched)
-            beyond = beyond_usual(
-                frame.table.duration[rows], frame.table.operation[rows], (1 - slowest,)
-            )
-            slow = np.zeros(len(frame), dtype=bool)
-            slow[rows] = beyond[0]
-            mask &= slow
-            how += f", the slowest {slowest:.0%} of each operation"
-        if window is not None:
-            during = (frame.table.start >= window.start_unix_nano) & (
-                frame.table.start <= window.end_unix_nano
-            )
-            mask &= during
-            how += " in the window"
-        if baseline is not None:
-            others = _rows_of(frame, baseline)
+        found = matches(frame, asked)
+        if found.is_place and not (slowest or only_errors or baseline or window):
+            return self._explain_place(frame, within, found.rows, sample, chosen)
+        mask, how = _selected(frame, found.rows, slowest, only_errors, window)
+        if baseline:
+            others = matches(frame, other).rows
             how += ", against those of the other question"
         else:
-            alike = np.isin(frame.table.operation, np.unique(frame.table.operation[mask]))
-            others = alike & ~mask
+            others = np.isin(frame.table.operation, np.unique(frame.table.operation[mask]))
+            others &= ~mask
             how += ", against the other spans of their operations"
-        del chosen
-        return _explained(frame, mask, others, without, how, sample)
+        findings = differences(frame, mask, others, without=found.facts)
+        examples = [
+            frame.table.trace_id(one.example) if one.example >= 0 else "" for one in findings
+        ]
+        return Explanation(findings, examples, int(mask.sum()), int(others.sum()), how, sample)
 
-    def explain_window(
-        self, within: TimeRange, matched: Sequence[tuple[str, str]] | None
+    def _explain_place(
+        self,
+        frame: SpanFrame,
+        within: TimeRange,
+        matched: Masks,
+        sample: Sample,
+        chosen: SpanSample,
     ) -> Explanation:
-        """Say what went wrong in the spans that a question matches, if anything did.
-
-        The window and the place are found as `root_cause` finds them, among the traces that match;
-        attributes explain the place's surplus.
-        """
-        frame, sample, chosen = self._read(within)
+        """Say what went wrong in the traces of some spans, if anything did."""
         begin, end = _span_of(frame, within)
         causes = find_causes(frame, begin, end)
-        traces = None
-        if matched is not None:
-            traces = np.zeros(int(frame.table.trace.max(initial=-1)) + 1, dtype=bool)
-            traces[frame.table.trace[_rows_of(frame, matched)]] = True
+        traces = np.zeros(int(frame.table.trace.max(initial=-1)) + 1, dtype=bool)
+        traces[frame.table.trace[matched]] = True
         findings: list[Finding] = []
         examples: list[str] = []
         for candidate in causes.candidates[:_EXPLAINED_MAX]:
             told, rows = self._evidence(frame, candidate, causes, chosen)
-            if traces is not None and not traces[frame.table.trace[rows]].any():
+            if not rows or not traces[frame.table.trace[rows]].any():
                 continue
             for one in [*told, _finding_of(candidate)]:
                 findings.append(one)
-                examples.append(frame.table.trace_id(rows[0]) if len(rows) else "")
-        during = (frame.table.start >= causes.start_unix_nano) & (
-            frame.table.start < causes.end_unix_nano
+                examples.append(frame.table.trace_id(rows[0]))
+        during = _during(frame, causes.start_unix_nano, causes.end_unix_nano)
+        how = (
+            "what happened more often in the window than before, and the attributes that explain it"
         )
-        return Explanation(
-            findings,
-            examples,
-            int(during.sum()),
-            int((~during).sum()),
-            "what happened more often in the window than outside of it, and the attributes that "
-            "explain it",
-            sample,
-        )
+        if not findings:
+            how = "nothing happened more often at some time than at others"
+        return Explanation(findings, examples, int(during.sum()), int((~during).sum()), how, sample)
 
-    def profile(self, within: TimeRange, selected: Sequence[str] | None = None) -> Profile:
-        """Return where the time of traces goes.
+    def profile(self, within: TimeRange, question: str = "") -> Profile:
+        """Return where the time of the traces with a matching span goes.
 
-        Args:
-            within: What is looked at.
-            selected: Ids of the traces that a question matches; None: all.
+        Raises:
+            QuestionError: The question cannot be read, or uses what is not supported here.
         """
-        if selected is None:
-            frame, sample, _ = self._read(within)
-        else:
-            frame, sample = self._read_traces(within, selected)
+        asked = parse(question)
+        frame, sample, _ = self._read(within, has_attributes=bool(question.strip()))
+        if question.strip():
+            traces = np.zeros(sample.traces, dtype=bool)
+            traces[frame.table.trace[matches(frame, asked).rows]] = True
+            frame = SpanFrame.of(_rows(frame.table, traces[frame.table.trace]))
+            part = int(traces.sum())
+            scale = sample.of_traces / max(sample.traces, 1)
+            sample = Sample(len(frame), part, round(len(frame) * scale), round(part * scale))
         critical = critical_times(frame)
         operations = operation_profile(
             frame, critical, traces=sample.traces, of_traces=sample.of_traces
@@ -246,7 +233,7 @@ class Diagnosis:
         Raises:
             TraceNotFoundError: No span of it is stored.
         """
-        table = self._reader.get_span_table(_ever(trace_ids=(trace_id,)))
+        table = self._reader.get_span_table(_ever((trace_id,)))
         if not len(table):
             raise TraceNotFoundError
         return table, find_in_trace(SpanFrame.of(table))
@@ -261,7 +248,7 @@ class Diagnosis:
         """
         sides = []
         for ids in (one, other):
-            table = self._reader.get_span_table(_ever(trace_ids=tuple(ids)))
+            table = self._reader.get_span_table(_ever(tuple(ids)))
             if not len(table):
                 raise TraceNotFoundError
             frame = SpanFrame.of(table)
@@ -289,16 +276,6 @@ class Diagnosis:
         of_traces = max(traces, seen) if chosen.one_in > 1 else seen
         return frame, Sample(len(frame), seen, max(spans, len(frame)), of_traces), chosen
 
-    def _read_traces(self, within: TimeRange, ids: Sequence[str]) -> tuple[SpanFrame, Sample]:
-        wanted = _ever(trace_ids=tuple(ids))
-        spans, _ = self._reader.get_sample_size(wanted) if ids else (0, 0)
-        part = max(1, -(-spans // self._spans_max))
-        table = self._reader.get_span_table(_ever(trace_ids=tuple(ids[::part]) or ("0" * 32,)))
-        del within
-        frame = SpanFrame.of(table)
-        seen = int(frame.table.trace.max(initial=-1)) + 1
-        return frame, Sample(len(frame), seen, max(spans, len(frame)), max(len(ids), seen))
-
     def _evidence(
         self, frame: SpanFrame, candidate: Candidate, causes: Causes, chosen: SpanSample
     ) -> tuple[list[Finding], list[int]]:
@@ -316,25 +293,56 @@ class Diagnosis:
         known = place_rows[code.row] >= 0
         attributes = replace(code, row=place_rows[code.row[known]], code=code.code[known])
         with_attributes = replace(frame, table=frame.table.with_attributes(attributes))
-        during = (frame.table.start >= causes.start_unix_nano) & (
-            frame.table.start < causes.end_unix_nano
-        )
+        during = _during(frame, causes.start_unix_nano, causes.end_unix_nano)
         findings = attribute(with_attributes, candidate, during)
         rows = _examples(frame, place, during)
         return findings, rows
 
 
-def _explained(
+def _selected(
     frame: SpanFrame,
-    mask: Masks,
-    others: Masks,
-    without: frozenset[Fact],
-    how: str,
-    sample: Sample,
-) -> Explanation:
-    findings = differences(frame, mask, others, without=without)
-    examples = [frame.table.trace_id(one.example) if one.example >= 0 else "" for one in findings]
-    return Explanation(findings, examples, int(mask.sum()), int(others.sum()), how, sample)
+    matched: Masks,
+    slowest: float,
+    only_errors: bool,  # noqa: FBT001 - passed on
+    window: TimeRange | None,
+) -> tuple[Masks, str]:
+    """Return which of the matched spans are meant, and how that is said."""
+    mask, how = matched.copy(), "spans that match"
+    if only_errors:
+        mask &= frame.table.is_error
+        how += " and failed"
+    if slowest:
+        rows = np.flatnonzero(matched)
+        operation = frame.table.operation[rows]
+        (beyond,) = beyond_usual(frame.table.duration[rows], operation, (1 - slowest,))
+        mask[rows[~beyond]] = False
+        how += f", the slowest {slowest:.0%} of each operation"
+    if window is not None:
+        mask &= _during(frame, window.start_unix_nano, window.end_unix_nano + 1)
+        how += ", in the window"
+    return mask, how
+
+
+def _during(frame: SpanFrame, start: int, end: int) -> Masks:
+    return np.asarray((frame.table.start >= start) & (frame.table.start < end))
+
+
+def _rows(table: SpanTable, chosen: Masks) -> SpanTable:
+    """Return some of the spans; their traces keep their numbers."""
+    place = np.cumsum(chosen) - 1
+    own = table.attributes
+    kept = chosen[own.row]
+    return replace(
+        table,
+        **{
+            name: getattr(table, name)[chosen]
+            for name in (
+                "trace", "span_id", "parent_id", "start", "duration", "kind", "is_error",
+                "operation",
+            )
+        },
+        attributes=replace(own, row=place[own.row[kept]], code=own.code[kept]),
+    )  # fmt: skip
 
 
 def _finding_of(candidate: Candidate) -> Finding:
@@ -357,20 +365,6 @@ def _span_of(frame: SpanFrame, within: TimeRange) -> tuple[int, int]:
         return within.start_unix_nano, within.end_unix_nano
     start = frame.table.start
     return int(start.min()), int(start.max()) + 1
-
-
-def _rows_of(frame: SpanFrame, spans: Sequence[tuple[str, str]]) -> Masks:
-    """Return which rows are among (trace id, span id)."""
-    wanted = {
-        int(trace[16:], 16) ^ (int(span, 16) * 0x9E3779B97F4A7C15 & (2**64 - 1))
-        for trace, span in spans
-    }
-    table = frame.table
-    if not len(table) or not wanted:
-        return np.zeros(len(table), dtype=bool)
-    low = table.trace_lo[table.trace]
-    mixed = low ^ (table.span_id * np.uint64(0x9E3779B97F4A7C15))
-    return np.isin(mixed, np.fromiter(wanted, dtype=np.uint64, count=len(wanted)))
 
 
 def _same_rows(frame: SpanFrame, table: SpanTable) -> Ints:
@@ -408,12 +402,13 @@ def _spread(frame: SpanFrame, rows: Sequence[int]) -> list[tuple[str, str]]:
     """Return the operations above a span: those that waited for it."""
     if not rows:
         return []
-    path, row = [], int(frame.parent[rows[0]])
+    path: list[tuple[str, str]] = []
+    row = int(frame.parent[rows[0]])
     while row >= 0 and len(path) < 64:
         path.append(frame.table.operations[int(frame.table.operation[row])])
         row = int(frame.parent[row])
     return path
 
 
-def _ever(**parts: tuple[str, ...]) -> SpanSample:
-    return SpanSample(start_unix_nano_min=0, start_unix_nano_max=2**63 - 1, **parts)
+def _ever(trace_ids: tuple[str, ...]) -> SpanSample:
+    return SpanSample(start_unix_nano_min=0, start_unix_nano_max=2**63 - 1, trace_ids=trace_ids)

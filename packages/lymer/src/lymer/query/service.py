@@ -30,6 +30,7 @@ from lymer.query.adjust.parents import find_parent_rows
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
+from lymer.query.diagnosis import Diagnosis
 from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.transform import transform_request
 from lymer.storage.contract import SpanReader, TenantReaders
@@ -102,6 +103,15 @@ class QueryService:
         self._adjusters = standard_adjusters(
             max_clock_skew_adjust_nano=self._max_clock_skew_adjust_nano
         )
+
+    @property
+    def reader(self) -> SpanReader:
+        """Return the store, for questions about many traces at once."""
+        return self._reader
+
+    def diagnosis(self) -> Diagnosis:
+        """Return who thinks about many traces at once."""
+        return Diagnosis(self._reader)
 
     def get_services(self) -> list[str]:
         """Return the names of all services, sorted."""
