@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The machine is small and shared: how long an example takes says nothing.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 _SKIPS_ALLOWED: Final = (
     # Where the reason lies in what is tested, not in a tool that is missing.
