@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from typing import Final
 
@@ -12,6 +13,8 @@ __all__ = ["Backlog"]
 
 _LIMIT_BYTES_MIN: Final = 64 * 2**20
 """So much may wait however slow the store is: two segments."""
+_RATE_BYTES_MIN: Final = 2**20
+"""Smaller segments say little about how fast the store is."""
 
 
 class Backlog:
@@ -22,9 +25,15 @@ class Backlog:
     serves tenants in turn, each tenant's segments in the order of their ids.
     """
 
-    def __init__(self, bytes_max: int, *, is_shared: bool) -> None:
-        """Set the limit, and whether it is shared fairly or given to whoever comes."""
+    def __init__(self, bytes_max: int, seconds_max: float = math.inf, *, is_shared: bool) -> None:
+        """Set the limits, and whether they are shared fairly or given to whoever comes."""
         self._bytes_max = bytes_max
+        self._seconds_max = seconds_max
+        self._bytes_per_second = 0.0
+        self._taken: dict[int, float] = {}
+        """Segment id to when it was taken."""
+        self.stored_bytes = 0
+        """Bytes in segments; what waits to be written is held and not among them."""
         self._limit = bytes_max
         self._work = ""
         self._is_shared = is_shared
@@ -66,6 +75,11 @@ class Backlog:
         if not self._held[tenant]:
             del self._held[tenant]
 
+    def hold_stored(self, tenant: str, byte_count: int) -> None:
+        """Count bytes that are in a segment; negative to forget them."""
+        self.stored_bytes += byte_count
+        self.hold(tenant, byte_count)
+
     def tenants(self) -> set[str]:
         """Return who holds anything."""
         return set(self._held)
@@ -74,7 +88,7 @@ class Backlog:
         """Queue a sealed segment behind those of its tenant."""
         self._sealed.setdefault(segment.tenant, deque()).append(segment)
 
-    def take(self) -> SealedSegment | None:
+    def take(self, now: float) -> SealedSegment | None:
         """Return the next segment, if there is one; its tenant is last from now on."""
         if not self._sealed:
             return None
@@ -83,7 +97,20 @@ class Backlog:
         segment = queue.popleft()
         if queue:
             self._sealed[tenant] = queue
+        self._taken[segment.segment_id] = now
         return segment
+
+    def remove(self, segment: SealedSegment, now: float) -> None:
+        """Forget a segment that is stored, and learn from it how fast that goes."""
+        self.hold_stored(segment.tenant, -segment.byte_count)
+        taken = self._taken.pop(segment.segment_id, None)
+        if taken is None or segment.byte_count < _RATE_BYTES_MIN:
+            return
+        rate = segment.byte_count / max(now - taken, 0.001)
+        known = self._bytes_per_second
+        self._bytes_per_second = known + (rate - known) / 4 if known else rate
+        if self._seconds_max < math.inf:
+            self.limit_work(self._bytes_per_second, self._seconds_max)
 
     def sealed_count(self) -> int:
         """Return how many segments are queued."""

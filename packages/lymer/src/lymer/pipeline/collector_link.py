@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -16,18 +15,10 @@ from google.rpc import error_details_pb2, status_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from lymer.errors import OverloadedError
+from lymer.pipeline.outcome import Accepted, Outcome, Refused, Repeat, TooLarge
 from lymer.wire.otlp_to_jaeger_proto import post_spans_from_otlp
 
-__all__ = [
-    "OPTIONS",
-    "Accepted",
-    "CollectorLink",
-    "Outcome",
-    "Refused",
-    "Repeat",
-    "TooLarge",
-    "grpc_target",
-]
+__all__ = ["OPTIONS", "CollectorLink", "grpc_target"]
 
 METHODS: Final = {
     "otlp": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -64,44 +55,6 @@ _PAUSE_SECONDS_MAX: Final = 60.0
 """A collector that asks for a longer pause is asked earlier."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The collector has it."""
-
-    rejected_spans: int = 0
-    """Spans the collector says it has thrown away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The collector will never take it as it is."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class TooLarge:
-    """The collector would take less at once."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """Not taken, or nobody knows."""
-
-    reason: str
-    after_seconds: float
-    """What the collector asked for, 0 if nothing."""
-    is_unknown: bool
-    """Whether it may have been taken."""
-    is_suspicious: bool
-    """Whether it may be the request's fault, if the collector takes others."""
-
-
-Outcome: TypeAlias = Accepted | Refused | TooLarge | Repeat
-
-
 class Channels(Protocol):
     """Gives the channel for the next call; certificates may have changed."""
 
@@ -118,7 +71,7 @@ def grpc_target(address: str, port: int) -> str:
 
 
 class CollectorLink:
-    """A connection to one address, and how it has been lately. Lives on one event loop."""
+    """A connection to one address. Lives on one event loop."""
 
     def __init__(
         self,
@@ -142,14 +95,6 @@ class CollectorLink:
         self.address = address
         self.reference = f"{target}|{address}"
         """What is written down about where a segment went."""
-        self.failures = 0
-        """Calls that failed since one succeeded."""
-        self.failing_since = 0.0
-        """Loop time of the first of them."""
-        self.retry_at = 0.0
-        """Loop time before which new segments go elsewhere."""
-        self.last_success = 0.0
-        """Loop time."""
         self._channels = channels
         self._metadata = metadata
         self._protocol = protocol

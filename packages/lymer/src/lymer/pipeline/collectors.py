@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from lymer.pipeline.collector_health import Healths
 from lymer.pipeline.collector_link import CollectorLink
 from lymer.telemetry.logs import EventLog
 
@@ -54,7 +55,8 @@ class Collectors:
         self._resolve_seconds = resolve_seconds
         self._look_up = look_up
         self._links: dict[str, CollectorLink] = {}
-        self._turn = 0
+        self.healths: Final = Healths()
+        """How each of them has been; told by whoever sends."""
         self._failed: set[str] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -87,6 +89,7 @@ class Collectors:
         for name in self._links.keys() - found.keys():
             self._close_soon(self._links.pop(name))
             _log.info("collector gone", collector=name)
+        self.healths.set_known(self._links)
 
     async def refresh_always(self) -> None:
         """Look names up again and again until cancelled."""
@@ -95,34 +98,17 @@ class Collectors:
             await self.refresh()
 
     def get(self, reference: str) -> CollectorLink | None:
-        """Return the collector that was called `reference`, under the address it has now.
+        """Return the link to the collector that `healths` calls so, None if it is gone."""
+        return self._links.get(reference)
 
-        A name that stands for one address is one collector, whatever its address is.
-        """
-        link = self._links.get(reference)
-        if link is not None:
-            return link
-        target = reference.partition("|")[0]
-        of_name = [one for one in self._links.values() if one.target == target]
-        return of_name[0] if len(of_name) == 1 else None
-
-    def choose(self, now: float, but: Iterable[CollectorLink] = ()) -> CollectorLink | None:
+    def choose(self, now: float) -> CollectorLink | None:
         """Return the next collector in turn that works, else the one to be tried soonest.
 
         Args:
             now: Loop time.
-            but: Not these.
         """
-        excluded = set(but)
-        links = [link for link in self._links.values() if link not in excluded]
-        if not links:
-            return None
-        self._turn += 1
-        in_turn = [links[(self._turn + step) % len(links)] for step in range(len(links))]
-        for link in in_turn:
-            if link.retry_at <= now:
-                return link
-        return min(in_turn, key=lambda link: link.retry_at)
+        health = self.healths.choose(now)
+        return None if health is None else self._links[health.reference]
 
     async def close(self) -> None:
         """End all calls."""

@@ -17,7 +17,7 @@ from lymer.journal.journal import Journal, JournalLimits
 from lymer.pipeline.collector_link import OPTIONS, CollectorLink, grpc_target
 from lymer.pipeline.collectors import Collectors
 from lymer.pipeline.forward import Forwarder
-from lymer.pipeline.forward_segment import ForwardLimits
+from lymer.pipeline.forward_plan import ForwardLimits
 from lymer.receivers.intake import Intake, Ticket
 from lymer.telemetry.forward_metrics import ForwardMetrics
 from lymer.telemetry.logs import EventLog

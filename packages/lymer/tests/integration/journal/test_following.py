@@ -10,8 +10,8 @@ import pytest
 from fakes.segments import write_segment
 from integration.journal.conftest import Bench
 from lymer.errors import CorruptJournalError
-from lymer.journal.journal import WrittenSegment
 from lymer.journal.reading import read_records
+from lymer.journal.segments import WrittenSegment
 
 
 def _seen(written: WrittenSegment) -> dict[int, int]:

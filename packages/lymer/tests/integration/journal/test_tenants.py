@@ -8,10 +8,10 @@ import pytest
 
 from integration.journal.conftest import Bench, bodies, drain
 from lymer.errors import OverloadedError
-from lymer.journal import journal as journal_module
 from lymer.journal.journal import Journal
 from lymer.journal.record import encode_record
 from lymer.journal.recovery import recover_segments, segment_path
+from lymer.journal.segments import OPEN_SEGMENTS_MAX
 from lymer.model.segment import SealedSegment
 from lymer.tenancy import DEFAULT_TENANT
 
@@ -141,7 +141,7 @@ def test_a_tenant_may_hold_what_nobody_holds(bench: Bench) -> None:
 
 def test_open_files_have_a_limit(bench: Bench) -> None:
     """The segment that is open for longest ends for a new one."""
-    limit = journal_module._OPEN_SEGMENTS_MAX  # noqa: SLF001 - documented in docs/limits.md
+    limit = OPEN_SEGMENTS_MAX
     journal = bench.open()
     for number in range(limit + 1):
         put(journal, bench, f"t{number}", str(number))

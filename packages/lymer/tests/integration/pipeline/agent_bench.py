@@ -17,7 +17,7 @@ from lymer.journal.journal import Journal, JournalLimits
 from lymer.pipeline.collector_link import OPTIONS, CollectorLink, grpc_target
 from lymer.pipeline.collectors import Collectors
 from lymer.pipeline.forward import FollowedSource, Forwarder
-from lymer.pipeline.forward_segment import ForwardLimits
+from lymer.pipeline.forward_plan import ForwardLimits
 from lymer.telemetry.forward_metrics import ForwardMetrics
 from lymer.tenancy import DEFAULT_TENANT
 from lymer.transport.grpc_link import GrpcLink

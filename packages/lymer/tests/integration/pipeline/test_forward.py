@@ -15,7 +15,8 @@ from fakes.fake_collector import FakeCollector, accept_and_die, answer_with, han
 from integration.pipeline.agent_bench import body_of, running_agent, span_ids
 from integration.receivers.doors import eventually
 from lymer.clock import monotonic_seconds
-from lymer.journal.journal import Journal, WrittenSegment
+from lymer.journal.journal import Journal
+from lymer.journal.segments import WrittenSegment
 from lymer.pipeline.forward import FollowedSource
 from lymer.wire.jaeger_proto import request_from_post_spans
 

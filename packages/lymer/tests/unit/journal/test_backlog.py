@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lymer.errors import OverloadedError
 from lymer.journal.backlog import Backlog
+from lymer.model.segment import SealedSegment
 
 _MIB = 2**20
 
@@ -29,3 +32,23 @@ def test_a_slow_store_still_takes_two_segments() -> None:
     backlog = Backlog(2**31, is_shared=False)
     backlog.limit_work(1, 30)
     backlog.check_room("", 64 * _MIB)
+
+
+def test_the_rate_is_learnt_from_segments_that_were_taken_and_stored() -> None:
+    """A mean that follows; what was never taken, or is small, says nothing."""
+
+    def segment(number: int, byte_count: int) -> SealedSegment:
+        return SealedSegment(number, Path("x"), 1, byte_count)
+
+    backlog = Backlog(2**31, 10, is_shared=False)
+    for number, size in enumerate([20 * _MIB, 1000, 20 * _MIB]):
+        backlog.hold_stored("", size)
+        if number < 2:
+            backlog.put(segment(number, size))
+            assert backlog.take(now=100.0) == segment(number, size)
+        backlog.remove(segment(number, size), now=102.0)
+
+    assert backlog.stored_bytes == 0
+    backlog.check_room("", 100 * _MIB)
+    with pytest.raises(OverloadedError, match=f"the limit is {100 * _MIB}, 10 s of work"):
+        backlog.check_room("", 100 * _MIB + 1)
