@@ -110,8 +110,8 @@ def code_numbers(name: str) -> frozenset[float] | None:
         rule = SETTINGS[name].rule
         defaults = [SETTINGS[name].default]
         defaults += [rule.decode(role[name]) for role in ROLES.values() if name in role]
-        limits = [getattr(rule, end, None) for end in ("at_least", "at_most")]
-        return frozenset(number for each in [*defaults, *limits] for number in _numbers(name, each))
+        everything = [*defaults, *(rule.bounds or ())]
+        return frozenset(number for each in everything for number in _numbers(name, each))
     for path, flag in FLAGS.items():
         if flag == name:
             return code_numbers(path)

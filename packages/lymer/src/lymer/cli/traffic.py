@@ -9,7 +9,7 @@ import click
 
 from lymer import ports
 from lymer.cli.endpoint import check_endpoint
-from lymer.config.rules import Duration
+from lymer.config import rules
 
 __all__ = ["demo", "generate"]
 
@@ -24,7 +24,7 @@ _PROTOCOLS = click.Choice(["grpc", "http/protobuf"])
 
 def duration(text: str) -> float:
     """Decode a duration such as `500ms` or `30s`; click shows this function's name in help."""
-    rule = Duration(0.001, 366 * 86400)
+    rule = rules.duration(0.001, 366 * 86400)
     try:
         return rule.decode(text)
     except ValueError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Target", "Targets", "split_target"]
+from lymer.config.rules import Rule, split_words
+
+__all__ = ["TARGET", "TARGETS", "split_target"]
 
 _TARGET: Final = re.compile(
     r"(?:dns:///)?(?:\[(?P<ipv6>[0-9A-Fa-f:.%]+)\]|(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9._-]*)))"
@@ -23,7 +24,7 @@ def split_target(target: str) -> tuple[str, int]:
     return match["ipv6"] or match["host"], int(match["port"])
 
 
-def _checked(text: str) -> str:
+def _decode_target(text: str) -> str:
     target = text.strip()
     match = _TARGET.fullmatch(target)
     if match is None or not 0 < int(match["port"]) < 65_536:
@@ -31,47 +32,21 @@ def _checked(text: str) -> str:
     return target
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One address to send to."""
-
-    @property
-    def expected(self) -> str:
-        """Say the form."""
-        return "an address such as collector:17271 or dns:///collector:17271"
-
-    def decode(self, text: str, /) -> str:
-        """Return the address as it is written."""
-        return _checked(text)
-
-    def encode(self, value: object, /) -> str:
-        """Return the address."""
-        return str(value)
-
-    def schema(self) -> dict[str, object]:
-        """Return text."""
-        return {"type": "string", "pattern": r":[0-9]+$"}
+def _decode_targets(text: str) -> str:
+    if len(text) > _TEXT_CHARACTERS_MAX:
+        raise ValueError
+    return ",".join(map(_decode_target, split_words(text)))
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """Addresses to send to, with commas between them; empty means none."""
+TARGET: Final = Rule(
+    "an address such as collector:17271 or dns:///collector:17271",
+    _decode_target,
+    schema={"type": "string", "pattern": r":[0-9]+$"},
+)
+"""One address to send to."""
 
-    @property
-    def expected(self) -> str:
-        """Say the form."""
-        return "addresses such as collector:4317 or dns:///collector:4317, commas between them"
-
-    def decode(self, text: str, /) -> str:
-        """Return the addresses, without blanks."""
-        if len(text) > _TEXT_CHARACTERS_MAX:
-            raise ValueError
-        return ",".join(_checked(part) for part in text.split(",") if part.strip())
-
-    def encode(self, value: object, /) -> str:
-        """Return the addresses."""
-        return str(value)
-
-    def schema(self) -> dict[str, object]:
-        """Return text."""
-        return {"type": "string"}
+TARGETS: Final = Rule(
+    "addresses such as collector:4317 or dns:///collector:4317, commas between them",
+    _decode_targets,
+)
+"""Addresses to send to, without blanks; empty means none."""

@@ -18,8 +18,7 @@ from lymer.config import (
     tail_settings,
     tenancy,
 )
-from lymer.config.rules import Rule
-from lymer.config.text_rules import File
+from lymer.config.rules import FILE, Rule
 
 __all__ = ["GROUPS", "SETTINGS", "Setting", "build_config", "field_docstrings", "json_schema"]
 
@@ -30,7 +29,7 @@ class Setting:
 
     path: str
     """Dotted names from the top, such as `query.port`."""
-    rule: Rule
+    rule: Rule[Any]
     """What it may be."""
     default: object
     """Its built-in value, or None where it depends on the environment."""
@@ -111,12 +110,12 @@ def _group_schema(path: str) -> dict[str, object]:
 def _leaf_schema(setting: Setting) -> dict[str, object]:
     # A key without a value stands for the default; "${env:NAME}" may stand for anything.
     accepted: list[object] = [
-        setting.rule.schema(),
+        setting.rule.schema,
         {"type": "string", "pattern": r"\$\{"},
         {"type": "null"},
     ]
     schema: dict[str, object] = {"anyOf": accepted}
-    if setting.default is not None or isinstance(setting.rule, File):  # None is no file
+    if setting.default is not None or setting.rule is FILE:  # None is no file
         schema["default"] = setting.rule.encode(setting.default)
     return schema
 

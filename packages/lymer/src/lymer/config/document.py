@@ -15,10 +15,7 @@ from typing import Final
 import yaml
 
 from lymer.config.catalog import GROUPS, SETTINGS
-from lymer.config.numbers import Number
 from lymer.config.problem import suggest
-from lymer.config.rules import Choice, Count, Duration, Size, Switch
-from lymer.config.text_rules import Texts
 
 __all__ = ["FILE_BYTES_MAX", "Document", "Entry", "expand", "read_document"]
 
@@ -168,7 +165,7 @@ class _Walk:
 
     def _leaf(self, node: yaml.Node, path: str) -> None:
         expected = SETTINGS[path].rule.expected
-        if isinstance(node, yaml.SequenceNode) and isinstance(SETTINGS[path].rule, Texts):
+        if isinstance(node, yaml.SequenceNode) and SETTINGS[path].rule.written_as == "list":
             self._list(node, path)
             return
         if not isinstance(node, yaml.ScalarNode):
@@ -217,4 +214,4 @@ class _Walk:
 
 def _accepts_scalar(path: str) -> bool:
     """Say whether the setting's text is judged by its rule alone, whatever YAML takes it for."""
-    return isinstance(SETTINGS[path].rule, (Count, Size, Duration, Number, Choice, Switch))
+    return SETTINGS[path].rule.written_as == "scalar"

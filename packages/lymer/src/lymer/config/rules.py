@@ -1,44 +1,71 @@
-"""What one setting may be: text ⇄ value, with a range and the words for an error.
+"""What one setting may be: one value for each rule, text ⇄ value, with the words for an error.
 
-A rule stands in a field's annotation: `port: Annotated[int, Count(0, 65535)]`. File, environment
+A rule stands in a field's annotation: `port: Annotated[int, count(0, 65535)]`. File, environment
 and flags all give text, so `decode` is the only way in and every source obeys the same limits.
+Rules with arguments are functions, the others constants.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol, cast
+from typing import Any, Final, Generic, Literal, TypeVar
 
 __all__ = [
-    "BasePath",
-    "Choice",
-    "Count",
-    "Duration",
-    "Folder",
-    "Host",
+    "BASE_PATH",
+    "FILE",
+    "FOLDER",
+    "HOST",
+    "REDACTED",
+    "SWITCH",
+    "URL",
     "Rule",
-    "Size",
-    "Switch",
-    "Url",
+    "Secret",
+    "choice",
+    "count",
+    "duration",
+    "number",
+    "secret_texts",
+    "size",
+    "split_words",
+    "text",
+    "texts",
 ]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[_T]):
+    """One kind of setting."""
+
+    expected: str
+    """What the value must be, a noun phrase, range included."""
+    decode: Callable[[str], _T]
+    """Returns the value a text stands for. Raises `ValueError` if it stands for none, or for one
+    out of range; the message may be empty, in which case `expected` says all."""
+    encode: Callable[[Any], str | int | float] = str
+    """Returns the shortest form of a value that `decode` reads back."""
+    schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"})
+    """JSON Schema of what a configuration file may hold."""
+    written_as: Literal["text", "scalar", "list"] = "text"
+    """How a file may write it: as text; as what YAML takes for something else, such as `on` or
+    `1.5`; or as a list of words."""
+    bounds: tuple[float, float] | None = None
+    """Lowest and highest, both allowed."""
+
 
 _BYTES_OF_UNIT: Final = {
     "": 1,
     "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
-    "k": 2**10,
-    "m": 2**20,
-    "g": 2**30,
-    "t": 2**40,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "tib": 2**40,
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)},
+    **{
+        f"{letter}{end}": 1024**power
+        for power, letter in enumerate("kmgt", 1)
+        for end in ("", "ib")
+    },
 }
 _SECONDS_OF_UNIT: Final = {
     "ns": 1e-9,
@@ -51,310 +78,255 @@ _SECONDS_OF_UNIT: Final = {
     "d": 86400.0,
     "w": 604800.0,
 }
-_NUMBER: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_PLAIN: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_NUMBER: Final = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d|w)")
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _IPV6: Final = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9]+)?", re.ASCII)
 _BASE_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*", re.ASCII)
 _URL: Final = re.compile(r"https?://[^\s/?#]+[^\s]*")
+_LENGTH_MAX: Final = 4096
 
 
-class Rule(Protocol):
-    """One kind of setting."""
-
-    @property
-    def expected(self) -> str:
-        """Say in a noun phrase what the value must be, range included."""
-
-    def decode(self, text: str, /) -> object:
-        """Return the value `text` stands for.
-
-        Raises:
-            ValueError: If it stands for none, or for one out of range. The message may be empty,
-                in which case `expected` says all.
-        """
-
-    def encode(self, value: object, /) -> str | int | float:
-        """Return the shortest form of `value` that `decode` reads back."""
-
-    def schema(self) -> dict[str, object]:
-        """Return the JSON Schema of what a configuration file may hold here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """A whole number within a range; both ends are included."""
-
-    at_least: int
-    at_most: int
-    unit: str = ""
-
-    @property
-    def expected(self) -> str:
-        """Say the range."""
-        unit = f" of {self.unit}" if self.unit else ""
-        return f"a whole number{unit} from {self.at_least} to {self.at_most}"
-
-    def decode(self, text: str, /) -> int:
-        """Return the number; `_` may group digits."""
-        digits = text.strip().replace("_", "")
-        if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
-            raise ValueError
-        value = int(digits)
-        if not self.at_least <= value <= self.at_most:
-            raise ValueError
-        return value
-
-    def encode(self, value: object, /) -> int:
-        """Return the number."""
-        return cast("int", value)
-
-    def schema(self) -> dict[str, object]:
-        """Return an integer with its range."""
-        return {"type": "integer", "minimum": self.at_least, "maximum": self.at_most}
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A number of bytes, such as `24MiB`, `20MB` or `1048576`."""
-
-    at_least: int
-    at_most: int
-
-    @property
-    def expected(self) -> str:
-        """Say the range in the largest units that fit."""
-        low, high = self.encode(self.at_least), self.encode(self.at_most)
-        return f"a size such as 24MiB, from {low} to {high}"
-
-    def decode(self, text: str, /) -> int:
-        """Return bytes. KiB, MiB, GiB, TiB (and K, M, G, T) are powers of 1024; KB, MB of 1000."""
-        match = _SIZE.fullmatch(text.strip())
-        if match is None or len(text) > 32 or match[2].lower() not in _BYTES_OF_UNIT:
-            raise ValueError
-        value = float(match[1]) * _BYTES_OF_UNIT[match[2].lower()]
-        if not self.at_least <= value <= self.at_most:
-            raise ValueError
-        return int(value)
-
-    def encode(self, value: object, /) -> str | int:
-        """Return the size in the largest unit that divides it."""
-        size = cast("int", value)
-        for unit in ("TiB", "GiB", "MiB", "KiB"):
-            factor = _BYTES_OF_UNIT[unit.lower()]
-            if size >= factor and size % factor == 0:
-                return f"{size // factor}{unit}"
-        return size
-
-    def schema(self) -> dict[str, object]:
-        """Return a number of bytes or text with a unit."""
-        return {
-            "oneOf": [
-                {"type": "integer", "minimum": self.at_least, "maximum": self.at_most},
-                {"type": "string", "pattern": r"^\d+(\.\d+)?\s*([KMGTkmgt]i?)?[Bb]?$"},
-            ]
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Duration:
-    """A span of time in seconds, such as `500ms`, `1h30m`, `7d` or `30` (seconds)."""
-
-    at_least: float
-    at_most: float
-
-    @property
-    def expected(self) -> str:
-        """Say the range in readable units."""
-        low, high = self.encode(self.at_least), self.encode(self.at_most)
-        return f"a duration such as 500ms, 30s or 7d, from {low} to {high}"
-
-    def decode(self, text: str, /) -> float:
-        """Return seconds. Units are ns, us, ms, s, m, h, d, w; a bare number is in seconds."""
-        compact = text.strip().replace(" ", "")
-        if not compact or len(compact) > 64:
-            raise ValueError
-        if _NUMBER.fullmatch(compact):
-            value = float(compact)
-        else:
-            parts = _DURATION_PART.findall(compact)
-            if "".join(number + unit for number, unit in parts) != compact:
-                raise ValueError
-            value = sum(float(number) * _SECONDS_OF_UNIT[unit] for number, unit in parts)
-        if not self.at_least <= value <= self.at_most:
-            raise ValueError
-        return value
-
-    def encode(self, value: object, /) -> str:
-        """Return the duration in the largest unit that divides it."""
-        seconds = cast("float", value)
-        for unit in ("d", "h", "m", "s"):
-            factor = _SECONDS_OF_UNIT[unit]
-            if seconds >= factor and seconds % factor == 0:
-                return f"{int(seconds / factor)}{unit}"
-        return "0s" if seconds == 0 else f"{seconds * 1000:.15g}ms"
-
-    def schema(self) -> dict[str, object]:
-        """Return a number of seconds or text with units."""
-        return {
-            "oneOf": [
-                {"type": "number", "minimum": self.at_least, "maximum": self.at_most},
-                {"type": "string", "pattern": r"^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h|d|w)\s*)+$"},
-            ]
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of a few words."""
-
-    words: tuple[str, ...]
-
-    @property
-    def expected(self) -> str:
-        """Say the words."""
-        return "one of " + ", ".join(self.words)
-
-    def decode(self, text: str, /) -> str:
-        """Return the word in lower case."""
-        word = text.strip().lower()
-        if word not in self.words:
-            raise ValueError
-        return word
-
-    def encode(self, value: object, /) -> str:
-        """Return the word."""
-        return str(value)
-
-    def schema(self) -> dict[str, object]:
-        """Return an enumeration."""
-        return {"type": "string", "enum": list(self.words)}
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """On or off."""
-
-    @property
-    def expected(self) -> str:
-        """Say the two words."""
-        return "true or false"
-
-    def decode(self, text: str, /) -> bool:
-        """Return whether it is on; YAML's other words for it are understood."""
-        word = text.strip().lower()
-        if word in {"true", "yes", "on"}:
-            return True
-        if word in {"false", "no", "off"}:
-            return False
+def _valid(value: _T, *conditions: object) -> _T:
+    if not all(conditions):
         raise ValueError
-
-    def encode(self, value: object, /) -> bool:
-        """Return the truth value."""
-        return bool(value)
-
-    def schema(self) -> dict[str, object]:
-        """Return a truth value or its text."""
-        return {"oneOf": [{"type": "boolean"}, {"enum": ["true", "false"]}]}
+    return value
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """A name or address to listen on."""
-
-    @property
-    def expected(self) -> str:
-        """Say what it is, with the two that people need."""
-        return "a host name or an address such as localhost or 0.0.0.0, without a port"
-
-    def decode(self, text: str, /) -> str:
-        """Return the host without the brackets of an IPv6 literal."""
-        host = text.strip()
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]
-        if not (_HOST.fullmatch(host) or _IPV6.fullmatch(host)):
-            raise ValueError
-        return host
-
-    def encode(self, value: object, /) -> str:
-        """Return the host."""
-        return str(value)
-
-    def schema(self) -> dict[str, object]:
-        """Return text."""
-        return {"type": "string", "minLength": 1}
+# Numbers.
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A path of a folder; `~` at its start is the user's home."""
+def _ranged(
+    what: str,
+    parse: Callable[[str], float],
+    encode: Callable[[Any], str | int | float],
+    bounds: tuple[float, float],
+    *forms: Mapping[str, object],
+) -> Rule[Any]:
+    low, high = bounds
 
-    @property
-    def expected(self) -> str:
-        """Say that it is a path."""
-        return "the path of a folder"
+    def decode(given: str) -> float:
+        value = parse(given.strip())
+        return _valid(value, low <= value <= high)
 
-    def decode(self, text: str, /) -> Path:
-        """Return the path as it is written; the loader expands `~`, as it knows the environment."""
-        if not text.strip() or "\0" in text:
-            raise ValueError
-        return Path(text)
-
-    def encode(self, value: object, /) -> str:
-        """Return the path."""
-        return str(value)
-
-    def schema(self) -> dict[str, object]:
-        """Return text."""
-        return {"type": "string", "minLength": 1}
+    range_schema = [{**form, "minimum": low, "maximum": high} for form in forms[:1]]
+    schema = {"oneOf": [*range_schema, *forms[1:]]} if forms[1:] else range_schema[0]
+    return Rule(what, decode, encode, schema, "scalar", bounds)
 
 
-@dataclass(frozen=True, slots=True)
-class BasePath:
-    """A URL path to serve below, such as `/tracing`; empty means the root."""
+def count(at_least: int, at_most: int, unit: str = "") -> Rule[int]:
+    """Return the rule of a whole number; `_` may group digits."""
 
-    @property
-    def expected(self) -> str:
-        """Say the form."""
-        return 'a path such as /tracing that starts with "/", or nothing'
+    def parse(given: str) -> int:
+        digits = given.replace("_", "")
+        return int(_valid(digits, digits.isascii(), digits.isdecimal(), len(digits) < 20))
 
-    def decode(self, text: str, /) -> str:
-        """Return the path without a trailing slash."""
-        path = text.strip().rstrip("/")
-        if not _BASE_PATH.fullmatch(path) or len(path) > 512:
-            raise ValueError
-        return path
-
-    def encode(self, value: object, /) -> str:
-        """Return the path."""
-        return str(value)
-
-    def schema(self) -> dict[str, object]:
-        """Return text with the form."""
-        return {"type": "string", "pattern": r"^(/[A-Za-z0-9._~-]+)*/?$"}
+    of = f" of {unit}" if unit else ""
+    what = f"a whole number{of} from {at_least} to {at_most}"
+    return _ranged(what, parse, int, (at_least, at_most), {"type": "integer"})
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
-    """The address of an HTTP server; empty means none."""
+def number(at_least: float, at_most: float, unit: str = "") -> Rule[float]:
+    """Return the rule of a number with a fraction."""
 
-    @property
-    def expected(self) -> str:
-        """Say the form."""
-        return "an address such as http://localhost:8123, or nothing"
+    def parse(given: str) -> float:
+        return float(_valid(given, len(given) <= 40, _NUMBER.fullmatch(given)))
 
-    def decode(self, text: str, /) -> str:
-        """Return the address without a trailing slash."""
-        url = text.strip()
-        if url and not _URL.fullmatch(url):
-            raise ValueError
-        return url.rstrip("/")
+    def encode(value: float) -> float:
+        return int(value) if value == int(value) else value
 
-    def encode(self, value: object, /) -> str:
-        """Return the address."""
-        return str(value)
+    of = f" of {unit}" if unit else ""
+    what = f"a number{of} from {at_least:g} to {at_most:g}"
+    return _ranged(what, parse, encode, (at_least, at_most), {"type": "number"})
 
-    def schema(self) -> dict[str, object]:
-        """Return text with the form."""
-        return {"type": "string", "pattern": "^(https?://.+)?$"}
+
+def _parse_size(given: str) -> int:
+    match = _SIZE.fullmatch(given)
+    if match is None or len(given) > 32 or match[2].lower() not in _BYTES_OF_UNIT:
+        raise ValueError
+    return int(float(match[1]) * _BYTES_OF_UNIT[match[2].lower()])
+
+
+def _encode_size(value: int) -> str | int:
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        factor = _BYTES_OF_UNIT[unit.lower()]
+        if value >= factor and value % factor == 0:
+            return f"{value // factor}{unit}"
+    return value
+
+
+def size(at_least: int, at_most: int) -> Rule[int]:
+    """Return the rule of a number of bytes, such as `24MiB`, `20MB` or `1048576`.
+
+    KiB, MiB, GiB, TiB (and K, M, G, T) are powers of 1024; KB, MB of 1000.
+    """
+    low, high = _encode_size(at_least), _encode_size(at_most)
+    what = f"a size such as 24MiB, from {low} to {high}"
+    pattern = r"^\d+(\.\d+)?\s*([KMGTkmgt]i?)?[Bb]?$"
+    forms = ({"type": "integer"}, {"type": "string", "pattern": pattern})
+    return _ranged(what, _parse_size, _encode_size, (at_least, at_most), *forms)
+
+
+def _parse_duration(given: str) -> float:
+    compact = given.replace(" ", "")
+    _valid(compact, compact, len(compact) <= 64)
+    if _PLAIN.fullmatch(compact):
+        return float(compact)
+    parts = _DURATION_PART.findall(compact)
+    _valid(parts, "".join(amount + unit for amount, unit in parts) == compact)
+    return sum(float(amount) * _SECONDS_OF_UNIT[unit] for amount, unit in parts)
+
+
+def _encode_duration(value: float) -> str:
+    for unit in ("d", "h", "m", "s"):
+        factor = _SECONDS_OF_UNIT[unit]
+        if value >= factor and value % factor == 0:
+            return f"{int(value / factor)}{unit}"
+    return "0s" if value == 0 else f"{value * 1000:.15g}ms"
+
+
+def duration(at_least: float, at_most: float) -> Rule[float]:
+    """Return the rule of a span of time in seconds, such as `500ms`, `1h30m`, `7d` or `30`."""
+    low, high = _encode_duration(at_least), _encode_duration(at_most)
+    what = f"a duration such as 500ms, 30s or 7d, from {low} to {high}"
+    pattern = r"^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h|d|w)\s*)+$"
+    forms = ({"type": "number"}, {"type": "string", "pattern": pattern})
+    return _ranged(what, _parse_duration, _encode_duration, (at_least, at_most), *forms)
+
+
+# Words.
+
+
+def choice(*words: str) -> Rule[str]:
+    """Return the rule of one of a few words, in lower case."""
+
+    def decode(given: str) -> str:
+        word = given.strip().lower()
+        return _valid(word, word in words)
+
+    schema = {"type": "string", "enum": list(words)}
+    return Rule("one of " + ", ".join(words), decode, schema=schema, written_as="scalar")
+
+
+def _decode_switch(given: str) -> bool:
+    word = given.strip().lower()
+    is_on = word in {"true", "yes", "on"}
+    return _valid(is_on, is_on or word in {"false", "no", "off"})
+
+
+SWITCH: Final = Rule(
+    "true or false",
+    _decode_switch,
+    bool,
+    {"oneOf": [{"type": "boolean"}, {"enum": ["true", "false"]}]},
+    "scalar",
+)
+"""On or off; YAML's other words for it are understood."""
+
+
+def _decode_host(given: str) -> str:
+    host = given.strip()
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    return _valid(host, _HOST.fullmatch(host) or _IPV6.fullmatch(host))
+
+
+HOST: Final = Rule(
+    "a host name or an address such as localhost or 0.0.0.0, without a port",
+    _decode_host,
+    schema={"type": "string", "minLength": 1},
+)
+"""A name or address to listen on, without the brackets of an IPv6 literal."""
+
+FOLDER: Final = Rule(
+    "the path of a folder",
+    lambda given: Path(_valid(given, given.strip(), "\0" not in given)),
+    schema={"type": "string", "minLength": 1},
+)
+"""A path as it is written; the loader expands `~`, as it knows the environment."""
+
+FILE: Final = Rule(
+    "the path of a file, or nothing",
+    lambda given: Path(given) if _valid(given, "\0" not in given).strip() else None,
+    lambda value: "" if value is None else str(value),
+)
+"""A path of a file, or None."""
+
+
+def _decode_base_path(given: str) -> str:
+    path = given.strip().rstrip("/")
+    return _valid(path, _BASE_PATH.fullmatch(path), len(path) <= 512)
+
+
+BASE_PATH: Final = Rule(
+    'a path such as /tracing that starts with "/", or nothing',
+    _decode_base_path,
+    schema={"type": "string", "pattern": r"^(/[A-Za-z0-9._~-]+)*/?$"},
+)
+"""A URL path to serve below, without a trailing slash; empty means the root."""
+
+
+def _decode_url(given: str) -> str:
+    url = given.strip()
+    return _valid(url, not url or _URL.fullmatch(url)).rstrip("/")
+
+
+URL: Final = Rule(
+    "an address such as http://localhost:8123, or nothing",
+    _decode_url,
+    schema={"type": "string", "pattern": "^(https?://.+)?$"},
+)
+"""The address of an HTTP server, without a trailing slash; empty means none."""
+
+
+def text(what: str) -> Rule[str]:
+    """Return the rule of one line of text without space around it; `what` is a noun phrase."""
+
+    def decode(given: str) -> str:
+        line = given.strip()
+        return _valid(line, line.isprintable(), len(line) <= _LENGTH_MAX)
+
+    return Rule(f"{what}, or nothing", decode)
+
+
+def split_words(given: str) -> list[str]:
+    """Return what stands between commas, without space around it and without what is empty."""
+    return [word for word in (part.strip() for part in given.split(",")) if word]
+
+
+def texts(what: str) -> Rule[tuple[str, ...]]:
+    """Return the rule of a list of words: in a file a list or one text with commas."""
+
+    def decode(given: str) -> tuple[str, ...]:
+        words = split_words(given)
+        good = (word.isprintable() and len(word) <= _LENGTH_MAX for word in words)
+        return _valid(tuple(words), all(good))
+
+    schema = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    return Rule(f"{what}, separated by commas, or nothing", decode, ",".join, schema, "list")
+
+
+REDACTED: Final = "[redacted]"
+"""Stands for a secret wherever settings are shown; as a value it is refused."""
+
+
+class Secret(str):
+    """A text that is not shown by accident: its `repr` says nothing."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return REDACTED
+
+
+def secret_texts(what: str) -> Rule[tuple[Secret, ...]]:
+    """Return the rule of a list of secrets, separated by commas; they are never written out."""
+
+    def decode(given: str) -> tuple[Secret, ...]:
+        words = tuple(map(Secret, split_words(given)))
+        return _valid(words, REDACTED not in words)
+
+    expected = f"{what}, separated by commas, or nothing"
+    return Rule(expected, decode, lambda value: REDACTED if value else "")

@@ -19,15 +19,16 @@ from lymer.config.role_settings import (
     StorageApiSettings,
 )
 from lymer.config.rules import (
-    BasePath,
-    Choice,
-    Count,
-    Duration,
-    Folder,
-    Host,
-    Size,
-    Switch,
-    Url,
+    BASE_PATH,
+    FILE,
+    FOLDER,
+    HOST,
+    SWITCH,
+    URL,
+    choice,
+    count,
+    duration,
+    size,
 )
 from lymer.config.sampling_settings import SamplingSettings
 from lymer.config.security import (
@@ -38,7 +39,6 @@ from lymer.config.security import (
 )
 from lymer.config.tail_settings import TailSamplingSettings
 from lymer.config.tenancy import TenancySettings
-from lymer.config.text_rules import File
 
 __all__ = [
     "AdminSettings",
@@ -71,38 +71,38 @@ _DAY: Final = 86400.0
 class StorageSettings:
     """The store: where spans live, for how long, and what the engine may use."""
 
-    data_dir: Annotated[Path, Folder()]
+    data_dir: Annotated[Path, FOLDER]
     """Folder of journal and store, made if absent. Default: `$XDG_DATA_HOME/lymer`, or
     `~/.local/share/lymer` where that is not set: a named place that survives a restart. It has no
     default in this class, so that no test writes into a home by accident. One process owns it."""
 
-    retention_seconds: Annotated[float, Duration(3600, 18_250 * _DAY)] = 7 * _DAY
+    retention_seconds: Annotated[float, duration(3600, 18_250 * _DAY)] = 7 * _DAY
     """How long spans are kept after they arrived, in seconds. Default 7 days: a week of incidents
     fits the disk of a small machine (about 55 bytes a span). Shorter loses history; longer costs
     disk, not query speed, as queries carry a time range. Less than an hour is refused, since the
     store drops whole parts; more than 50 years too, since the engine's clock ends in 2106."""
 
-    archive_retention_seconds: Annotated[float, Duration(3600, 18_250 * _DAY)] = 3_650 * _DAY
+    archive_retention_seconds: Annotated[float, duration(3600, 18_250 * _DAY)] = 3_650 * _DAY
     """How long archived traces are kept after somebody archived them, in seconds. Default ten
     years: a person chose each of them, so they are few. Shorter forgets what somebody wanted to
     keep; longer costs about 100 bytes a span."""
 
-    memory_bytes_max: Annotated[int, Size(200 * _MIB, 64 * _TIB)] = 900 * _MIB
+    memory_bytes_max: Annotated[int, size(200 * _MIB, 64 * _TIB)] = 900 * _MIB
     """Memory the engine may allocate for loads, merges, queries and caches together, in bytes.
     Default 900 MiB: with journal and interpreter the process stays below 1.2 GiB. Too small:
     queries and large merges fail with a memory error; too large: the operating system kills us."""
 
-    query_threads: Annotated[int, Count(1, 256, "threads")] = 4
+    query_threads: Annotated[int, count(1, 256, "threads")] = 4
     """Queries that run at once, each on its own engine session. Default 4: twice the cores of a
     small machine, since a query waits for the disk now and then. Too small: one slow search holds
     up the others; too large: searches and loading slow each other down."""
 
-    query_timeout_seconds: Annotated[float, Duration(0.1, 3600)] = 30.0
+    query_timeout_seconds: Annotated[float, duration(0.1, 3600)] = 30.0
     """Longest time one query may take, in seconds; then it is stopped and the client told.
     Default 30 s, what browsers and proxies wait at least. Too small: wide searches fail; too
     large: abandoned searches burn processor time."""
 
-    clickhouse_url: Annotated[str, Url()] = ""
+    clickhouse_url: Annotated[str, URL] = ""
     """ClickHouse server to store in, such as `http://localhost:8123`. Default empty: the engine
     embedded in this process. Reserved: this version refuses to start when it is set."""
 
@@ -111,22 +111,22 @@ class StorageSettings:
 class JournalSettings:
     """The journal: what makes an acknowledged span durable before it is loaded."""
 
-    segment_bytes_max: Annotated[int, Size(1 * _MIB, 256 * _MIB)] = 32 * _MIB
+    segment_bytes_max: Annotated[int, size(1 * _MIB, 256 * _MIB)] = 32 * _MIB
     """Size at which a segment is sealed and handed to the loader, in bytes. Default 32 MiB: about
     70,000 spans, one part in the store. Too small: many parts, many merges; too large: memory of
     the load grows with it (about 10 times the segment)."""
 
-    segment_age_seconds_max: Annotated[float, Duration(0.01, 60)] = 0.75
+    segment_age_seconds_max: Annotated[float, duration(0.01, 60)] = 0.75
     """Age at which a segment is sealed although it is small, in seconds. Default 0.75 s: a span is
     searchable within about a second. Too small: many parts and 0.1 s of processor time for each at
     low traffic; too large: spans show up late."""
 
-    backlog_bytes_max: Annotated[int, Size(64 * _MIB, 1 * _TIB)] = 2 * _GIB
+    backlog_bytes_max: Annotated[int, size(64 * _MIB, 1 * _TIB)] = 2 * _GIB
     """Bytes of sealed segments that may wait for the loader. Default 2 GiB: several minutes of
     full load. At the limit senders are told to retry. Too small: a long merge turns senders away;
     too large: the disk fills while the store is down."""
 
-    backlog_seconds_max: Annotated[float, Duration(1, 3600)] = 30
+    backlog_seconds_max: Annotated[float, duration(1, 3600)] = 30
     """What may wait for the loader, as seconds of its work at the rate it had lately. Default 30 s:
     spans are searchable after so long at most. At the limit senders are told to retry. Too small:
     a burst is refused; too large: overload shows as delay, not as refusal."""
@@ -136,13 +136,13 @@ class JournalSettings:
 class OtlpGrpcSettings:
     """OTLP over gRPC."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.OTLP_GRPC
+    port: Annotated[int, count(0, 65535)] = ports.OTLP_GRPC
     """TCP port. Default 4317, where every OpenTelemetry SDK sends to; 0 takes any free one."""
 
-    message_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 4 * _MIB
+    message_bytes_max: Annotated[int, size(64 * _KIB, 512 * _MIB)] = 4 * _MIB
     """Largest message accepted, in bytes after decompression. Default 4 MiB, gRPC's own and the
     Collector's. Too small: big batches are refused for good (RESOURCE_EXHAUSTED without a hint to
     retry); too large: one sender takes a larger share of `admission.bytes_in_flight_max`."""
@@ -155,13 +155,13 @@ class OtlpGrpcSettings:
 class OtlpHttpSettings:
     """OTLP over HTTP/1.1."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.OTLP_HTTP
+    port: Annotated[int, count(0, 65535)] = ports.OTLP_HTTP
     """TCP port. Default 4318, as the OTLP specification says; 0 takes any free one."""
 
-    body_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
+    body_bytes_max: Annotated[int, size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
     """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
     Collector's. Too small: big batches are refused with 400; too large: a decompression bomb may
     take that much memory for each request in flight."""
@@ -177,16 +177,16 @@ class OtlpHttpSettings:
 class JaegerGrpcSettings:
     """Jaeger's api_v2 over gRPC, what its agents speak."""
 
-    enabled: Annotated[bool, Switch()] = True
+    enabled: Annotated[bool, SWITCH] = True
     """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.JAEGER_GRPC
+    port: Annotated[int, count(0, 65535)] = ports.JAEGER_GRPC
     """TCP port. Default 14250, Jaeger's; 0 takes any free one."""
 
-    message_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 4 * _MIB
+    message_bytes_max: Annotated[int, size(64 * _KIB, 512 * _MIB)] = 4 * _MIB
     """Largest message accepted, in bytes after decompression. Default 4 MiB, gRPC's own and
     Jaeger's. Too small: big batches are refused for good; too large: translating one takes memory
     and time in proportion."""
@@ -199,16 +199,16 @@ class JaegerGrpcSettings:
 class JaegerHttpSettings:
     """Jaeger's thrift over HTTP."""
 
-    enabled: Annotated[bool, Switch()] = True
+    enabled: Annotated[bool, SWITCH] = True
     """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.JAEGER_HTTP
+    port: Annotated[int, count(0, 65535)] = ports.JAEGER_HTTP
     """TCP port. Default 14268, Jaeger's; 0 takes any free one."""
 
-    body_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
+    body_bytes_max: Annotated[int, size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
     """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
     Collector's. Too small: big batches are refused for good; too large: translating one takes
     memory and time in proportion."""
@@ -221,13 +221,13 @@ class JaegerHttpSettings:
 class JaegerUdpCompactSettings:
     """Jaeger's thrift over UDP, compact protocol, what most of its clients speak."""
 
-    enabled: Annotated[bool, Switch()] = True
+    enabled: Annotated[bool, SWITCH] = True
     """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.JAEGER_UDP_COMPACT
+    port: Annotated[int, count(0, 65535)] = ports.JAEGER_UDP_COMPACT
     """UDP port. Default 6831, Jaeger's; 0 takes any free one."""
 
 
@@ -235,13 +235,13 @@ class JaegerUdpCompactSettings:
 class JaegerUdpBinarySettings:
     """Jaeger's thrift over UDP, binary protocol, what its Node.js client speaks."""
 
-    enabled: Annotated[bool, Switch()] = True
+    enabled: Annotated[bool, SWITCH] = True
     """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.JAEGER_UDP_BINARY
+    port: Annotated[int, count(0, 65535)] = ports.JAEGER_UDP_BINARY
     """UDP port. Default 6832, Jaeger's; 0 takes any free one."""
 
 
@@ -249,16 +249,16 @@ class JaegerUdpBinarySettings:
 class ZipkinSettings:
     """Zipkin over HTTP: v1 as JSON and thrift, v2 as JSON and protobuf."""
 
-    enabled: Annotated[bool, Switch()] = True
+    enabled: Annotated[bool, SWITCH] = True
     """Whether to listen at all. Default true, as Jaeger v2's all-in-one does."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.ZIPKIN_HTTP
+    port: Annotated[int, count(0, 65535)] = ports.ZIPKIN_HTTP
     """TCP port. Default 9411, Zipkin's; 0 takes any free one."""
 
-    body_bytes_max: Annotated[int, Size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
+    body_bytes_max: Annotated[int, size(64 * _KIB, 512 * _MIB)] = 20 * _MIB
     """Largest body accepted, in bytes, before and after decompression. Default 20 MiB, the
     Collector's. Too small: big batches are refused for good; too large: translating one takes
     about 20 times its size in memory, and a second for each 25,000 spans."""
@@ -274,13 +274,13 @@ class ZipkinSettings:
 class ZipkinUdpCompactSettings:
     """Zipkin's thrift over UDP, compact protocol, what Jaeger's oldest clients speak."""
 
-    enabled: Annotated[bool, Switch()] = False
+    enabled: Annotated[bool, SWITCH] = False
     """Whether to listen at all. Default false, as in Jaeger v2; true in the role `agent`."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.ZIPKIN_UDP_COMPACT
+    port: Annotated[int, count(0, 65535)] = ports.ZIPKIN_UDP_COMPACT
     """UDP port. Default 5775, Jaeger's; 0 takes any free one."""
 
 
@@ -288,12 +288,12 @@ class ZipkinUdpCompactSettings:
 class AdmissionSettings:
     """How much may be in flight between the door and the disk, over all receivers."""
 
-    bytes_in_flight_max: Annotated[int, Size(1 * _MIB, 16 * _GIB)] = 64 * _MIB
+    bytes_in_flight_max: Annotated[int, size(1 * _MIB, 16 * _GIB)] = 64 * _MIB
     """Bytes received and not yet durable. Default 64 MiB: a quarter of a second of the fastest
     load measured. Over it senders are told to retry. Too small: bursts are turned away; too large:
     memory grows by about three times this number. Must not be below the largest request."""
 
-    requests_in_flight_max: Annotated[int, Count(1, 1_000_000, "requests")] = 4096
+    requests_in_flight_max: Annotated[int, count(1, 1_000_000, "requests")] = 4096
     """Requests received and not yet durable. Default 4096: what small requests need for one
     group commit to serve many of them. Too small: many small senders are turned away; too large:
     open requests cost about 20 kB each."""
@@ -338,13 +338,13 @@ class ReceiverSettings:
 class QueryGrpcSettings:
     """Jaeger's query services over gRPC, api_v2 and api_v3."""
 
-    enabled: Annotated[bool, Switch()] = True
+    enabled: Annotated[bool, SWITCH] = True
     """Whether to listen at all. Default true, as Jaeger does."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.QUERY_GRPC
+    port: Annotated[int, count(0, 65535)] = ports.QUERY_GRPC
     """TCP port. Default 16685, Jaeger's; 0 takes any free one."""
 
     tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
@@ -355,26 +355,26 @@ class QueryGrpcSettings:
 class QuerySettings:
     """The UI and the HTTP JSON API."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.QUERY_HTTP
+    port: Annotated[int, count(0, 65535)] = ports.QUERY_HTTP
     """TCP port. Default 16686, Jaeger's; 0 takes any free one."""
 
-    base_path: Annotated[str, BasePath()] = ""
+    base_path: Annotated[str, BASE_PATH] = ""
     """URL path that UI and API are served below, for a reverse proxy. Default none. Jaeger's
     `query.base-path`."""
 
-    ui_config_file: Annotated[Path | None, File()] = None
+    ui_config_file: Annotated[Path | None, FILE] = None
     """Settings of the UI in Jaeger's format: JSON, or a script whose name ends in `.js` and that
     defines `UIConfig`. Read at the start. Default none. Jaeger's `query.ui-config`."""
 
-    max_clock_skew_adjust_seconds: Annotated[float, Duration(0, _DAY)] = 0.0
+    max_clock_skew_adjust_seconds: Annotated[float, duration(0, _DAY)] = 0.0
     """Largest shift of a span to correct a host's wrong clock, in seconds; beyond it the span
     gets a warning instead. Default 0, Jaeger's: no span is moved. Too large: real gaps in time
     are hidden."""
 
-    max_trace_size_spans: Annotated[int, Count(0, 1_000_000_000, "spans")] = 0
+    max_trace_size_spans: Annotated[int, count(0, 1_000_000_000, "spans")] = 0
     """Spans of one trace that are returned; the rest is cut off with a warning. Default 0: no
     limit, as large traces are never held as Python objects. Too small: incomplete traces."""
 
@@ -392,10 +392,10 @@ class QuerySettings:
 class AdminSettings:
     """The admin port: metrics for Prometheus, and health as Jaeger v1 answers it."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.ADMIN_HTTP
+    port: Annotated[int, count(0, 65535)] = ports.ADMIN_HTTP
     """TCP port. Default 14269, as Jaeger v1's all-in-one; 0 takes any free one."""
 
     tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
@@ -409,14 +409,14 @@ class AdminSettings:
 class HealthSettings:
     """The health port, as Jaeger v2 answers it."""
 
-    enabled: Annotated[bool, Switch()] = True
+    enabled: Annotated[bool, SWITCH] = True
     """Whether to listen at all. Default true; false in the roles `agent` and `query`, whose admin
     port answers `/status` too."""
 
-    host: Annotated[str, Host()] = "localhost"
+    host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
-    port: Annotated[int, Count(0, 65535)] = ports.HEALTH_HTTP
+    port: Annotated[int, count(0, 65535)] = ports.HEALTH_HTTP
     """TCP port. Default 13133, Jaeger v2's; 0 takes any free one."""
 
     tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
@@ -430,11 +430,11 @@ class HealthSettings:
 class LogSettings:
     """What Lymer writes to standard error about itself."""
 
-    level: Annotated[str, Choice(("debug", "info", "warning", "error"))] = "info"
+    level: Annotated[str, choice("debug", "info", "warning", "error")] = "info"
     """Least severity that is written. Default info: one line for each change of state, none for
     a span or a request. Debug is for us; error alone hides why senders are turned away."""
 
-    encoding: Annotated[str, Choice(("console", "json"))] = "console"
+    encoding: Annotated[str, choice("console", "json")] = "console"
     """Form of a line. Default `console`, for people; `json` is for a log collector."""
 
 
@@ -442,7 +442,7 @@ class LogSettings:
 class Config:
     """The whole configuration of one process."""
 
-    listen_host: Annotated[str, Host()] = "localhost"
+    listen_host: Annotated[str, HOST] = "localhost"
     """Host of every listener that has none of its own. Default localhost: nothing is reachable
     from other machines until somebody decides so. `0.0.0.0` is every address. Also read from
     `LYMER_LISTEN_HOST` and, as Jaeger does, from `JAEGER_LISTEN_HOST`."""

@@ -7,46 +7,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
-__all__ = ["Tags", "expand_tags"]
+from lymer.config.rules import Rule
+
+__all__ = ["TAGS", "expand_tags"]
 
 _VARIABLE: Final = re.compile(r"\$\{([^:}]*)(?::([^}]*))?\}")
 _TEXT_CHARACTERS_MAX: Final = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Tags:
-    """Keys and values; a later value of a key wins."""
-
-    @property
-    def expected(self) -> str:
-        """Say the form."""
-        return "tags such as cluster=blue,pod=${POD_NAME:none}, each KEY=VALUE"
-
-    def decode(self, text: str, /) -> tuple[tuple[str, str], ...]:
-        """Return (key, value) pairs; variables in them stay, see `expand_tags`."""
-        tags: dict[str, str] = {}
-        if len(text) > _TEXT_CHARACTERS_MAX:
+def _decode(text: str) -> tuple[tuple[str, str], ...]:
+    tags: dict[str, str] = {}
+    if len(text) > _TEXT_CHARACTERS_MAX:
+        raise ValueError
+    for part in text.split(","):
+        key, equals, value = part.partition("=")
+        if not part.strip():
+            continue
+        if not equals or not key.strip():
             raise ValueError
-        for part in text.split(","):
-            key, equals, value = part.partition("=")
-            if not part.strip():
-                continue
-            if not equals or not key.strip():
-                raise ValueError
-            tags[key.strip()] = value.strip()
-        return tuple(tags.items())
+        tags[key.strip()] = value.strip()
+    return tuple(tags.items())
 
-    def encode(self, value: object, /) -> str:
-        """Return the pairs as one text."""
-        pairs = cast("tuple[tuple[str, str], ...]", value)
-        return ",".join(f"{key}={text}" for key, text in pairs)
 
-    def schema(self) -> dict[str, object]:
-        """Return text."""
-        return {"type": "string"}
+TAGS: Final = Rule(
+    "tags such as cluster=blue,pod=${POD_NAME:none}, each KEY=VALUE",
+    _decode,
+    lambda pairs: ",".join(f"{key}={text}" for key, text in pairs),
+)
+"""Pairs of key and value, a later value of a key wins; variables in them stay, `expand_tags`."""
 
 
 def expand_tags(

@@ -5,119 +5,85 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
-from lymer.config.rules import Count, Switch
+from lymer.config.rules import SWITCH, Rule, count, split_words
 from lymer.tenancy import TENANT_BYTES_MAX, is_tenant
 
-__all__ = ["HeaderName", "TenancySettings", "TenantName", "TenantNames", "tenancy_conflicts"]
+__all__ = ["TENANT_NAME", "TenancySettings", "tenancy_conflicts"]
 
 _TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _NAME_EXPECTED: Final = f"1 to {TENANT_BYTES_MAX} printable ASCII characters without a comma"
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderName:
-    """The name of an HTTP header that is also a key of gRPC's metadata."""
-
-    @property
-    def expected(self) -> str:
-        """Say the form."""
-        return "the name of a header such as x-tenant, not ending in -bin"
-
-    def decode(self, text: str, /) -> str:
-        """Return the name in lower case."""
-        name = text.strip().lower()
-        if not _TOKEN.fullmatch(name) or name.endswith("-bin") or name.startswith("grpc-"):
-            raise ValueError
-        return name
-
-    def encode(self, value: object, /) -> str:
-        """Return the name."""
-        return str(value)
-
-    def schema(self) -> dict[str, object]:
-        """Return text."""
-        return {"type": "string", "minLength": 1, "maxLength": 128}
+def _decode_header(text: str) -> str:
+    name = text.strip().lower()
+    if not _TOKEN.fullmatch(name) or name.endswith("-bin") or name.startswith("grpc-"):
+        raise ValueError
+    return name
 
 
-@dataclass(frozen=True, slots=True)
-class TenantName:
-    """The name of one tenant, or nothing."""
-
-    @property
-    def expected(self) -> str:
-        """Say the form."""
-        return f"the name of a tenant, {_NAME_EXPECTED}, or nothing"
-
-    def decode(self, text: str, /) -> str:
-        """Return the name without space around it."""
-        name = text.strip()
-        if name and not is_tenant(name):
-            raise ValueError
-        return name
-
-    def encode(self, value: object, /) -> str:
-        """Return the name."""
-        return str(value)
-
-    def schema(self) -> dict[str, object]:
-        """Return text."""
-        return {"type": "string", "maxLength": TENANT_BYTES_MAX}
+def _decode_tenant(text: str) -> str:
+    name = text.strip()
+    if name and not is_tenant(name):
+        raise ValueError
+    return name
 
 
-@dataclass(frozen=True, slots=True)
-class TenantNames:
-    """Names of tenants with commas between them; none is every name."""
+def _decode_tenants(text: str) -> tuple[str, ...]:
+    names = split_words(text)
+    if not all(map(is_tenant, names)):
+        raise ValueError
+    return tuple(dict.fromkeys(names))
 
-    @property
-    def expected(self) -> str:
-        """Say the form."""
-        return f"names of tenants with commas between them, each {_NAME_EXPECTED}"
 
-    def decode(self, text: str, /) -> tuple[str, ...]:
-        """Return the names, each once, in the order given."""
-        names = [name.strip() for name in text.split(",") if name.strip()]
-        if not all(map(is_tenant, names)):
-            raise ValueError
-        return tuple(dict.fromkeys(names))
+HEADER_NAME: Final = Rule(
+    "the name of a header such as x-tenant, not ending in -bin",
+    _decode_header,
+    schema={"type": "string", "minLength": 1, "maxLength": 128},
+)
+"""The name of an HTTP header, in lower case, that is also a key of gRPC's metadata."""
 
-    def encode(self, value: object, /) -> str:
-        """Return the names as one text."""
-        return ",".join(cast("tuple[str, ...]", value))
+TENANT_NAME: Final = Rule(
+    f"the name of a tenant, {_NAME_EXPECTED}, or nothing",
+    _decode_tenant,
+    schema={"type": "string", "maxLength": TENANT_BYTES_MAX},
+)
+"""The name of one tenant, or nothing."""
 
-    def schema(self) -> dict[str, object]:
-        """Return text."""
-        return {"type": "string"}
+TENANT_NAMES: Final = Rule(
+    f"names of tenants with commas between them, each {_NAME_EXPECTED}", _decode_tenants, ",".join
+)
+"""Names of tenants, each once, in the order given; none is every name."""
 
 
 @dataclass(frozen=True, slots=True)
 class TenancySettings:
     """Tenancy: several teams in one Lymer, none of which sees another's spans."""
 
-    enabled: Annotated[bool, Switch()] = False
+    enabled: Annotated[bool, SWITCH] = False
     """Whether every request must name its tenant. Default false: all spans belong to everybody.
     Jaeger's `--multi-tenancy.enabled`."""
 
-    header: Annotated[str, HeaderName()] = "x-tenant"
+    header: Annotated[str, HEADER_NAME] = "x-tenant"
     """HTTP header, and key of gRPC's metadata, that names the tenant. Default `x-tenant`.
     Jaeger's `--multi-tenancy.header`."""
 
-    tenants: Annotated[tuple[str, ...], TenantNames()] = ()
+    tenants: Annotated[tuple[str, ...], TENANT_NAMES] = ()
     """The only tenants there are, with commas between them. Default none: whoever names a new
     tenant makes it, up to `tenants_max`; name them where senders are not trusted. Jaeger's
     `--multi-tenancy.tenants`."""
 
-    tenants_max: Annotated[int, Count(1, 1000, "tenants")] = 100
+    tenants_max: Annotated[int, count(1, 1000, "tenants")] = 100
     """Most tenants with spans; those of another one are refused. Default 100. Each costs tables in
     the store and, while it sends, an open file and loads of its own. Too small: new tenants are
     turned away; too large: a sender that makes names up fills memory."""
 
-    default_tenant: Annotated[str, TenantName()] = ""
+    default_tenant: Annotated[str, TENANT_NAME] = ""
     """Name of the tenant that has the spans stored while tenancy was off. Default none: they are
     kept, and nobody sees them until tenancy is off again."""
 
-    udp_tenant: Annotated[str, TenantName()] = ""
+    udp_tenant: Annotated[str, TENANT_NAME] = ""
     """Tenant of all spans that come by UDP, which has no headers. Default none: they are refused
     and counted."""
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lymer.config.numbers import Number
+from lymer.config.rules import number
 
-SHARE = Number(0, 1)
+SHARE = number(0, 1)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_number_survives(value: float) -> None:
 
 def test_it_says_its_range() -> None:
     """In the message and in the schema."""
-    rate = Number(0.01, 1e6, "traces a second")
+    rate = number(0.01, 1e6, "traces a second")
 
     assert rate.expected == "a number of traces a second from 0.01 to 1e+06"
-    assert {"type": "number", "minimum": 0.01, "maximum": 1e6} == rate.schema()
+    assert {"type": "number", "minimum": 0.01, "maximum": 1e6} == rate.schema

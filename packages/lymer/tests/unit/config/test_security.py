@@ -8,8 +8,8 @@ import pytest
 
 from lymer.config import ConfigError, load_config
 from lymer.config.document import read_document
+from lymer.config.rules import REDACTED
 from lymer.config.sources import load_effective
-from lymer.config.text_rules import REDACTED
 from lymer.roles.securing import server_options
 
 _HOME = {"HOME": "/home/ada"}
