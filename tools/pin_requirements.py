@@ -50,7 +50,7 @@ PLATFORM_MARKERS = {
 """Requirements that do not exist everywhere."""
 
 RUNTIME_HEADER = """\
-# Everything `lymer` needs at run time, pinned, transitive included: `make setup` is reproducible.
+# Everything `lymer` needs at run time, its demo included, pinned: `make setup` is reproducible.
 # Written by tools/pin_requirements.py. The ranges a user's installer sees are in
 # packages/lymer/pyproject.toml.
 """
@@ -101,10 +101,11 @@ def lines(pins: dict[str, str]) -> str:
 
 
 def dependencies(package: str) -> list[str]:
-    """Return what a package of ours declares to need."""
+    """Return what a package of ours declares to need, extras included."""
     text = (ROOT / f"packages/{package}/pyproject.toml").read_text()
-    declared: list[str] = tomllib.loads(text)["project"]["dependencies"]
-    return declared
+    project = tomllib.loads(text)["project"]
+    extras: dict[str, list[str]] = project.get("optional-dependencies", {})
+    return [*project["dependencies"], *(need for needs in extras.values() for need in needs)]
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,8 @@ KINDS: Final = (
 """As `lymer.incidents.kinds` has them, which would import numpy for `--help`; a test compares."""
 
 _PROTOCOLS = click.Choice(["grpc", "http/protobuf"])
+_OF_THE_DEMO = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.grpc")
+"""What only the demo needs; a package's extra."""
 
 
 def duration(text: str) -> float:
@@ -65,6 +69,7 @@ def demo(
     Processes of this machine talk HTTP, gRPC and a queue with each other, wait for a database
     that is slow now and then, and fail now and then. Ctrl-C stops them all.
     """
+    _check_installed()
     from lymer.demo.shop import DemoSettings, run
 
     if protocol is None:
@@ -79,6 +84,18 @@ def demo(
             ui_url=ui.rstrip("/"),
         )
     )
+
+
+def _check_installed() -> None:
+    try:
+        missing = [name for name in _OF_THE_DEMO if find_spec(name) is None]
+    except ModuleNotFoundError as error:  # a package above it
+        missing = [str(error.name)]
+    if missing:
+        raise click.ClickException(
+            f"cannot run the demo: {missing[0]} is not installed, with which it sends traces; "
+            f"install it with: {sys.executable} -m pip install 'lymer[demo]'"
+        )
 
 
 @click.command("generate")

@@ -267,10 +267,15 @@ async def test_what_is_too_large_is_sent_in_parts(tmp_path: Path, *, known: bool
 async def test_requests_in_flight_are_bounded(tmp_path: Path) -> None:
     """A slow collector gets no more at once than the limit, and gets all of it."""
     async with FakeCollector(always=hang(0.05)).serving() as collector:
-        async with running_agent(tmp_path, [collector.port], requests_in_flight_max=3) as agent:
+        async with running_agent(
+            tmp_path,
+            [collector.port],
+            requests_in_flight_max=3,
+            segment_age_seconds_max=3600,  # one segment: the limit is for each
+            flush_seconds=20,
+        ) as agent:
             for number in range(1, 31):
                 await agent.put(number)
-            await agent.sent()
 
         assert collector.in_flight_most == 3
         assert collector.spans() == span_ids(*range(1, 31))
