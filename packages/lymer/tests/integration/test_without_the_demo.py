@@ -16,7 +16,7 @@ _SOURCE = Path(lymer.__file__).parent
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return a path for `PYTHONPATH`: what is installed here, of OpenTelemetry its messages only."""
+    """Return what is installed here, of OpenTelemetry its messages only, as a `PYTHONPATH`."""
     folder = tmp_path_factory.mktemp("packages")
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
         if entry.name != "opentelemetry":

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +18,30 @@ from numpy.typing import NDArray
 from lymer.model.find_terms import FindTerms
 from lymer.model.question import TraceQuestion
 from lymer.model.span_table import SpanSample
+from lymer.model.tail_policy import (
+    AlwaysSample,
+    And,
+    BooleanAttribute,
+    Composite,
+    CompositePart,
+    Drop,
+    Latency,
+    NumericAttribute,
+    Policy,
+    Probabilistic,
+    RateLimiting,
+    SpanCount,
+    StatusCode,
+    StringAttribute,
+    TraceState,
+)
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Parameter, Settings
 from lymer.storage.clickhouse.nothing import NoEngine
 from lymer.storage.clickhouse.reader import TenantReader
 from lymer.storage.clickhouse.rollup import COUNT_DEPENDENCIES, COUNT_RED, COUNT_ROOTS
 from lymer.storage.clickhouse.statements import LOAD
+from lymer.storage.clickhouse.tail_select import select_decisions
 from make import span_hex, trace_hex
 
 GOLDEN: Final = Path(__file__).parent / "golden" / "statements"
@@ -144,6 +163,38 @@ FIXED: Final = {
     "count_roots": COUNT_ROOTS,
 }
 """Statements that nobody asks."""
+_NEVER: Final = (Policy("never", Drop((StringAttribute("health", ("yes",)),))),)
+TAIL: Final[dict[str, tuple[Policy, ...]]] = {
+    "tail_each_kind": (
+        Policy("all", AlwaysSample()),
+        Policy("slow", Latency(500, 9_000)),
+        Policy("failed", StatusCode((2,))),
+        Policy("paths", StringAttribute("path", ("^/a", "^/b"), are_expressions=True)),
+        Policy("not this user", StringAttribute("user", ("x'--",), is_inverted=True)),
+        Policy("size", NumericAttribute("bytes", 10, 20)),
+        Policy("debug", BooleanAttribute("debug", value=True)),
+        Policy("vendor", TraceState("vendor", ("a", "b"))),
+        Policy("long", SpanCount(10, 100)),
+        Policy("a tenth", Probabilistic(10.0, "salt")),
+        Policy("budget", RateLimiting(100)),
+    ),
+    "tail_and_drop_composite": (
+        *_NEVER,
+        Policy("both", And((StatusCode((2,)), Probabilistic(50.0, "")))),
+        Policy(
+            "shared",
+            Composite(
+                (
+                    CompositePart("errors", StatusCode((2,)), 500),
+                    CompositePart("slow", And((Latency(100), RateLimiting(50))), 300),
+                ),
+                1000,
+            ),
+        ),
+    ),
+    "tail_drop_alone": _NEVER,
+}
+"""Policies of tail sampling."""
 
 
 @pytest.mark.parametrize("name", list(QUESTIONS))
@@ -170,9 +221,19 @@ def test_what_is_stored_is_counted_by_these_statements(name: str) -> None:
     _approve(name, FIXED[name].strip())
 
 
+@pytest.mark.parametrize("name", list(TAIL))
+def test_policies_are_decided_by_this_statement(name: str) -> None:
+    """One for all of them; its columns are called after them."""
+    query = select_decisions(TAIL[name], after=10, upto=20, settled=30, remembered_after=5)
+    values = [f"-- {name} = {value!r}" for name, value in query.parameters.items()]
+
+    _approve(name, "\n".join([*values, query.statement]))
+    assert not re.search(r"\bAS \w?[0-9]+\b", query.statement)
+
+
 def test_every_approved_text_is_somebodys() -> None:
     """A question that is gone takes its file along."""
-    assert {path.stem for path in GOLDEN.glob("*.sql")} == {*QUESTIONS, *FIXED}
+    assert {path.stem for path in GOLDEN.glob("*.sql")} == {*QUESTIONS, *FIXED, *TAIL}
 
 
 def _approve(name: str, text: str) -> None:

@@ -6,18 +6,24 @@ The statement has layers, each a SELECT over the one below:
 
     spans     one row a span: does it meet a policy's condition?
     traces    one row a trace: how many spans meet it, when did the first arrive, how long is it
-    voters    for each rule: c (it could keep this trace), v (it does)
-    shares    for each composite: which part takes the trace, and does it fit
-    chances   for each rule: p, the chance that a trace like this is kept by it
+    voters    for each rule: could it keep this trace, and does it
+    takers    for each composite: which part takes the trace
+    shares    and does it fit the part's budget
+    chances   for each budget: what part of the spans that asked has it kept
     answer    kept or not, by whom, and at what rate
+
+Columns are called after the policy they are of: `p2_voted`, and for the third part of a composite
+`p2_part3_voted`.
 
 A trace that is kept by chance stands for 1 / rate traces like it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import indent
 from typing import Final, assert_never
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -75,7 +81,7 @@ class _Rule:
 
 
 class _Layers:
-    """Collects what each layer has to compute."""
+    """Collects what each layer has to compute; `place` says for which policy."""
 
     def __init__(self, query: Query) -> None:
         self.query = query
@@ -84,18 +90,21 @@ class _Layers:
         self.takers: list[str] = []
         self.shares: list[str] = []
         self.chances: list[str] = []
-        self._count = 0
+        self.place = ""
+        self._names: Counter[str] = Counter()
 
-    def column(self, layer: list[str], expression: str) -> str:
-        """Add a column to a layer; return its name."""
-        name = f"x{self._count}"
-        self._count += 1
+    def column(self, layer: list[str], what: str, expression: str) -> str:
+        """Add a column to a layer; return its name, after the policy and `what` it says."""
+        name = f"{self.place}_{what}"
+        self._names[name] += 1
+        if self._names[name] > 1:
+            name = f"{name}_{self._names[name]}"
         layer.append(f"{expression} AS {name}")
         return name
 
-    def trace_has(self, condition: str) -> str:
+    def trace_has(self, what: str, condition: str) -> str:
         """Return the column that says whether some span meets a condition."""
-        return self.column(self.traces, f"countIf({condition}) > 0")
+        return self.column(self.traces, f"has_{what}", f"countIf({condition}) > 0")
 
 
 def select_decisions(
@@ -119,7 +128,8 @@ def select_decisions(
     window = f"seg > {query.number(after)} AND seg <= {query.number(upto)}"
     named: list[tuple[str, _Rule]] = []
     drops: list[str] = []
-    for policy in policies:
+    for number, policy in enumerate(policies, start=1):
+        layers.place = f"p{number}"
         if isinstance(policy.rule, Drop):
             drops.append(_all(layers, policy.rule.policies).does)
         elif isinstance(policy.rule, Composite):
@@ -133,33 +143,49 @@ def select_decisions(
     missed = " * ".join(f"(1 - ({rule.could}) * {rule.chance})" for _, rule in named) or "1"
     by = "".join(f"{rule.does}, {query.text(name)}, " for name, rule in named)
     known = (
-        "SELECT trace_id FROM {db}.tail_decisions "
-        f"WHERE batch > {query.number(remembered_after)} AND trace_id IN "
+        "SELECT trace_id\nFROM {db}.tail_decisions\n"
+        f"WHERE batch > {query.number(remembered_after)}\n    AND trace_id IN "
         f"(SELECT trace_id FROM {{db}}.spans WHERE {window})"
     )
-    traces = (
-        "SELECT trace_id, min(seg) AS first, intDiv(min(seg), 1000000) AS second, "
-        f"count() AS spans{_listed(layers.traces)} FROM {{db}}.spans "
-        f"WHERE seg > {query.number(after)} AND seg <= {query.number(settled)} AND trace_id IN "
-        f"(SELECT trace_id FROM {{db}}.spans WHERE {window}) AND trace_id NOT IN ({known}) "
-        f"GROUP BY trace_id HAVING first <= {query.number(upto)}"
+    columns = [
+        "trace_id",
+        "min(seg) AS first",
+        "intDiv(min(seg), 1000000) AS second",
+        "count() AS spans",
+        *layers.traces,
+    ]
+    statement = (
+        f"SELECT{_listed(columns)}\n"
+        f"FROM {{db}}.spans\nWHERE seg > {query.number(after)}\n"
+        f"    AND seg <= {query.number(settled)}\n"
+        f"    AND trace_id IN (SELECT trace_id FROM {{db}}.spans WHERE {window})\n"
+        f"    AND trace_id NOT IN\n    {_below(known, 1)}\n"
+        f"GROUP BY trace_id\nHAVING first <= {query.number(upto)}"
     )
-    statement = traces
     for layer in (layers.voters, layers.takers, layers.shares, layers.chances):
         if layer:
-            statement = f"SELECT *{_listed(layer)} FROM ({statement})"
-    query.statement = (
-        f"SELECT trace_id, toUInt8({kept}) AS kept, toFloat32(if(kept, 1 - {missed}, 0)) AS rate, "
-        f"if(kept, multiIf({by}''), '') AS policy, {query.number(upto)} AS batch FROM ({statement})"
-        if named
-        else f"SELECT trace_id, toUInt8(0), toFloat32(0), '', {query.number(upto)} "
-        f"FROM ({statement})"
-    )
+            statement = f"SELECT{_listed(['*', *layer])}\nFROM\n{_below(statement)}"
+    answer = ["trace_id", "toUInt8(0)", "toFloat32(0)", "''"]
+    if named:
+        answer = [
+            "trace_id",
+            f"toUInt8({kept}) AS kept",
+            f"toFloat32(if(kept, 1 - {missed}, 0)) AS rate",
+            f"if(kept, multiIf({by}''), '') AS policy",
+        ]
+    answer.append(f"{query.number(upto)} AS batch")
+    query.statement = f"SELECT{_listed(answer)}\nFROM\n{_below(statement)}"
     return query
 
 
 def _listed(columns: Sequence[str]) -> str:
-    return "".join(f", {column}" for column in columns)
+    return "\n    " + ",\n    ".join(columns)
+
+
+def _below(statement: str, depth: int = 0) -> str:
+    """Return a statement in parentheses, one step further in."""
+    margin = "    " * depth
+    return "(\n" + indent(statement, margin + "    ") + f"\n{margin})"
 
 
 def _plain(layers: _Layers, rule: SimplePolicy | And) -> _Rule:
@@ -189,16 +215,16 @@ def _all(layers: _Layers, policies: Sequence[SimplePolicy]) -> _Rule:
             fixed.append(f"NOT {condition}" if is_inverted else condition)
             if is_inverted and len(policies) == 1:
                 vetoes.append(condition)
-    could = layers.column(layers.voters, f"({' AND '.join(fixed) or '1'})")
+    could = layers.column(layers.voters, "could", f"({' AND '.join(fixed) or '1'})")
     admitted = f"({' AND '.join([*fixed, *drawn]) or '1'})"
     does = [admitted]
     for budget in budgets:
         running = f"sum(if({admitted}, spans, 0)) OVER ({_BY_SECOND} {_IN_TURN})"
         does.append(f"{running} <= {layers.query.number(budget)}")
-    voted = layers.column(layers.voters, f"({' AND '.join(does)})")
+    voted = layers.column(layers.voters, "voted", f"({' AND '.join(does)})")
     if budgets:
         # Of what was drawn already, so drawing and fitting multiply.
-        base = layers.column(layers.voters, admitted)
+        base = layers.column(layers.voters, "asked", admitted)
         chances.append(_fitting(layers, base, voted, _BY_SECOND))
     return _Rule(could, voted, " * ".join(chances) or "1", vetoes[0] if vetoes else "0")
 
@@ -207,22 +233,28 @@ def _fitting(layers: _Layers, asked: str, kept: str, partition: str) -> str:
     """Return the column with the part of a partition's spans that fitted its budget."""
     return layers.column(
         layers.chances,
+        "fitting",
         f"sum(if({kept}, spans, 0)) OVER ({partition}) "
         f"/ greatest(sum(if({asked}, spans, 0)) OVER ({partition}), 1)",
     )
 
 
 def _composite(layers: _Layers, rule: Composite) -> _Rule:
-    parts = [_plain(layers, part.policy) for part in rule.parts]
+    place = layers.place
+    parts = []
+    for i, part in enumerate(rule.parts, start=1):
+        layers.place = f"{place}_part{i}"
+        parts.append(_plain(layers, part.policy))
+    layers.place = place
     number = layers.query.number
     first = "".join(f"{part.does}, {i}, " for i, part in enumerate(parts, start=1))
-    taker = layers.column(layers.takers, f"multiIf({first}0)")
+    taker = layers.column(layers.takers, "taken_by", f"multiIf({first}0)")
     budgets = ", ".join(
         number(min(part.spans_per_second, rule.spans_per_second)) for part in rule.parts
     )
     running = f"sum(spans) OVER ({_BY_SECOND}, {taker} {_IN_TURN})"
     fits = layers.column(
-        layers.shares, f"({taker} > 0 AND {running} <= arrayElement([{budgets}], {taker}))"
+        layers.shares, "fits", f"({taker} > 0 AND {running} <= arrayElement([{budgets}], {taker}))"
     )
     share = _fitting(layers, f"{taker} > 0", fits, f"{_BY_SECOND}, {taker}")
     own = "".join(f"{taker} = {i}, {part.chance}, " for i, part in enumerate(parts, start=1))
@@ -258,6 +290,7 @@ def _condition(
         case Latency():
             lasts = layers.column(
                 layers.traces,
+                "milliseconds",
                 f"intDiv(toInt64(max(start + duration) - min(start)), {_NANO_PER_MILLI})",
             )
             limits = f"{lasts} >= {query.number(policy.milliseconds_min)}"
@@ -265,7 +298,9 @@ def _condition(
                 limits += f" AND {lasts} <= {query.number(policy.milliseconds_max)}"
             return f"({limits})", False
         case StatusCode():
-            return layers.trace_has(f"status IN ({', '.join(map(str, policy.codes))})"), False
+            return layers.trace_has(
+                "status", f"status IN ({', '.join(map(str, policy.codes))})"
+            ), False
         case StringAttribute():
             return _attribute(layers, policy.key, _texts(query, policy)), policy.is_inverted
         case NumericAttribute():
@@ -280,7 +315,8 @@ def _condition(
             members = ", ".join(query.text(f"{policy.key}={value}") for value in policy.values)
             return (
                 layers.trace_has(
-                    f"arrayExists(m -> trimBoth(m) IN ({members}), splitByChar(',', trace_state))"
+                    "trace_state",
+                    f"arrayExists(m -> trimBoth(m) IN ({members}), splitByChar(',', trace_state))",
                 ),
                 False,
             )
@@ -319,5 +355,6 @@ def _attribute(layers: _Layers, key: str, predicate: str) -> str:
     own = predicate.replace("{v}", f"attrs[{name}]")
     theirs = predicate.replace("{v}", f"tupleElement({CAST_RESOURCE}, 'attributes')[{name}]")
     return layers.trace_has(
-        f"({own}) OR resource IN (SELECT resource FROM {{db}}.origins WHERE {theirs})"
+        "attribute",
+        f"({own}) OR resource IN (SELECT resource FROM {{db}}.origins WHERE {theirs})",
     )
