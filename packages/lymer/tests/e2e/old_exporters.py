@@ -5,14 +5,12 @@ They ended in 2023 and need an SDK and a `protobuf` of their time.
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
-from e2e.javascript import alone
 from e2e.lymer_process import lymer_environment
+from e2e.python_venv import install
 
 __all__ = ["install_exporters", "run_exporter"]
 
@@ -22,22 +20,7 @@ _VENV: Final = FOLDER / ".venv"
 
 def install_exporters() -> None:
     """Make the environment that requirements.txt describes, unless that has been done."""
-    with alone(FOLDER / ".installing"):
-        _install()
-
-
-def _install() -> None:
-    requirements = FOLDER / "requirements.txt"
-    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
-    stamp = _VENV / "requirements-sha256"
-    if stamp.exists() and stamp.read_text() == digest:
-        return
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(_VENV)], check=True, timeout=120)
-    pip = [str(_VENV / "bin/python"), "-m", "pip", "install", "--quiet"]
-    subprocess.run(
-        [*pip, "--disable-pip-version-check", "-r", str(requirements)], check=True, timeout=300
-    )
-    stamp.write_text(digest)
+    install(FOLDER)
 
 
 def run_exporter(*arguments: str) -> str:

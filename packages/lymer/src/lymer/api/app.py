@@ -16,6 +16,7 @@ from lymer.api.answers import ANSWER_SECONDS_MAX, ANSWERS_IN_FLIGHT_MAX, Answers
 from lymer.api.deep import Deep
 from lymer.api.diagnosis import DiagnosisApi
 from lymer.api.envelope import error_response, not_found_response, v3_error_response
+from lymer.api.mcp.door import McpDoor
 from lymer.api.metrics_v1 import MetricsV1
 from lymer.api.skeleton import Skeletons
 from lymer.api.trace_summaries import QueryV3
@@ -88,6 +89,7 @@ def _api_routes(
     deep = Deep(answers, now_unix_nano)
     skeletons = Skeletons(answers)
     diagnosis = DiagnosisApi(answers, now_unix_nano)
+    mcp = McpDoor(answers, now_unix_nano)
     thinking = "/api/lymer/v1/diagnosis"
     trace = "/api/lymer/v1/traces/{trace_id}"
     served: list[BaseRoute] = [
@@ -108,6 +110,8 @@ def _api_routes(
         Route("/api/v3/trace-summaries", tenants.asking(v3.find_summaries)),
         Route("/api/v3/traces", tenants.asking(v3.find_traces)),
         Route("/api/v3/traces/{trace_id:path}", tenants.asking(v3.get_trace)),
+        Route("/api/ai/mcp", tenants.asking(mcp.post), methods=["POST"]),
+        Route("/api/ai/mcp/", tenants.asking(mcp.post), methods=["POST"]),
         Route(thinking + "/root-cause", tenants.asking(diagnosis.get_root_cause)),
         Route(thinking + "/explain", tenants.asking(diagnosis.explain)),
         Route(thinking + "/profile", tenants.asking(diagnosis.get_profile)),

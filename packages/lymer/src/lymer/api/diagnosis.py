@@ -15,14 +15,22 @@ from starlette.responses import Response
 
 from lymer.analysis.cohort import Finding
 from lymer.analysis.path_diff import PathDifference
+from lymer.analysis.trace_findings import TraceFinding
 from lymer.api.answers import Answers, check_query_string
 from lymer.api.parameters import first_of, to_flag, to_number, to_trace_id
 from lymer.errors import QuestionError
-from lymer.query.changes import find_changes
+from lymer.model.span_table import SpanTable
+from lymer.query.changes import Change, find_changes
 from lymer.query.diagnosis import RANGE_SECONDS, Explanation, Profile, RootCause, Sample, TimeRange
 from lymer.query.service import QueryService
 
-__all__ = ["DiagnosisApi"]
+__all__ = [
+    "DiagnosisApi",
+    "told_changes",
+    "told_explanation",
+    "told_findings",
+    "told_root_cause",
+]
 
 _PATHS_MAX: Final = 2_000
 """Most paths of calls in an answer; the cheapest are left out, and counted."""
@@ -41,7 +49,8 @@ class DiagnosisApi:
         """GET …/root-cause: where an anomaly began; without a window it is found."""
         within, window = self._range(request), self._window(request)
         return await self._answers.json(
-            request, lambda: orjson.dumps(_root_cause(query.diagnosis().root_cause(within, window)))
+            request,
+            lambda: orjson.dumps(told_root_cause(query.diagnosis().root_cause(within, window))),
         )
 
     async def explain(self, request: Request, query: QueryService) -> Response:
@@ -56,7 +65,7 @@ class DiagnosisApi:
         return await self._answers.json(
             request,
             lambda: orjson.dumps(
-                _explanation(
+                told_explanation(
                     query.diagnosis().explain(
                         within,
                         first_of(parameters, "q"),
@@ -85,20 +94,11 @@ class DiagnosisApi:
             request,
             lambda: orjson.dumps(
                 {
-                    "changes": [
-                        {
-                            "service": one.service,
-                            "operation": one.operation,
-                            "what": one.what,
-                            "atUnixNano": one.at_unix_nano,
-                            "before": one.before,
-                            "after": one.after,
-                            "strength": one.strength,
-                        }
-                        for one in find_changes(
+                    "changes": told_changes(
+                        find_changes(
                             query.reader, within.start_unix_nano, within.end_unix_nano, services
                         )
-                    ]
+                    )
                 }
             ),
         )
@@ -124,23 +124,8 @@ class DiagnosisApi:
         trace_id = to_trace_id(request.path_params["trace_id"])
 
         def answer() -> bytes:
-            table, found = query.diagnosis().findings_of_trace(trace_id)
-            return orjson.dumps(
-                {
-                    "findings": [
-                        {
-                            "kind": one.kind,
-                            "service": one.service,
-                            "operation": one.operation,
-                            "nanoseconds": one.nanoseconds,
-                            "part": one.part,
-                            "count": one.count,
-                            "spanIds": [f"{int(table.span_id[row]):016x}" for row in one.spans],
-                        }
-                        for one in found
-                    ]
-                }
-            )
+            found = query.diagnosis().findings_of_trace(trace_id)
+            return orjson.dumps({"findings": told_findings(*found)})
 
         return await self._answers.json(request, answer)
 
@@ -219,7 +204,8 @@ def _finding(one: Finding, example: str = "") -> dict[str, Any]:
     return told
 
 
-def _explanation(found: Explanation) -> dict[str, Any]:
+def told_explanation(found: Explanation) -> dict[str, Any]:
+    """Return an explanation as it is told."""
     return {
         "how": found.how,
         "selected": found.selected,
@@ -232,7 +218,8 @@ def _explanation(found: Explanation) -> dict[str, Any]:
     }
 
 
-def _root_cause(found: RootCause) -> dict[str, Any]:
+def told_root_cause(found: RootCause) -> dict[str, Any]:
+    """Return candidates as they are told."""
     causes = found.causes
     candidates = []
     for number, one in enumerate(causes.candidates):
@@ -270,6 +257,38 @@ def _root_cause(found: RootCause) -> dict[str, Any]:
         "byRule": [{"service": a, "operation": b} for a, b in causes.by_rule],
         "sample": _sample(found.sample),
     }
+
+
+def told_changes(found: Sequence[Change]) -> list[dict[str, Any]]:
+    """Return changes as they are told."""
+    return [
+        {
+            "service": one.service,
+            "operation": one.operation,
+            "what": one.what,
+            "atUnixNano": one.at_unix_nano,
+            "before": one.before,
+            "after": one.after,
+            "strength": one.strength,
+        }
+        for one in found
+    ]
+
+
+def told_findings(table: SpanTable, found: Sequence[TraceFinding]) -> list[dict[str, Any]]:
+    """Return the findings of a trace as they are told."""
+    return [
+        {
+            "kind": one.kind,
+            "service": one.service,
+            "operation": one.operation,
+            "nanoseconds": one.nanoseconds,
+            "part": one.part,
+            "count": one.count,
+            "spanIds": [f"{int(table.span_id[row]):016x}" for row in one.spans],
+        }
+        for one in found
+    ]
 
 
 def _profile(found: Profile) -> dict[str, Any]:

@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "profile": _Entry("lymer.cli.diagnosis", "profile", "Show where the time of traces goes."),
     "diff": _Entry("lymer.cli.diagnosis", "diff", "Compare two traces by their calls."),
     "watch": _Entry("lymer.cli.watch", "watch", "Tell when rate, errors or latency jump."),
+    "mcp": _Entry("lymer.cli.mcp", "mcp", "Give an assistant the store, over stdio."),
     "config": _Entry("lymer.cli.configuration", "config", "Show, check and describe settings."),
     "tenants": _Entry("lymer.cli.tenants", "tenants", "List and remove tenants."),
     "completion": _Entry("lymer.cli.about", "completion", "Print a shell's completion script."),
