@@ -12,11 +12,15 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 import orjson
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
 from lymer.errors import QuestionError, TooLargeError
+from lymer.language.jaeger_filter import filter_condition
+from lymer.language.plain_filter import narrowed
 from lymer.model.question import TraceQuestion
 from lymer.wire.go_text import (
     from_bool_text,
@@ -29,6 +33,7 @@ __all__ = [
     "Search",
     "check_time_hints",
     "first_of",
+    "is_one_segment",
     "to_flag",
     "to_number",
     "to_range",
@@ -37,6 +42,7 @@ __all__ = [
     "to_trace_id",
     "to_v3_question",
     "to_v3_raw",
+    "with_filter",
 ]
 
 TRACE_ID_PARAMETERS_MAX: Final = 1_000
@@ -86,8 +92,6 @@ def to_search(parameters: QueryParams, now_unix_nano: int) -> Search:
         raise QuestionError("parameter 'service' is required")
     if limit <= 0:
         raise QuestionError("invalid parameter: limit must be greater than 0")
-    if start_nano > end_nano:
-        raise QuestionError("invalid parameter: start time must be before end time")
     if shortest and longest and longest < shortest:
         raise QuestionError("'maxDuration' should be greater than 'minDuration'")
     question = TraceQuestion(
@@ -160,6 +164,16 @@ def to_trace_id(text: str) -> str:
     raise QuestionError(f"strconv.ParseUint: parsing {_quoted(wrong)}: invalid syntax")
 
 
+def is_one_segment(request: Request) -> bool:
+    """Tell whether the id in a path is one segment of it, as it was sent, and not empty.
+
+    An id in base64 may hold a slash; it is sent as `%2F`.
+    """
+    path: bytes = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
+    sent = path.partition(b"?")[0].rpartition(b"/api/")[2]
+    return sent.count(b"/") == 1 + sent.startswith(b"v3/") and not sent.endswith(b"/")
+
+
 def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion, bool]:
     """Read the `query.*` parameters of v3, camelCase or snake_case; also whether raw is wanted.
 
@@ -178,6 +192,7 @@ def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion, bool]:
         raise QuestionError("query.startTimeMin and query.startTimeMax are required")
     if start >= end:
         raise QuestionError("query.startTimeMin must be before query.startTimeMax")
+    document = first_of(parameters, "query.filter")
     question = TraceQuestion(
         start_unix_nano_min=_clamp(start),
         start_unix_nano_max=_clamp(end),
@@ -188,7 +203,29 @@ def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion, bool]:
         duration_nano_max=longest or None,
         limit=depth or DEFAULT_LIMIT,
     )
-    return question, bool(raw)
+    return with_filter(question, document) if document else question, bool(raw)
+
+
+def with_filter(question: TraceQuestion, document: str) -> TraceQuestion:
+    """Add a structured filter, a JSON `Call` of RFC 0005, to a question that says only when.
+
+    Raises:
+        QuestionError: It cannot be read or answered, or the question says more.
+    """
+    set_too = {
+        "service_name": question.service,
+        "operation_name": question.operation,
+        "duration_min": question.duration_nano_min,
+        "duration_max": question.duration_nano_max,
+        "attributes": question.tags,
+    }
+    names = [name for name, value in set_too.items() if value]
+    if names:
+        raise QuestionError(
+            f"invalid query filter: it cannot be combined with [{' '.join(names)}]; "
+            "express those predicates in the filter instead"
+        )
+    return narrowed(question, filter_condition(document))
 
 
 def to_v3_raw(parameters: QueryParams) -> bool:

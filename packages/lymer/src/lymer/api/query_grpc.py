@@ -11,13 +11,14 @@ from concurrent.futures import Executor
 from typing import Any, Final, TypeVar
 
 import orjson
+from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from lymer.api.parameters import to_trace_id
+from lymer.api.parameters import to_trace_id, with_filter
 from lymer.errors import LymerError, OverloadedError, QuestionError, UndecodableError
-from lymer.model.question import DependencyLink, TraceQuestion
-from lymer.query.service import Queries, QueryService
+from lymer.model.question import DependencyLink, TraceQuestion, TraceSummary
+from lymer.query.service import FOUND_TRACES_MAX, Queries, QueryService
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 from lymer.transport.gate import Gate
 from lymer.transport.grpc_calls import Call, CallEndedError, CallServer, Method
@@ -35,8 +36,8 @@ CALLS_IN_FLIGHT_MAX: Final = 64
 
 _SPANS_PER_CHUNK: Final = 10
 """Source: Jaeger v2.20, `grpc_handler.go`, `maxSpanCountInChunk`."""
+_SUMMARIES_PER_CHUNK: Final = 1_000
 _DEPTH: Final = 100
-_DEPTH_MAX: Final = 10_000
 _UNIX_NANO_MAX: Final = 2**63 - 1
 _T = TypeVar("_T")
 _Several = Callable[[QueryService, Any], Iterator[bytes]]
@@ -71,6 +72,8 @@ class QueryGrpc(CallServer):
             self.add(SERVICE_V2, name, self._streaming(V2[f"{name}Request"], several))
         for name, several in (("GetTrace", _get_trace_v3), ("FindTraces", _find_traces_v3)):
             self.add(SERVICE_V3, name, self._streaming(V3[f"{name}Request"], several))
+        summaries = self._streaming(V3["FindTraceSummariesRequest"], _find_summaries)
+        self.add(SERVICE_V3, "FindTraceSummaries", summaries)
         for service, made in ((SERVICE_V2, V2), (SERVICE_V3, V3)):
             for name, one in _unary(made):
                 self.add(service, name, self._single(made[f"{name}Request"], one))
@@ -208,9 +211,9 @@ def _trace_id_v2(question: Any) -> str:
 
 
 def _find_traces_v2(service: QueryService, question: Any) -> Iterator[bytes]:
-    ids = service.find_ids(_to_question(question, "tags"))
-    raw = question.query.raw_traces
-    return (chunk for trace_id in ids for chunk in _chunks(service.get_otlp(trace_id, raw=raw)))
+    asked = [_to_question(question, "tags")]
+    found = service.find_each_otlp(asked, raw=question.query.raw_traces)
+    return (chunk for _, trace in found for chunk in _chunks(trace))
 
 
 def _get_trace_v3(service: QueryService, question: Any) -> Iterator[bytes]:
@@ -219,9 +222,33 @@ def _get_trace_v3(service: QueryService, question: Any) -> Iterator[bytes]:
 
 
 def _find_traces_v3(service: QueryService, question: Any) -> Iterator[bytes]:
-    ids = service.find_ids(_to_question(question, "attributes"))
-    raw = question.query.raw_traces
-    return (_bytes(service.get_otlp(trace_id, raw=raw)) for trace_id in ids)
+    asked = [_to_question(question, "attributes")]
+    found = service.find_each_otlp(asked, raw=question.query.raw_traces)
+    return (_bytes(trace) for _, trace in found)
+
+
+def _find_summaries(service: QueryService, question: Any) -> Iterator[bytes]:
+    found = service.find_summaries(_to_question(question, "attributes"))
+    for first in range(0, len(found), _SUMMARIES_PER_CHUNK):
+        shown = [_summary(one) for one in found[first : first + _SUMMARIES_PER_CHUNK]]
+        yield _bytes(V3["FindTraceSummariesResponse"](summaries=shown))
+
+
+def _summary(summary: TraceSummary) -> Any:
+    return V3["TraceSummary"](
+        trace_id=summary.trace_id,
+        root_service_name=summary.root_service_name,
+        root_operation_name=summary.root_operation_name,
+        min_start_time_unix_nano=summary.min_start_unix_nano,
+        max_end_time_unix_nano=min(summary.max_end_unix_nano, 2**64 - 1),
+        span_count=summary.span_count,
+        error_span_count=summary.error_span_count,
+        orphan_span_count=summary.orphan_span_count,
+        services=[
+            V3["ServiceSummary"](name=name, span_count=spans, error_span_count=errors)
+            for name, spans, errors in summary.services
+        ],
+    )
 
 
 def _to_question(question: Any, tags: str) -> TraceQuestion:
@@ -233,7 +260,7 @@ def _to_question(question: Any, tags: str) -> TraceQuestion:
     ):
         raise QuestionError("start time min and max are required parameters")
     end = _nano(query.start_time_max) if query.HasField("start_time_max") else _UNIX_NANO_MAX
-    return TraceQuestion(
+    found = TraceQuestion(
         start_unix_nano_min=_nano(query.start_time_min),
         start_unix_nano_max=end,
         service=query.service_name,
@@ -241,8 +268,12 @@ def _to_question(question: Any, tags: str) -> TraceQuestion:
         tags=tuple(getattr(query, tags).items()),
         duration_nano_min=_length(query.duration_min) or None,
         duration_nano_max=_length(query.duration_max) or None,
-        limit=min(query.search_depth, _DEPTH_MAX) if query.search_depth > 0 else _DEPTH,
+        limit=min(query.search_depth, FOUND_TRACES_MAX) if query.search_depth > 0 else _DEPTH,
     )
+    if tags == "attributes" and query.HasField("filter"):
+        document = MessageToJson(query.filter, preserving_proto_field_name=True)
+        return with_filter(found, document)
+    return found
 
 
 def _nano(instant: Any) -> int:

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lymer.api.answers import Answers, check_query_string
-from lymer.api.parameters import first_of, to_trace_id, to_v3_question, to_v3_raw
+from lymer.api.envelope import not_found_response
+from lymer.api.parameters import first_of, is_one_segment, to_trace_id, to_v3_question, to_v3_raw
 from lymer.errors import QuestionError, TraceNotFoundError
 from lymer.model.question import Operation, TraceSummary
 from lymer.query.service import QueryService
@@ -74,6 +75,8 @@ class QueryV3:
     async def get_trace(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/traces/{trace_id}: one trace as an OTLP document, adjusted unless raw."""
         check_query_string(request)
+        if not is_one_segment(request):
+            return not_found_response()
         try:
             trace_id = to_trace_id(request.path_params["trace_id"])
         except QuestionError as error:

@@ -18,11 +18,13 @@ from lymer.api.body import read_body
 from lymer.api.envelope import (
     envelope,
     envelope_in_pieces,
+    not_found_response,
     trace_not_found,
 )
 from lymer.api.parameters import (
     check_time_hints,
     first_of,
+    is_one_segment,
     to_range,
     to_raw,
     to_search,
@@ -71,13 +73,13 @@ class TracesV1:
         return await self._answers.json(request, make_body)
 
     async def get_operation_names(self, request: Request, query: QueryService) -> Response:
-        """GET /api/services/{service}/operations: names alone, each once."""
+        """GET /api/services/{service}/operations: names alone, each once; none is null."""
         service = _service_in_path(request)
 
         def make_body() -> bytes:
             operations = query.get_operations(service)
             names = list(dict.fromkeys(one.name for one in operations))
-            return envelope(orjson.dumps(names), total=len(names))
+            return envelope(orjson.dumps(names or None), total=len(names))
 
         return await self._answers.json(request, make_body)
 
@@ -104,6 +106,8 @@ class TracesV1:
     async def get_trace(self, request: Request, query: QueryService) -> Response:
         """GET /api/traces/{trace_id}: one trace, adjusted unless `raw`."""
         check_query_string(request)
+        if not is_one_segment(request):
+            return not_found_response()
         trace_id = to_trace_id(request.path_params["trace_id"])
         check_time_hints(request.query_params)
         raw = to_raw(request.query_params)
@@ -144,6 +148,8 @@ class TracesV1:
     async def archive_trace(self, request: Request, query: QueryService) -> Response:
         """POST /api/archive/{trace_id}: keep a trace; archived once is archived."""
         check_query_string(request)
+        if not is_one_segment(request):
+            return not_found_response()
         trace_id = to_trace_id(request.path_params["trace_id"])
         check_time_hints(request.query_params)
 

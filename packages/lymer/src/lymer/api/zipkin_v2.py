@@ -127,7 +127,7 @@ class _Zipkin:
         questions = to_zipkin_questions(request.query_params, self._now_unix_nano())
 
         def make_pieces() -> Iterator[bytes]:
-            found = query.find_stored(questions)
+            found = query.find_each_otlp(questions, raw=True)
             return zipkin_traces_in_pieces(
                 spans for trace_id, traces in found for spans in _of(trace_id, traces)
             )

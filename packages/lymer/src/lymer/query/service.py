@@ -18,6 +18,7 @@ from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.question import (
     SPAN_KINDS,
     DependencyLink,
+    FoundTrace,
     Operation,
     OperationRed,
     TraceQuestion,
@@ -25,7 +26,7 @@ from lymer.model.question import (
 )
 from lymer.model.trace_arrays import TraceArrays
 from lymer.query.adjust.arrays import adjust_arrays, limit_arrays
-from lymer.query.adjust.otlp import adjust_otlp, name_services
+from lymer.query.adjust.otlp import adjust_otlp, name_services, split_otlp
 from lymer.query.adjust.parents import find_parent_rows
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
@@ -35,11 +36,14 @@ from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.transform import transform_request
 from lymer.storage.contract import SpanReader, TenantReaders
 
-__all__ = ["ALLOWS_LARGE", "JUDGED_TRACES_MAX", "Queries", "QueryService"]
+__all__ = ["ALLOWS_LARGE", "FOUND_TRACES_MAX", "JUDGED_TRACES_MAX", "Queries", "QueryService"]
 
-FOUND_TRACES_MAX: Final = 10_000
+FOUND_TRACES_MAX: Final = 100_000
 """Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole
 traces of more are a download, not a search."""
+
+SUMMARIES_PER_READ: Final = 2_000
+"""Summaries read from the store in one call."""
 
 ANSWER_SPANS_MAX: Final = 2_000_000
 """Most spans in an answer of several traces. A span costs about 1 KiB on its way out, so one answer
@@ -60,6 +64,9 @@ JUDGED_TRACES_MAX: Final = 1_000
 
 JUDGED_SPANS_MAX: Final = 500_000
 """Spans of them, about: no more traces are read beyond."""
+
+OTLP_TRACES_PER_READ: Final = 20
+"""Traces read in one call where each is answered by itself: a statement costs as much as they."""
 
 TAGS_MAX: Final = 64
 """Most tags in one question; each may cost the store one scan of the range."""
@@ -120,8 +127,8 @@ class QueryService:
     def get_operations(self, service: str, span_kind: str = "") -> list[Operation]:
         """Return the operations of `service`; a kind that does not exist has none."""
         _check_text("service", service)
-        if span_kind and span_kind not in SPAN_KINDS:
-            return []
+        if span_kind and span_kind not in SPAN_KINDS[1:]:
+            return []  # Jaeger has no kind for spans of none, either
         return self._reader.get_operations(service, span_kind)
 
     def find_traces(self, question: TraceQuestion, *, raw: bool = False) -> list[SpanColumns]:
@@ -131,15 +138,15 @@ class QueryService:
     def find_summaries(self, question: TraceQuestion) -> list[TraceSummary]:
         """Return one summary per trace that matches, newest matching span first."""
         ids = self._find_ids(question)
-        return self._reader.get_summaries(ids) if ids else []
+        return [
+            summary
+            for first in range(0, len(ids), SUMMARIES_PER_READ)
+            for summary in self._reader.get_summaries(ids[first : first + SUMMARIES_PER_READ])
+        ]
 
     def find_otlp(self, question: TraceQuestion, *, raw: bool = False) -> TracesData:
         """Return the newest traces that match, as OTLP; empty if none does."""
         return self._otlp(self._find_ids(question), raw=raw)
-
-    def find_ids(self, question: TraceQuestion) -> list[str]:
-        """Return the ids of the newest traces that match, newest matching span first."""
-        return self._find_ids(question)
 
     def get_traces(self, trace_ids: Sequence[str], *, raw: bool = False) -> list[SpanColumns]:
         """Return the traces that are stored, in the order asked for, one element each.
@@ -220,19 +227,28 @@ class QueryService:
             raise TraceNotFoundError
         return answer
 
-    def find_stored(self, questions: Sequence[TraceQuestion]) -> Iterator[tuple[str, TracesData]]:
-        """Yield (id, spans as they are stored) of the newest traces that match any question.
+    def find_each_otlp(
+        self, questions: Sequence[TraceQuestion], *, raw: bool = False
+    ) -> Iterator[tuple[str, TracesData]]:
+        """Yield (id, trace as OTLP) of the newest traces that match any question, newest first.
+
+        As many as the first question wants; some are read at a time.
 
         Raises:
             QuestionError: A question cannot be answered; raised at once.
         """
         newest: dict[str, int] = {}
         for question in questions:
-            check_question(question)
-            for found in self._reader.find_traces(question):
+            for found in self._find(question):
                 newest[found.trace_id] = max(newest.get(found.trace_id, 0), found.start_unix_nano)
         ids = sorted(newest, key=lambda one: (-newest[one], one))[: questions[0].limit]
-        return ((trace_id, self._otlp([trace_id], raw=True)) for trace_id in ids)
+        return self._each_otlp(ids, raw=raw)
+
+    def _each_otlp(self, ids: Sequence[str], *, raw: bool) -> Iterator[tuple[str, TracesData]]:
+        for first in range(0, len(ids), OTLP_TRACES_PER_READ):
+            some = ids[first : first + OTLP_TRACES_PER_READ]
+            by_id = split_otlp(self._otlp(some, raw=raw))
+            yield from ((one, by_id[one]) for one in some if one in by_id)
 
     def get_paths(self, question: TraceQuestion) -> tuple[list[Path], int]:
         """Return the ways that pass the service asked for, and from how many traces they are.
@@ -332,17 +348,28 @@ class QueryService:
         return points_of(question, slots, what, quantile)
 
     def _otlp(self, trace_ids: Sequence[str], *, raw: bool) -> TracesData:
-        if not trace_ids:
-            return TracesData()
-        traces = TracesData.FromString(self._reader.get_otlp(trace_ids))
+        traces = TracesData()
+        span_count = 0
+        for first in range(0, len(trace_ids), TRACES_PER_READ):
+            some = self._reader.get_otlp(trace_ids[first : first + TRACES_PER_READ])
+            read = TracesData.FromString(some)
+            span_count += _span_count(read)
+            if span_count > self._answer_spans_max and len(trace_ids) > 1:
+                raise _too_many_spans(self._answer_spans_max)
+            traces.resource_spans.extend(read.resource_spans)
         name_services(traces)
         if not raw:
             adjust_otlp(traces, self._adjusters)
         return traces
 
     def _find_ids(self, question: TraceQuestion) -> list[str]:
+        return [found.trace_id for found in self._find(question)]
+
+    def _find(self, question: TraceQuestion) -> list[FoundTrace]:
         check_question(question)
-        return [found.trace_id for found in self._reader.find_traces(question)]
+        if question.start_unix_nano_min > question.start_unix_nano_max:
+            return []  # as Jaeger: nothing lies there
+        return self._reader.find_traces(question)
 
     def _get(self, trace_ids: Sequence[str], *, raw: bool, skeleton: bool) -> list[SpanColumns]:
         _check_trace_ids(trace_ids)
@@ -356,10 +383,7 @@ class QueryService:
             if small_max is not None and span_count > small_max:
                 raise LargeAnswerError("the answer is large and must wait for its turn")
             if span_count > self._answer_spans_max and len(trace_ids) > 1:
-                raise TooLargeError(
-                    f"cannot answer: the traces have more than {self._answer_spans_max} spans, "
-                    "ask for fewer traces"
-                )
+                raise _too_many_spans(self._answer_spans_max)
             if len(columns):
                 traces.extend(split_traces(columns))
         for trace in traces:
@@ -400,11 +424,9 @@ def check_question(question: TraceQuestion) -> None:
     """Refuse what cannot be answered as it was asked.
 
     Raises:
-        QuestionError: A range is empty, or a limit is out of its range.
+        QuestionError: A range of durations is empty, or a limit is out of its range.
         TooLargeError: A text or the number of tags is over its limit.
     """
-    if question.start_unix_nano_min > question.start_unix_nano_max:
-        raise QuestionError("cannot find traces: the range of time ends before it starts")
     if not 1 <= question.limit <= FOUND_TRACES_MAX:
         raise QuestionError(
             f"cannot find traces: limit is {question.limit}, allowed is 1 to {FOUND_TRACES_MAX}"
@@ -448,3 +470,17 @@ def _only(traces: list[SpanColumns]) -> SpanColumns:
     if not traces:
         raise TraceNotFoundError
     return traces[0]
+
+
+def _too_many_spans(spans_max: int) -> TooLargeError:
+    return TooLargeError(
+        f"cannot answer: the traces have more than {spans_max} spans, ask for fewer traces"
+    )
+
+
+def _span_count(traces: TracesData) -> int:
+    return sum(
+        len(scope_spans.spans)
+        for resource_spans in traces.resource_spans
+        for scope_spans in resource_spans.scope_spans
+    )

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from lymer.wire.proto_declaration import message_classes
 
-__all__ = ["SERVICE_V2", "SERVICE_V3", "V2", "V3"]
+__all__ = ["EXPRESSION", "SERVICE_V2", "SERVICE_V3", "V2", "V3"]
 
 SERVICE_V2: Final = "jaeger.api_v2.QueryService"
 SERVICE_V3: Final = "jaeger.api_v3.QueryService"
@@ -73,6 +73,24 @@ V2: Final[dict[str, Any]] = message_classes(
 )
 """Messages of `jaeger.api_v2`, by name."""
 
+_EXPRESSION_FILE: Final = "lymer/jaeger_expression_v1.proto"
+EXPRESSION: Final[dict[str, Any]] = message_classes(
+    _EXPRESSION_FILE,
+    "jaeger.expression.v1",
+    {
+        "AttributeReference": "key:string=1 level:string=2",
+        "FieldReference": "name:string=1 level:string=2",
+        "NestedReference": "level:string=1",
+        "Scalar": "value:string=1 type:string=2",
+        "List": "values:string*=1 type:string=2",
+        "Expression": "attr:AttributeReference=1 field:FieldReference=2 nested:NestedReference=3 "
+        "scalar:Scalar=4 list:List=5 call:Call=6",
+        "Call": "op:string=1 args:Expression*=2",
+    },
+    pool=descriptor_pool.Default(),
+)
+"""Messages of `jaeger.expression.v1`: the structured filter of RFC 0005."""
+
 V3: Final[dict[str, Any]] = message_classes(
     "lymer/jaeger_api_v3_query.proto",
     "jaeger.api_v3",
@@ -80,8 +98,14 @@ V3: Final[dict[str, Any]] = message_classes(
         "GetTraceRequest": f"trace_id:string=1 start_time:{_TIME}=2 end_time:{_TIME}=3 "
         "raw_traces:bool=4",
         "TraceQueryParameters": f"service_name:string=1 operation_name:string=2 attributes:map=3 "
-        f"{_BY_TIME}",
+        f"{_BY_TIME} filter:.jaeger.expression.v1.Call=10",
         "FindTracesRequest": "query:TraceQueryParameters=1",
+        "FindTraceSummariesRequest": "query:TraceQueryParameters=1",
+        "ServiceSummary": "name:string=1 span_count:int32=2 error_span_count:int32=3",
+        "TraceSummary": "trace_id:string=1 root_service_name:string=2 root_operation_name:string=3 "
+        "min_start_time_unix_nano:fixed64=4 max_end_time_unix_nano:fixed64=5 span_count:int32=6 "
+        "error_span_count:int32=7 orphan_span_count:int32=8 services:ServiceSummary*=9",
+        "FindTraceSummariesResponse": "summaries:TraceSummary*=1",
         "GetServicesRequest": "",
         "GetServicesResponse": "services:string*=1",
         "GetOperationsRequest": "service:string=1 span_kind:string=2",
@@ -92,10 +116,11 @@ V3: Final[dict[str, Any]] = message_classes(
         "DependenciesResponse": "dependencies:Dependency*=1",
     },
     pool=descriptor_pool.Default(),
-    imports=_IMPORTS,
+    imports=(*_IMPORTS, _EXPRESSION_FILE),
     services={
         "QueryService": f"GetTrace:GetTraceRequest>{_TRACES}* "
         f"FindTraces:FindTracesRequest>{_TRACES}* "
+        "FindTraceSummaries:FindTraceSummariesRequest>FindTraceSummariesResponse* "
         "GetServices:GetServicesRequest>GetServicesResponse "
         "GetOperations:GetOperationsRequest>GetOperationsResponse "
         "GetDependencies:GetDependenciesRequest>DependenciesResponse"

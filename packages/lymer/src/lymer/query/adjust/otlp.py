@@ -20,7 +20,7 @@ from lymer.query.adjust.standard import Adjuster, adjust
 from lymer.wire.jaeger_json import to_text
 from lymer.wire.span_rows import RESERVED_KEYS, WARNINGS_KEY, host_of, with_address
 
-__all__ = ["adjust_otlp", "name_services"]
+__all__ = ["adjust_otlp", "name_services", "split_otlp"]
 
 _SERVICE_KEY: Final = "service.name"
 _MASK: Final = 2**63 - 1
@@ -69,6 +69,31 @@ def adjust_otlp(traces: TracesData, adjusters: Iterable[Adjuster]) -> None:
                 scope_spans.spans.extend(copies)
             for span in scope_spans.spans:
                 _move_library_attributes(span, resource_spans.resource)
+
+
+def split_otlp(traces: TracesData) -> dict[str, TracesData]:
+    """Return each trace by itself, by its id in hex; resources and scopes keep their order."""
+    found: dict[str, TracesData] = {}
+    for resource_spans in traces.resource_spans:
+        places: dict[str, Any] = {}
+        for scope_spans in resource_spans.scope_spans:
+            spans_of: dict[str, Any] = {}
+            for span in scope_spans.spans:
+                trace_id = span.trace_id.hex()
+                spans = spans_of.get(trace_id)
+                if spans is None:
+                    place = places.get(trace_id)
+                    if place is None:
+                        place = found.setdefault(trace_id, TracesData()).resource_spans.add()
+                        place.resource.CopyFrom(resource_spans.resource)
+                        place.schema_url = resource_spans.schema_url
+                        places[trace_id] = place
+                    scope = place.scope_spans.add()
+                    scope.scope.CopyFrom(scope_spans.scope)
+                    scope.schema_url = scope_spans.schema_url
+                    spans = spans_of[trace_id] = scope.spans
+                spans.add().CopyFrom(span)
+    return found
 
 
 def _columns(spans: Sequence[tuple[Resource, Span]]) -> SpanColumns:

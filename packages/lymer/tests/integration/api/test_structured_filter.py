@@ -1,0 +1,191 @@
+"""RFC 0005's structured filter through v3, over HTTP and gRPC: answered, or refused by name.
+
+Source: jaeger-idl `api_v3/query_service.proto` (`filter`), Jaeger's
+`internal/storage/v2/api/tracestore/admission.go` (what it may not be combined with).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+import grpc
+import pytest
+from google.protobuf.json_format import ParseDict
+
+from contract.storage.corpus import HOUR, corpus_requests
+from fakes.asgi_client import Client
+from fakes.memory_store import MemoryStore
+from lymer.api.app import create_app
+from lymer.api.query_grpc import QueryGrpc
+from lymer.query.service import Queries
+from lymer.wire.query_proto import EXPRESSION, SERVICE_V3, V3
+from make import START, write_segment_file
+
+RANGE = "query.startTimeMin=2026-11-22T16:00:00Z&query.startTimeMax=2026-11-22T18:43:40Z"
+
+
+class Doors:
+    """Asks the same of both."""
+
+    def __init__(self, queries: Queries, threads: ThreadPoolExecutor) -> None:
+        self._queries = queries
+        self._threads = threads
+        app = create_app(queries, executor=threads, now_unix_nano=lambda: START + 2 * HOUR)
+        self.http = Client(app)
+
+    def over_http(self, document: Any, more: str = "") -> list[str] | str:
+        """Return the ids found, or the refusal."""
+        asked = quote(json.dumps(document))
+        answer = self.http.get(f"/api/v3/trace-summaries?{RANGE}&query.filter={asked}{more}")
+        if answer.status_code == 400:
+            return str(answer.json()["error"]["message"])
+        return [one["traceId"] for one in answer.json()["summaries"]]
+
+    def over_grpc(self, document: Any, **more: Any) -> list[str] | str:
+        """Return the ids found, or the refusal."""
+
+        async def run() -> list[str] | str:
+            server = QueryGrpc(self._queries, self._threads)
+            port = server.bind("127.0.0.1:0")
+            await server.start()
+            call = ParseDict(document, EXPRESSION["Call"]())
+            query = {"filter": call, "start_time_min": {"seconds": START // 10**9 - 3600},
+                     "start_time_max": {"seconds": START // 10**9 + 7200}, **more}  # fmt: skip
+            try:
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                    method = channel.unary_stream(
+                        f"/{SERVICE_V3}/FindTraceSummaries",
+                        request_serializer=V3["FindTraceSummariesRequest"].SerializeToString,
+                        response_deserializer=V3["FindTraceSummariesResponse"].FromString,
+                    )
+                    asked = V3["FindTraceSummariesRequest"](query=query)
+                    return [one.trace_id async for part in method(asked) for one in part.summaries]
+            except grpc.aio.AioRpcError as error:
+                refused = error.code() is grpc.StatusCode.INVALID_ARGUMENT
+                return str(error.details()) if refused else f"fault: {error}"
+            finally:
+                await server.stop(1)
+
+        return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    """Yield both doors over the corpus."""
+    store = MemoryStore()
+    store.write_segment(write_segment_file(tmp_path_factory.mktemp("api"), *corpus_requests()))
+    with ThreadPoolExecutor(2) as threads:
+        yield Doors(Queries(store), threads)
+
+
+def call(op: str, *args: Any) -> dict[str, Any]:
+    """Return a call; another call among its arguments stands in its own place."""
+    return {"op": op, "args": [{"call": one} if "op" in one else one for one in args]}
+
+
+def attr(key: str, level: str = "") -> dict[str, Any]:
+    """Return a reference to an attribute."""
+    return {"attr": {"key": key, "level": level} if level else {"key": key}}
+
+
+def field(level: str, name: str) -> dict[str, Any]:
+    """Return a reference to a field."""
+    return {"field": {"name": name, "level": level}}
+
+
+def scalar(value: str, kind: str = "") -> dict[str, Any]:
+    """Return a constant."""
+    return {"scalar": {"value": value, "type": kind} if kind else {"value": value}}
+
+
+@pytest.mark.parametrize(
+    ("document", "legacy"),
+    [
+        (call("eq", field("resource", "service"), scalar("cart")), "query.serviceName=cart"),
+        (call("eq", field("span", "name"), scalar("get")), "query.operationName=get"),
+        (call("eq", attr("user"), scalar("bob")), 'query.attributes={"user":"bob"}'),
+        (
+            call(
+                "and",
+                call("eq", field("resource", "service"), scalar("shop")),
+                call("eq", attr("user"), scalar("bob")),
+                call("gte", field("span", "duration"), scalar("1ms")),
+            ),
+            'query.serviceName=shop&query.attributes={"user":"bob"}&query.durationMin=1ms',
+        ),
+        (
+            call("eq", field("span", "status"), scalar("error")),
+            'query.attributes={"error":"true"}',
+        ),
+        (
+            call("eq", field("span", "kind"), scalar("server")),
+            'query.attributes={"span.kind":"server"}',
+        ),
+        (
+            call("lt", field("span", "duration"), scalar("1h")),
+            "query.durationMax=3599999999999ns",
+        ),
+    ],
+)
+def test_a_filter_finds_what_parameters_find(doors: Doors, document: Any, legacy: str) -> None:
+    """Over HTTP and gRPC; a filter is a question like any other."""
+    answer = doors.http.get(f"/api/v3/trace-summaries?{RANGE}&{legacy}").json()
+    expected = [one["traceId"] for one in answer["summaries"]]
+
+    assert expected
+    assert expected == doors.over_http(document)
+    assert expected == doors.over_grpc(document)
+
+
+def test_what_exists_is_found(doors: Doors) -> None:
+    """And nothing where two bounds exclude each other."""
+    assert doors.over_http(call("exists", attr("user")))
+    assert doors.over_http(call("exists", attr("nothing"))) == []
+    long, short = (
+        call("gt", field("span", "duration"), scalar("1h")),
+        call("lt", field("span", "duration"), scalar("1s")),
+    )
+    assert doors.over_http(call("and", long, short)) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        (call("ne", attr("a"), scalar("b")), "!="),
+        (call("regex", attr("a"), scalar("b")), "=~"),
+        (call("eq", attr("a", "event"), scalar("b")), "event"),
+        (call("eq", attr("a"), scalar("5", "int")), "5"),
+        (call("or", call("exists", attr("a")), call("exists", attr("b"))), "||"),
+        (call("not", call("exists", attr("a"))), "a"),
+    ],
+)
+def test_what_cannot_be_said_is_refused_by_name(doors: Doors, document: Any, named: str) -> None:
+    """Never answered as if it had not been asked."""
+    for refusal in (doors.over_http(document), doors.over_grpc(document)):
+        assert isinstance(refusal, str)
+        assert refusal.startswith("this storage backend cannot serve this query filter: it does")
+        assert named in refusal
+
+
+def test_a_filter_stands_alone(doors: Doors) -> None:
+    """Jaeger's sentence."""
+    document = call("exists", attr("a"))
+    sentence = (
+        "invalid query filter: it cannot be combined with [service_name attributes]; "
+        "express those predicates in the filter instead"
+    )
+    more = '&query.serviceName=a&query.attributes={"k":"v"}'
+    assert sentence == doors.over_http(document, more)
+    assert sentence == doors.over_grpc(document, service_name="a", attributes={"k": "v"})
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", '{"op":"nothing","args":[]}', "5", '"a"'])
+def test_what_is_no_filter_is_refused(doors: Doors, text: str) -> None:
+    """With 400."""
+    answer = doors.http.get(f"/api/v3/traces?{RANGE}&query.filter={quote(text)}")
+    assert answer.status_code == 400
