@@ -30,6 +30,7 @@ from lymer.model.question import (
 from lymer.model.segment import SealedSegment
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
+from lymer.storage.search_contract import FoundSpansets, SpansetQuestion
 
 __all__ = ["SealedSegment", "SpanReader", "SpanStore", "SpanWriter", "TenantReaders"]
 
@@ -188,6 +189,13 @@ class SpanReader(Protocol):
         """Return the spans of a sample as columns of numbers, by start; copies of a span included.
 
         Attributes of spans that fewer than five of them share may be left out.
+        """
+
+    def find_spansets(self, question: SpansetQuestion, /) -> FoundSpansets:
+        """Return the first traces that match a question in the search language, in its order.
+
+        Raises:
+            QuestionError: It asks for what is not supported; the message names it.
         """
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:

@@ -9,10 +9,12 @@ from typing import Final
 import pytest
 
 from contract.storage.conftest import Store
+from lymer.language.parsing import parse
 from lymer.model.columns import SpanColumns
 from lymer.model.question import SPAN_KINDS, TraceQuestion
 from lymer.model.span_table import SpanSample
 from lymer.storage.contract import SpanReader
+from lymer.storage.search_contract import SpansetQuestion
 from lymer.tenancy import DEFAULT_TENANT, TENANT_BYTES_MAX, is_tenant
 from make import START, make_request, make_span, span_hex, trace_hex, write_segment_file
 
@@ -70,6 +72,12 @@ EVERY_QUESTION: Final[dict[str, Callable[[SpanReader], object]]] = {
     "tag keys": lambda reader: reader.get_tag_keys(),
     "tag values": lambda reader: reader.get_tag_values("service.name", ""),
     "archive": lambda reader: reader.archive_trace(T1),
+    "spansets": lambda reader: [
+        one.trace_id
+        for one in reader.find_spansets(
+            SpansetQuestion(parse('{ .secret = "1" }'), START - HOUR, START + HOUR)
+        ).traces
+    ],
 }
 """One of every kind; all find something if it is the asker's, and nothing if it is not."""
 

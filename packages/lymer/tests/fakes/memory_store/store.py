@@ -11,16 +11,19 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
 
+from fakes.language_oracle import answer, oracle_spans
 from fakes.memory_store.columns import is_found, to_columns
 from fakes.memory_store.match import is_match
 from fakes.memory_store.segment import decode_segment
 from fakes.memory_store.span import Attributes, StoredSpan, to_stored_spans
 from fakes.memory_store.span_table import sampled, to_span_table
 from lymer.errors import StorageError
+from lymer.language.tree import Pipeline
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.question import (
@@ -36,6 +39,12 @@ from lymer.model.question import (
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays, to_arrays
 from lymer.storage.contract import SealedSegment, SpanReader
+from lymer.storage.search_contract import (
+    FoundSpanset,
+    FoundSpansets,
+    MatchedTrace,
+    SpansetQuestion,
+)
 from lymer.wire.jaeger_json import to_text
 
 __all__ = ["MemoryStore"]
@@ -233,15 +242,32 @@ class _Tenant:
             for key, spans in groups.items()
         ]
 
+    def find_spansets(self, question: SpansetQuestion, /) -> FoundSpansets:
+        """See `SpanReader.find_spansets`; what is shown of spans is left out."""
+        traces = oracle_spans(self._all_spans())
+        low, high = question.start_unix_nano_min, question.start_unix_nano_max
+        found = answer(cast("Pipeline", question.query.body), traces, low, high)
+        return FoundSpansets(
+            tuple(
+                MatchedTrace(
+                    *(trace_id, "", "", 0, 0, ()),
+                    tuple(FoundSpanset((), len(ids), (), tuple(ids)) for ids in sets),
+                    0,
+                )
+                for trace_id, sets in found[: question.traces_max]
+            ),
+            has_more=len(found) > question.traces_max,
+        )
+
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""
-        answer = TracesData()
+        traces = TracesData()
         origin = None
         scope_spans = ScopeSpans()
         for span in self._spans_of(trace_ids, archived=len(trace_ids) == 1):
             if origin != (span.resource_spans, span.scope_spans):
                 origin = (span.resource_spans, span.scope_spans)
-                resource_spans = answer.resource_spans.add()
+                resource_spans = traces.resource_spans.add()
                 resource_spans.CopyFrom(span.resource_spans)
                 scope_spans = resource_spans.scope_spans.add()
                 scope_spans.CopyFrom(span.scope_spans)
@@ -253,7 +279,7 @@ class _Tenant:
             stored.name = span.name
             end = span.start_unix_nano + span.duration_nano
             stored.end_time_unix_nano = min(end, 2**64 - 1)
-        return answer.SerializeToString()
+        return traces.SerializeToString()
 
     def _trace_ids(self) -> list[str]:
         with self._lock:

@@ -134,6 +134,35 @@ class Catalog:
                 | _any_of(self._known.scopes_by_version, versions)
             )
 
+    def said_by_resources(self, key: bytes) -> dict[int, bytes] | None:
+        """Return the AnyValue that resources have under a key, by hash; None: too many to know."""
+        return self._said(self._known.resources_by_attribute, key)
+
+    def said_by_scopes(self, key: bytes) -> dict[int, bytes] | None:
+        """Return the AnyValue that scopes have under a key, by hash; None: too many to know."""
+        return self._said(self._known.scopes_by_attribute, key)
+
+    def names_of_scopes(self) -> dict[int, bytes] | None:
+        """Return the names of scopes that have one, by hash; None: too many to know."""
+        return self._texts(self._known.scopes_by_name)
+
+    def versions_of_scopes(self) -> dict[int, bytes] | None:
+        """Return the versions of scopes that have one, by hash; None: too many to know."""
+        return self._texts(self._known.scopes_by_version)
+
+    def _said(self, places: Mapping[_Attribute, set[int]], key: bytes) -> dict[int, bytes] | None:
+        if not self.holds_all_origins:
+            return None
+        with self._lock:
+            found = [(value, hashes) for (one, value), hashes in places.items() if one == key]
+            return {number: value for value, hashes in found if value for number in hashes}
+
+    def _texts(self, places: Mapping[bytes, set[int]]) -> dict[int, bytes] | None:
+        if not self.holds_all_origins:
+            return None
+        with self._lock:
+            return {number: text for text, numbers in places.items() if text for number in numbers}
+
     def add(self, segment_id: int) -> None:
         """Make the catalog know what the stored segment holds.
 

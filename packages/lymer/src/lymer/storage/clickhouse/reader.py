@@ -45,10 +45,12 @@ from lymer.storage.clickhouse.select import (
 )
 from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
+from lymer.storage.clickhouse.spansets.search import Asking, find_spansets
 from lymer.storage.clickhouse.statements import statement
 from lymer.storage.clickhouse.tag_select import select_tag_keys, select_tag_values
 from lymer.storage.clickhouse.tail_rates import add_rates
 from lymer.storage.clickhouse.trace_arrays import read_trace_arrays
+from lymer.storage.search_contract import FoundSpansets, SpansetQuestion
 from lymer.wire.jaeger_json import any_value_text
 from lymer.wire.otlp_values import with_readable_values
 from lymer.wire.span_rows import COLUMNS, Origins, SpanRows, to_columns
@@ -267,6 +269,11 @@ class TenantReader:
         return read_span_table(
             self._engine, self._database, self._settings, sample, self._origins_of
         )
+
+    def find_spansets(self, question: SpansetQuestion, /) -> FoundSpansets:
+        """See `SpanReader.find_spansets`."""
+        asking = Asking(self._engine, self._database, self._settings, question)
+        return find_spansets(asking, self._catalog, question)
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""

@@ -37,6 +37,7 @@ from lymer.model.question import (
 )
 from lymer.model.span_table import Attributes, SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
+from lymer.storage.remote.nodes import from_plain, to_plain
 
 __all__ = [
     "CHUNK_BYTES",
@@ -115,7 +116,7 @@ def _plain(argument: object) -> object:
         return {"include": argument.include, "exclude": argument.exclude}
     if isinstance(argument, SpanSample):
         return {name: getattr(argument, name) for name in _SAMPLE}
-    return argument
+    return to_plain(argument)
 
 
 def _argument(argument: Any) -> Any:
@@ -125,6 +126,8 @@ def _argument(argument: Any) -> Any:
         return FindTerms(*(tuple(map(str, argument[one])) for one in ("include", "exclude")))
     if "one_in" in argument:
         return SpanSample(trace_ids=tuple(argument.pop("trace_ids")), **argument)
+    if "$" in argument:
+        return from_plain(argument)
     tags = tuple((str(key), str(value)) for key, value in argument.pop("tags"))
     present = tuple(map(str, argument.pop("present", ())))
     return TraceQuestion(tags=tags, present=present, **argument)
@@ -232,6 +235,10 @@ def _columns(attribute: str) -> Method:
     return Method(attribute, _encode_columns, _decoding(_decode_columns))
 
 
+def _nodes(attribute: str) -> Method:
+    return Method(attribute, lambda answer: _pack(to_plain(answer)), _decoding(from_plain))
+
+
 METHODS: Final = {
     method.attribute: method
     for method in (
@@ -251,6 +258,7 @@ METHODS: Final = {
         Method("archive_trace", _pack, _decoding(bool)),
         Method("get_tag_keys", _pack, _decoding(list)),
         Method("get_tag_values", _pack, _decoding(list)),
+        _nodes("find_spansets"),
     )
 }
 """Every method of `SpanReader` by its name there."""

@@ -24,6 +24,7 @@ from lymer.model.question import (
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
+from lymer.storage.search_contract import FoundSpansets, SpansetQuestion
 from lymer.tenancy import DEFAULT_TENANT, tenant_code
 from lymer.transport.tls_client import ClientTls
 
@@ -157,6 +158,8 @@ class RemoteStore:
         code, said = error.code(), error.details() or ""
         trailers = dict(error.trailing_metadata() or ())
         raised = _RAISED.get(str(trailers.get(ERROR_KEY, "")))
+        if raised is errors.QuestionTextError:
+            return errors.QuestionError(said)  # the place is in its words
         if raised is not None:
             return raised(said)
         if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
@@ -259,6 +262,11 @@ class RemoteReader:
     def get_span_table(self, sample: SpanSample, /) -> SpanTable:
         """See `SpanReader.get_span_table`."""
         answer: SpanTable = self._ask("get_span_table", sample)
+        return answer
+
+    def find_spansets(self, question: SpansetQuestion, /) -> FoundSpansets:
+        """See `SpanReader.find_spansets`."""
+        answer: FoundSpansets = self._ask("find_spansets", question)
         return answer
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:

@@ -1,0 +1,370 @@
+"""Traces that answer a question, in order and completely.
+
+The engine names traces that can match, in the order of their newest (or slowest) span that can be
+in the answer. That order can only be too early, so a trace is in its place as soon as it ranks
+before every trace not looked at. Traces are read in widening rounds until enough are in theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NoReturn, cast
+
+from lymer import clock
+from lymer.errors import QuestionError, StorageError
+from lymer.language import tree
+from lymer.language.parsing import place_error
+from lymer.language.reading import PlaceError
+from lymer.model.question import SPAN_KINDS
+from lymer.storage.clickhouse.catalog import Catalog
+from lymer.storage.clickhouse.engine import Engine, Settings
+from lymer.storage.clickhouse.spansets.plan import Plan
+from lymer.storage.clickhouse.spansets.walk import (
+    ERROR,
+    LOOK_AGAIN,
+    Members,
+    Trace,
+    Value,
+)
+from lymer.storage.clickhouse.statements import statement
+from lymer.storage.search_contract import (
+    FoundSpan,
+    FoundSpanset,
+    FoundSpansets,
+    MatchedTrace,
+    Scanned,
+    SpansetQuestion,
+    TypedValue,
+)
+
+__all__ = ["WINDOW_NANO", "Asking", "find_spansets", "typed_value"]
+
+WINDOW_NANO: Final = 3_600 * 10**9
+"""How far before and after the range a trace is looked at, nanoseconds."""
+SPANS_READ_MAX: Final = 2_000_000
+"""Spans read one by one for one question, about 200 bytes each while they are looked at."""
+TRACES_MAX: Final = 200_000
+"""Traces looked at for one question."""
+_FIRST_SPANS: Final = 100
+_SPANS_PER_TRACE: Final = 4
+_WIDEN: Final = 10
+_SPANS_LIMITED_MAX: Final = 20_000
+_TRACES_PER_READ: Final = 400
+_STATUSES: Final = ("unset", "ok", "error")
+_TYPES: Final[dict[str, tree.Type]] = {
+    "s": "string",
+    "b": "bool",
+    "i": "int",
+    "f": "float",
+    "d": "duration",
+    "t": "time",
+    "S": "status",
+    "K": "kind",
+    "a": "any",
+}
+_NEVER_TOO_LONG: Final = ("Code: 159.", "Code: 394.")
+"""TIMEOUT_EXCEEDED, QUERY_WAS_CANCELLED."""
+_BAD_PATTERN: Final = "Code: 427."
+_TOO_LARGE: Final = ("Code: 62.", "Code: 167.", "Code: 168.", "Code: 306.")
+"""SYNTAX_ERROR (over max_query_size), TOO_DEEP_AST, TOO_BIG_AST, TOO_DEEP_RECURSION."""
+_BY_ID: Final[dict[str, str | int]] = {"use_skip_indexes_on_data_read": 0}
+
+
+class LateError(Exception):
+    """The time for a question is over."""
+
+
+def find_spansets(asking: Asking, catalog: Catalog, question: SpansetQuestion) -> FoundSpansets:
+    """See `SpanReader.find_spansets`."""
+    body = question.query.body
+    if not isinstance(body, tree.Pipeline | tree.Filter | tree.Combine | tree.Relate):
+        raise QuestionError("cannot find traces: the question asks for numbers over time")
+    try:
+        return _Search(asking, question, Plan(body, catalog)).run()
+    except PlaceError as error:
+        raise place_error(question.text, error) from None
+
+
+class Asking:
+    """Asks the engine for one question, until its time is over."""
+
+    def __init__(
+        self, engine: Engine, database: str, settings: Settings, question: SpansetQuestion
+    ) -> None:
+        """Begin to count the time."""
+        self._engine = engine
+        self._database = database
+        self._settings = settings
+        self._question = question
+        self._ends = clock.monotonic_seconds() + question.seconds_max
+
+    def rows(
+        self, plan: Plan, text: str, width: int, settings: Settings | None = None
+    ) -> list[list[Any]]:
+        """Return the columns of an answer.
+
+        Raises:
+            LateError: The time is over.
+            QuestionError: The engine cannot do what is asked.
+        """
+        left = self._ends - clock.monotonic_seconds()
+        if left <= 0:
+            raise LateError
+        seconds = min(int(self._settings.get("max_execution_time", 30)), max(1, math.ceil(left)))
+        limits = {**self._settings, **(settings or {}), "max_execution_time": seconds}
+        try:
+            return self._engine.select(
+                self._database, text, width, plan.names.query.parameters, limits
+            )
+        except StorageError as error:
+            if str(error).startswith(_NEVER_TOO_LONG):
+                raise LateError from error
+            if str(error).startswith(_TOO_LARGE):
+                raise QuestionError(
+                    "cannot answer: the question has too many conditions"
+                ) from error
+            if str(error).startswith(_BAD_PATTERN):
+                self._refuse_pattern(error)
+            raise
+
+    def _refuse_pattern(self, error: StorageError) -> NoReturn:
+        patterns = [one for one in _patterns(self._question.query) if one.value]
+        words = str(error).partition("error: ")[2] or "it cannot be read"
+        cause = f"a regular expression is not valid: {words[:200]}"
+        at = patterns[0].at if patterns else 0
+        raise place_error(self._question.text, PlaceError(cause, at=at)) from error
+
+    def members(
+        self, plan: Plan, where: str, window: str, spans_max: int
+    ) -> tuple[list[Trace], int]:
+        """Return traces, read whole, and how many spans that were."""
+        bits = " + ".join(
+            f"{1 << number} * toUInt64({condition})" for condition, number in plan.bits.items()
+        )
+        values = "".join(f",\n    {value} AS value{n}" for value, n in plan.values.items())
+        text = statement(
+            "spansets_members",
+            bits=bits or "toUInt64(0)",
+            arrays=plan.arrays,
+            values=values,
+            where=f"{where}\n    AND {window}",
+            spans_max=spans_max + 1,
+        )
+        text = text.replace("{with}", plan.names.clause(bits, values, plan.arrays))
+        columns = self.rows(plan, text, 9 + len(plan.values), _BY_ID)
+        places: dict[bytes, list[int]] = defaultdict(list)
+        for row, trace_id in enumerate(columns[0]):
+            places[trace_id].append(row)
+        traces = [
+            Trace(trace_id, [[column[row] for row in rows] for column in columns[1:]])
+            for trace_id, rows in places.items()
+        ]
+        return traces, len(columns[0])
+
+
+def window(question: SpansetQuestion, plan: Plan, slack: int = WINDOW_NANO) -> str:
+    """Return the condition that a span starts in the range, `slack` nanoseconds wider."""
+    low = plan.names.whole(max(question.start_unix_nano_min - slack, 0))
+    high = plan.names.whole(max(question.start_unix_nano_max + slack, 0))
+    return f"start BETWEEN {low} AND {high}"
+
+
+def candidates(question: SpansetQuestion, plan: Plan) -> str:
+    """Return the condition on spans of the range that can be in an answer."""
+    parts = [window(question, plan, 0), plan.needs.span]
+    for condition in dict.fromkeys(plan.needs.of_trace):
+        if condition not in {"1", plan.needs.span}:
+            inner = f"{window(question, plan)} AND {condition}"
+            parts.append(
+                f"trace_id IN ({plan.names.clause(inner)}SELECT trace_id FROM {{db}}.spans "
+                f"WHERE {inner})"
+            )
+    return "\n    AND ".join(one for one in parts if one != "1")
+
+
+class _Search:
+    """One question being answered."""
+
+    def __init__(self, asking: Asking, question: SpansetQuestion, plan: Plan) -> None:
+        self._asking = asking
+        self._question = question
+        self._plan = plan
+        self._key = "start" if question.order == "newest" else "duration"
+        self._found: dict[bytes, MatchedTrace] = {}
+        self._looked_at: set[bytes] = set()
+        self._spans = 0
+        self._reason = ""
+
+    def run(self) -> FoundSpansets:
+        wanted = self._question.traces_max
+        is_final = False
+        try:
+            is_final = self._widen()
+        except LateError:
+            self._reason = f"the time of {self._question.seconds_max:g} s was over"
+        ordered = self._ordered(None)
+        return FoundSpansets(
+            tuple(ordered[:wanted]),
+            is_complete=is_final,
+            reason=self._reason,
+            has_more=not is_final or len(ordered) > wanted,
+            scanned=Scanned(len(self._looked_at), self._spans),
+        )
+
+    def _widen(self) -> bool:
+        """Look at traces until enough are in their place; return whether they are."""
+        plan, wanted = self._plan, self._question.traces_max + 1
+        where = candidates(self._question, plan)
+        spans_max = max(_FIRST_SPANS, _SPANS_PER_TRACE * wanted)
+        clause = plan.names.clause(where)
+        while self._question.after is None and spans_max <= _SPANS_LIMITED_MAX:
+            text = self._statement("spansets_newest", where, clause, spans_max=spans_max)
+            rows = list(zip(*self._asking.rows(plan, text, 2), strict=True))
+            ids = list(dict.fromkeys(trace_id for trace_id, _ in rows))
+            is_all = len(rows) < spans_max
+            if not self._read(ids, None if is_all else rows[-1][1], {}):
+                return False
+            if is_all or len(self._ordered(rows[-1][1])) >= wanted:
+                return True
+            spans_max *= _WIDEN
+        text = self._statement("spansets_all", where, clause, traces_max=TRACES_MAX)
+        columns = self._asking.rows(plan, text, 2)
+        ranks = dict(zip(*columns, strict=True))
+        if not self._read(list(ranks), None, ranks):
+            return False
+        if len(ranks) == TRACES_MAX:
+            self._reason = f"more than {TRACES_MAX} traces can match"
+            return len(self._ordered(min(ranks.values()))) >= wanted
+        return True
+
+    def _statement(self, name: str, where: str, clause: str, **limits: int) -> str:
+        # The conditions come last: they hold no place to fill, whatever is asked.
+        text = statement(name, key=self._key, **limits)
+        return text.replace("{with}", clause).replace("{where}", where)
+
+    def _read(self, ids: Sequence[bytes], _floor: int | None, ranks: dict[bytes, int]) -> bool:
+        """Look at traces, first ones first; stop where enough rank before the rest."""
+        wanted = self._question.traces_max + 1
+        new = [one for one in ids if one not in self._looked_at]
+        for first in range(0, len(new), _TRACES_PER_READ):
+            some = new[first : first + _TRACES_PER_READ]
+            if ranks and len(self._ordered(ranks[some[0]])) >= wanted:
+                return True
+            blobs = ", ".join(f"unhex('{one.hex()}')" for one in some)
+            where = f"trace_id IN ({blobs})"
+            left = SPANS_READ_MAX - self._spans
+            traces, spans = self._asking.members(
+                self._plan, where, window(self._question, self._plan), left
+            )
+            self._spans += spans
+            if any(flags & LOOK_AGAIN for trace in traces for flags in trace.flags):
+                self._plan = Plan(self._plan.pipeline, self._plan.catalog, with_arrays=True)
+                traces, spans = self._asking.members(
+                    self._plan, where, window(self._question, self._plan), left
+                )
+            if spans > left:
+                self._reason = f"more than {SPANS_READ_MAX} spans would have to be read"
+                return False
+            self._looked_at.update(some)
+            for trace in traces:
+                self._look_at(trace)
+        return True
+
+    def _look_at(self, trace: Trace) -> None:
+        sets = self._plan.evaluate(trace)
+        low, high = self._question.start_unix_nano_min, self._question.start_unix_nano_max
+        ranked = trace.starts if self._key == "start" else trace.durations
+        keys = [
+            ranked[row] for one in sets for row in one.spans if low <= trace.starts[row] <= high
+        ]
+        if keys:
+            self._found[trace.trace_id] = _matched(
+                trace, sets, max(keys), self._plan, self._question.spans_per_set_max
+            )
+
+    def _ordered(self, floor: int | None) -> list[MatchedTrace]:
+        """Return what was found in order: behind the cursor, and ranking before `floor`."""
+        after = self._question.after
+        found = [
+            one
+            for one in self._found.values()
+            if (floor is None or one.key > floor)
+            and (after is None or (-one.key, one.trace_id) > (-after.key, after.trace_id))
+        ]
+        return sorted(found, key=lambda one: (-one.key, one.trace_id))
+
+
+def _matched(
+    trace: Trace, sets: Iterable[Members], key: int, plan: Plan, spans_max: int
+) -> MatchedTrace:
+    services: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for service, flags in zip(trace.services, trace.flags, strict=True):
+        counts = services[_text(service)]
+        counts[0] += 1
+        counts[1] += bool(flags & ERROR)
+    root = trace.root
+    return MatchedTrace(
+        trace_id=trace.trace_id.hex(),
+        root_service=_text(trace.services[root]) if root >= 0 else "",
+        root_name=_text(trace.names[root]) if root >= 0 else "",
+        start_unix_nano=trace.starts[0],
+        duration_nano=trace.duration,
+        services=tuple((name, *counts) for name, counts in sorted(services.items())),  # type: ignore[misc]
+        sets=tuple(_spanset(trace, one, plan, spans_max) for one in sets),
+        key=key,
+    )
+
+
+def _spanset(trace: Trace, members: Members, plan: Plan, spans_max: int) -> FoundSpanset:
+    shown = members.spans[:spans_max] if spans_max else members.spans
+    return FoundSpanset(
+        tuple(_span(trace, row, plan) for row in shown),
+        len(members.spans),
+        tuple(
+            (name, None if value is None else typed_value(value))
+            for name, value in members.attributes
+        ),
+        tuple(trace.span_ids[row].hex() for row in members.spans),
+    )
+
+
+def _span(trace: Trace, row: int, plan: Plan) -> FoundSpan:
+    values = [(name, getter(trace, row)) for name, getter in plan.shown]
+    return FoundSpan(
+        trace.span_ids[row].hex(),
+        _text(trace.names[row]),
+        trace.starts[row],
+        trace.durations[row],
+        tuple((name, typed_value(value)) for name, value in values if value is not None),
+    )
+
+
+def typed_value(value: Value) -> TypedValue:
+    """Return a value with the name of its type."""
+    letter, content = value
+    if letter == "S":
+        content = _STATUSES[content]
+    elif letter == "K":
+        content = SPAN_KINDS[content]
+    return _TYPES[letter], content
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
+
+
+def _patterns(node: object) -> list[tree.Literal]:
+    """Return the regular expressions of a question, in any order."""
+    found: list[tree.Literal] = []
+    waiting: list[object] = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, tree.Binary) and one.operator in {"=~", "!~"}:
+            found.append(cast("tree.Literal", one.right))
+        elif isinstance(one, tuple):
+            waiting.extend(one)
+        elif hasattr(one, "__dataclass_fields__"):
+            waiting.extend(getattr(one, name) for name in one.__dataclass_fields__)
+    return found

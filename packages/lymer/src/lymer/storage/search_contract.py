@@ -1,0 +1,132 @@
+"""What a store promises to who asks in the search language; see `language/tree.py` for the tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from lymer.language import tree
+
+__all__ = [
+    "Cursor",
+    "FoundSpan",
+    "FoundSpanset",
+    "FoundSpansets",
+    "MatchedTrace",
+    "Scanned",
+    "SpansetQuestion",
+    "TypedValue",
+]
+
+TypedValue: TypeAlias = tuple[tree.Type, Any]
+"""A type and a value of it; statuses and kinds are words, durations and times nanoseconds. `any` is
+an array, a list of pairs or bytes: the bytes of its AnyValue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where an answer ended: its last trace."""
+
+    key: int
+    """What it was ordered by: the start or the duration of a span, nanoseconds."""
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpansetQuestion:
+    """Which spansets to find.
+
+    A trace is looked at whole (as far as an hour before and after the range), and is found if a
+    span of one of its spansets starts in the range.
+    """
+
+    query: tree.Query
+    """Its body is a pipeline."""
+    start_unix_nano_min: int
+    """Earliest start, inclusive, nanoseconds since the epoch."""
+    start_unix_nano_max: int
+    """Latest start, inclusive."""
+    traces_max: int = 20
+    spans_per_set_max: int = 3
+    """Spans shown of a spanset, earliest first; 0 shows all."""
+    order: Literal["newest", "slowest"] = "newest"
+    """By the newest start, or the longest duration, of a span found in the range."""
+    after: Cursor | None = None
+    """Leave out what comes before and at this place of the order."""
+    seconds_max: float = 30.0
+    """Then the answer holds what was found until then."""
+    text: str = ""
+    """What the tree was read from, for the places of errors; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpan:
+    """One span of a spanset."""
+
+    span_id: str
+    """16 lower-case hex digits."""
+    name: str
+    start_unix_nano: int
+    duration_nano: int
+    values: tuple[tuple[str, TypedValue], ...] = ()
+    """What the question mentions or selects, where the span has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpanset:
+    """Spans of one trace that match together."""
+
+    spans: tuple[FoundSpan, ...]
+    matched: int
+    """How many there are; `spans` may be fewer."""
+    values: tuple[tuple[str, TypedValue | None], ...] = ()
+    """What it was grouped by, and its numbers."""
+    span_ids: tuple[str, ...] = ()
+    """Ids of all its spans, earliest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedTrace:
+    """A trace with at least one spanset."""
+
+    trace_id: str
+    root_service: str
+    """Empty if no span without a parent is stored."""
+    root_name: str
+    start_unix_nano: int
+    duration_nano: int
+    services: tuple[tuple[str, int, int], ...]
+    """(service, spans, spans with status ERROR), sorted."""
+    sets: tuple[FoundSpanset, ...]
+    key: int
+    """What it is ordered by; see `Cursor`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What was looked at for an answer."""
+
+    traces: int = 0
+    spans: int = 0
+    """Spans read one by one, of traces that could match; what an index excluded is not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpansets:
+    """Traces in the order asked for."""
+
+    traces: tuple[MatchedTrace, ...] = ()
+    is_complete: bool = True
+    """Whether no trace is missing that should stand among these."""
+    reason: str = ""
+    """Why the answer is not complete."""
+    has_more: bool = False
+    """Whether more traces follow, or may."""
+    scanned: Scanned = field(default_factory=Scanned)
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where to go on; None if nothing follows."""
+        if not self.has_more or not self.traces:
+            return None
+        return Cursor(self.traces[-1].key, self.traces[-1].trace_id)
