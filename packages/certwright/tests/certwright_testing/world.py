@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from itertools import count
@@ -318,7 +318,18 @@ class World:
 
     async def carry_out(self, plan: Plan, manager: str) -> None:
         """Do what a plan says, as `engine.executor` does."""
+        written: dict[Key, str] = {}
         for action in plan.actions:
+            if isinstance(action, Update | UpdateStatus):
+                # A later write of a plan is about the version that an earlier one made.
+                key = meta.key_of(action.object)
+                metadata = action.object["metadata"]
+                version = written.get(key, metadata.get("resourceVersion"))
+                obj = {**action.object, "metadata": {**metadata, "resourceVersion": version}}
+                await self._write(replace(action, object=obj), manager)
+                now = await self.store.get(key)
+                written[key] = "" if now is None else meta.resource_version(now)
+                continue
             if isinstance(action, Emit):
                 regarding = meta.name(action.regarding)
                 self.events.append((manager, regarding, action.type, action.reason, action.message))

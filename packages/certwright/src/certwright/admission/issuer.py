@@ -153,6 +153,10 @@ def _vault_errors(config: Config, path: str) -> list[FieldError]:
     return errors + _vault_auth_errors(mapping_at(config, "auth"), child(path, "auth"))
 
 
+_VAULT_LOGINS: Final = ("tokenSecretRef", "appRole", "clientCertificate", "kubernetes")
+"""Client certificates are of later versions."""
+
+
 def _vault_auth_errors(auth: Config, path: str) -> list[FieldError]:
     """Check how to log in. More than one way is let in here, because old objects have that."""
     errors = []
@@ -166,7 +170,7 @@ def _vault_auth_errors(auth: Config, path: str) -> list[FieldError]:
         errors += _vault_kubernetes_errors(
             mapping_at(auth, "kubernetes"), child(path, "kubernetes")
         )
-    if all(auth.get(way) is None for way in ("tokenSecretRef", "appRole", "kubernetes")):
+    if all(auth.get(way) is None for way in _VAULT_LOGINS):
         errors.append(required(path, "please supply one of: appRole, kubernetes, tokenSecretRef"))
     return errors
 

@@ -6,35 +6,38 @@ touches nothing, so every outcome can be tested as a table.
 
 An issuer on the network fits in the same way. What takes many steps lives in an object of its own
 (ACME: an Order, which `needs` names and `Waiting.create` asks for) and is driven by that object's
-loop. What takes one call (Vault, Venafi) gets its transport in its constructor: `sign` runs on a
-thread and may block, under the transport's time limit.
+loop. What takes one exchange (Vault, Venafi) is a question, `Asking`, and decides from the answer.
 
 Source: reference cert-manager.md 3.1 to 3.3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
+from certwright.errors import InvalidError
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.issuer import Issuer, IssuerType
 from certwright.resources.kinds import SECRET, Key, Manifest
 from certwright.resources.secret import Secret
 
 __all__ = [
+    "Asking",
     "IssuerState",
-    "LocalSigner",
+    "MissingSecretError",
     "Notice",
     "Outcome",
     "Refused",
     "Signed",
     "Signer",
     "SigningRequest",
+    "StatedSigner",
     "Waiting",
     "not_found_text",
+    "secret_named",
 ]
 
 
@@ -95,6 +98,8 @@ class Waiting:
     """Whether it goes its way: no reason to warn."""
     retry: bool = False
     """Whether to come back after the loop's back-off, although nothing may change."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """What the request is to remember, as annotations of a CertificateRequest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,18 @@ class Refused:
     notices: tuple[Notice, ...] = ()
 
 
+T = TypeVar("T")
 Outcome: TypeAlias = Signed | Waiting | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Asking(Generic[T]):
+    """Somebody outside of the store has to be asked first."""
+
+    question: Any
+    """What the world outside answers (`engine.outside`)."""
+    then: Callable[[Any], T | Asking[T]]
+    """Pure: decides from the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,17 +155,33 @@ class Signer(Protocol):
     ) -> tuple[Key, ...]:
         """Return the objects that signing this request depends on; a change of one wakes it."""
 
-    def sign(self, request: SigningRequest, /) -> Outcome:
+    def sign(self, request: SigningRequest, /) -> Outcome | Asking[Outcome]:
         """Decide about an approved request of an issuer that is ready. May be slow."""
 
 
-class LocalSigner(Signer, Protocol):
-    """Is set up when objects are as they should be; nobody else need be asked."""
+class StatedSigner(Signer, Protocol):
+    """Is set up when objects are as they should be, or when somebody says so."""
 
     def state(
         self, issuer: Issuer, resource_namespace: str, objects: Mapping[Key, Manifest], /
-    ) -> IssuerState:
+    ) -> IssuerState | Asking[IssuerState]:
         """Return whether the issuer is set up, from what was found of `issuer_needs`."""
+
+
+class MissingSecretError(InvalidError):
+    """A Secret that is needed is not there; the text is an API server's."""
+
+
+def secret_named(objects: Mapping[Key, Manifest], namespace: str, name: str) -> Secret:
+    """Return a Secret that was asked for.
+
+    Raises:
+        MissingSecretError: There is none.
+    """
+    found = objects.get(SECRET.key(namespace, name))
+    if found is None:
+        raise MissingSecretError(not_found_text(name))
+    return Secret(found)
 
 
 def not_found_text(name: str) -> str:

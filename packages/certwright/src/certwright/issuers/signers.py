@@ -7,19 +7,20 @@ from typing import Final
 
 from certwright.issuers.acme import AcmeSigner
 from certwright.issuers.ca import CaSigner
-from certwright.issuers.contract import LocalSigner, Signer
+from certwright.issuers.contract import Signer, StatedSigner
 from certwright.issuers.self_signed import SelfSignedSigner
+from certwright.issuers.vault import VaultSigner
 from certwright.resources.issuer import IssuerType
 
-__all__ = ["LOCAL_SIGNERS", "SIGNERS"]
+__all__ = ["SIGNERS", "STATED_SIGNERS"]
 
-_LOCAL: Final[tuple[LocalSigner, ...]] = (CaSigner(), SelfSignedSigner())
-_ALL: Final[tuple[Signer, ...]] = (AcmeSigner(), *_LOCAL)
+_STATED: Final[tuple[StatedSigner, ...]] = (CaSigner(), SelfSignedSigner(), VaultSigner())
+_ALL: Final[tuple[Signer, ...]] = (AcmeSigner(), *_STATED)
 
-LOCAL_SIGNERS: Final = MappingProxyType[IssuerType, LocalSigner](
-    {signer.type: signer for signer in _LOCAL}
+STATED_SIGNERS: Final = MappingProxyType[IssuerType, StatedSigner](
+    {signer.type: signer for signer in _STATED}
 )
-"""Those whose readiness follows from objects alone."""
+"""Those that say by themselves whether they are ready; an ACME account is a life of its own."""
 
 SIGNERS: Final = MappingProxyType[IssuerType, Signer]({signer.type: signer for signer in _ALL})
 """Signers by type; what is not here is refused by the loops with a condition."""

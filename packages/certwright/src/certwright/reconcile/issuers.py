@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
-from typing import Final
+from typing import Any, Final
 
 from certwright.errors import InvalidError
-from certwright.issuers.contract import IssuerState, Notice
-from certwright.issuers.signers import LOCAL_SIGNERS, SIGNERS
+from certwright.issuers.contract import Asking, IssuerState, Notice
+from certwright.issuers.signers import SIGNERS, STATED_SIGNERS
 from certwright.reconcile.acme_account import plan_account
 from certwright.reconcile.contract import (
     SLOW_BACKOFF,
+    Ask,
     Controller,
     Emit,
     Index,
@@ -60,15 +61,27 @@ def plan_issuer(gathered: IssuerGathered, sources: Sources, *, options: Options)
         if issuer.type == "acme":
             return plan_account(gathered, sources, options=options)
         state = _state(gathered, options)
+        if isinstance(state, Asking):
+            return _plan_asking(state, issuer, options)
     except InvalidError as error:
         message = f"Error initializing issuer: {error}"
         return Plan((Emit(issuer.object, "Warning", "ErrInitIssuer", message),), retry=str(error))
     return plan_ready(issuer, state, sources, options)
 
 
-def _state(gathered: IssuerGathered, options: Options) -> IssuerState:
+def _plan_asking(asking: Asking[IssuerState], issuer: Issuer, options: Options) -> Plan:
+    def decide(answer: Any, sources: Sources) -> Plan:
+        state = asking.then(answer)
+        if isinstance(state, Asking):
+            return _plan_asking(state, issuer, options)
+        return plan_ready(issuer, state, sources, options)
+
+    return Plan(ask=Ask(asking.question, decide))
+
+
+def _state(gathered: IssuerGathered, options: Options) -> IssuerState | Asking[IssuerState]:
     issuer = gathered.issuer
-    signer = LOCAL_SIGNERS.get(issuer.type)
+    signer = STATED_SIGNERS.get(issuer.type)
     if signer is not None:
         return signer.state(issuer, resource_namespace(issuer, options), gathered.objects)
     message = not_supported_text(issuer.type)

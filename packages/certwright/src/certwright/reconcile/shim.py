@@ -19,9 +19,9 @@ from typing import Any, Final
 
 from certwright.errors import InvalidError
 from certwright.reconcile.contract import (
+    SLOW_BACKOFF,
     Action,
     Apply,
-    Backoff,
     Controller,
     Create,
     Delete,
@@ -64,7 +64,6 @@ __all__ = [
     "plan_certificates",
 ]
 
-_BACKOFF: Final = Backoff(5.0, 300.0)
 _FOREGROUND: Final = "foregroundDeletion"
 _STRICT: Final = ("commonName", "dnsNames", "ipAddresses", "secretName", "revisionHistoryLimit")
 """Fields that differ too where one side lacks them; of others what nobody asks for stays."""
@@ -324,7 +323,7 @@ def _controller(kind: Kind, name: str, options: Options) -> Controller[ShimGathe
         gather=_gather,
         plan=partial(plan_certificates, options=options),
         wakes=(_wake_owner(kind),),
-        backoff=_BACKOFF,
+        backoff=SLOW_BACKOFF,
         indexes=(CERTIFICATES_BY_OWNER,),
     )
 
@@ -347,6 +346,6 @@ def listener_set_shim_controller(options: Options) -> Controller[ShimGathered]:
         gather=_gather_listener_set,
         plan=partial(plan_certificates, options=options),
         wakes=(Wake(GATEWAY, _listener_sets), _wake_owner(LISTENER_SET)),
-        backoff=_BACKOFF,
+        backoff=SLOW_BACKOFF,
         indexes=(CERTIFICATES_BY_OWNER, _LISTENER_SETS_BY_GATEWAY),
     )

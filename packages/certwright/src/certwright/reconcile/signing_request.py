@@ -1,4 +1,4 @@
-"""certificatesigningrequests-issuer-*: answer Kubernetes' own requests for issuers of one type.
+"""certificatesigningrequests-issuer-*: Kubernetes' own requests, answered by `signing`.
 
 A CertificateSigningRequest has no namespace, its signer may have one:
 `issuers.cert-manager.io/NAMESPACE.NAME`. So whoever asks must be allowed to `reference` that signer
@@ -10,42 +10,20 @@ Source: reference cert-manager.md 3.8.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cache, partial
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final, Literal
 
 from certwright.errors import InvalidError
-from certwright.issuers.contract import Refused, Signed, SigningRequest
-from certwright.issuers.signers import SIGNERS
-from certwright.pki.certificates import decode_certificates
-from certwright.reconcile.contract import (
-    SLOW_BACKOFF,
-    Action,
-    Controller,
-    Create,
-    Delete,
-    Emit,
-    Index,
-    Plan,
-    Reader,
-    Sources,
-    Wake,
-)
+from certwright.issuers.contract import Refused, Signed, Waiting
+from certwright.reconcile.contract import Action, Controller, Emit, Index, Plan, Reader
 from certwright.reconcile.indexes import place
-from certwright.reconcile.issuers import (
-    NOT_SUPPORTED,
-    issuers_by_secret,
-    not_supported_text,
-    resource_namespace,
-)
 from certwright.reconcile.options import Options
+from certwright.reconcile.signing import Gathered, Writing, is_true, signing_controller
 from certwright.reconcile.status import set_fields, write_status
 from certwright.resources import known, meta
 from certwright.resources.certificate import DEFAULT_DURATION_NANO
 from certwright.resources.certificate_request import CertificateRequest
-from certwright.resources.conditions import get_condition
 from certwright.resources.durations import SECOND_NANO, format_duration, parse_duration
 from certwright.resources.gotext import quote
 from certwright.resources.issuer import Issuer, IssuerType
@@ -53,15 +31,14 @@ from certwright.resources.kinds import (
     CERTIFICATE_SIGNING_REQUEST,
     CLUSTER_ISSUER,
     ISSUER,
-    ORDER,
-    SECRET,
     SUBJECT_ACCESS_REVIEW,
     Key,
+    Kind,
     Manifest,
 )
 from certwright.resources.times import format_time
 
-__all__ = ["SigningGathered", "plan_signing_request", "signer_key", "signing_requests_controller"]
+__all__ = ["signer_key", "signing_requests_controller"]
 
 DURATION_NANO_MIN: Final = 600 * SECOND_NANO
 """The shortest life that may be asked for."""
@@ -72,19 +49,27 @@ _SIGNERS: Final = {
 _ISSUED: Final = "Certificate fetched from issuer successfully"
 _SELF_SIGNED: Final = "Certificate self signed successfully"
 _FOREIGN_KEY: Final = "Referenced private key in Secret does not match that in the request"
+_VAULT_SIGNING: Final = "Vault failed to sign certificate: "
+_REASONS: Final[Mapping[str, str]] = {
+    "VaultInitError": "ErrorVaultInit",
+    "VenafiInitError": "ErrorVenafiInit",
+    "CustomFieldsError": "ErrorCustomFields",
+    "RequestError": "ErrorRequest",
+    "RetrieveError": "ErrorRetrieve",
+    "ParseError": "ErrorParse",
+}
+"""Reasons of CertificateRequests by what they are called here."""
+_ANNOTATIONS: Final[Mapping[str, str]] = {
+    known.PRIVATE_KEY_SECRET_NAME: known.CSR_PRIVATE_KEY_SECRET_NAME,
+    known.VENAFI_CUSTOM_FIELDS: known.CSR_VENAFI_CUSTOM_FIELDS,
+    known.VENAFI_PICKUP_ID: known.CSR_VENAFI_PICKUP_ID,
+}
+"""Annotations of CertificateRequests by what they are called here."""
 
 
-@dataclass(frozen=True, slots=True)
-class SigningGathered:
-    """A CertificateSigningRequest, its issuer, and what signing depends on."""
-
-    request: Manifest
-    signer: Key
-    """The key of the Issuer or ClusterIssuer that it names."""
-    issuer: Issuer | None = None
-    is_allowed: bool = True
-    """Whether the requester may use the issuer."""
-    objects: Mapping[Key, Manifest] = field(default_factory=dict)
+def signing_requests_controller(issuer_type: IssuerType, options: Options) -> Controller[Gathered]:
+    """Return the loop for the issuers of one type."""
+    return signing_controller(_SigningRequestForm(), issuer_type, options)
 
 
 def signer_key(request: Manifest) -> Key | None:
@@ -99,111 +84,120 @@ def signer_key(request: Manifest) -> Key | None:
     return kind.key(namespace, name) if dot else kind.key("", rest)
 
 
-def plan_signing_request(gathered: SigningGathered, sources: Sources, *, options: Options) -> Plan:
-    """Plan the answer to a request, or what keeps it from one."""
-    request = gathered.request
-    if _is_closed(request):
-        return Plan()
-    if not _has(request, "Approved"):
-        message = "Waiting for the Approved condition before issuing"
-        return Plan((Emit(request, "Normal", "WaitingApproval", message),))
-    obstacle = _obstacle(gathered)
-    if obstacle is not None:
-        return Plan((Emit(request, "Warning", *obstacle),))
-    refusal = _refusal(gathered)
-    if refusal is not None:
-        return _plan_failure(request, *refusal, sources.now, options)
-    assert gathered.issuer is not None
-    ready = get_condition(gathered.issuer.object, "Ready")
-    if ready is None or not ready.is_true:
-        message = f"Referenced {_shown(gathered.signer)} does not have a Ready status condition"
-        return Plan((Emit(request, "Warning", "IssuerNotReady", message),))
-    return _plan_signing(gathered, gathered.issuer, sources, options)
+class _SigningRequestForm:
+    """CertificateSigningRequests; see `signing.Form`."""
 
+    kind: Kind = CERTIFICATE_SIGNING_REQUEST
+    loop = "certificatesigningrequests-issuer-"
 
-def _obstacle(gathered: SigningGathered) -> tuple[str, str] | None:
-    """Return reason and message of what may yet change, or None."""
-    issuer, shown = gathered.issuer, _shown(gathered.signer)
-    if issuer is None:
-        return "IssuerNotFound", f"Referenced {shown} not found"
-    try:
-        issuer_type = issuer.type
-    except InvalidError:
-        return "IssuerTypeMissing", f"Referenced {shown} is missing type"
-    if issuer_type not in SIGNERS:
-        return NOT_SUPPORTED, not_supported_text(issuer_type)
-    return None
+    # -------------------------------------------------------------------------- reading
 
+    @property
+    def open_by_issuer(self) -> Index:
+        return _OPEN_BY_ISSUER
 
-def _refusal(gathered: SigningGathered) -> tuple[str, str] | None:
-    """Return reason and message of why there will be no certificate, or None."""
-    signer = gathered.signer
-    if not gathered.is_allowed:
-        where = f"{signer.namespace}/{signer.name}"
-        return "DeniedReference", f"Requester may not reference Namespaced Issuer {where}"
-    try:
-        duration_nano = _duration_nano(gathered.request)
-    except InvalidError as error:
-        return "ErrorParseDuration", f"Failed to parse requested duration: {error}"
-    if duration_nano < DURATION_NANO_MIN:
-        return "InvalidDuration", (
-            "CertificateSigningRequest minimum allowed duration is "
-            f"{format_duration(DURATION_NANO_MIN)}, requested {format_duration(duration_nano)}"
-        )
-    assert gathered.issuer is not None
-    if gathered.issuer.type == "selfSigned" and not _key_secret_name(gathered.request):
-        annotation = quote(known.CSR_PRIVATE_KEY_SECRET_NAME)
-        return "MissingAnnotation", f"Missing private key reference annotation: {annotation}"
-    return None
+    def open_by_secret(self, options: Options) -> Index:
+        return _by_key_secret(options)
 
+    def issuer_value(self, issuer: Manifest) -> str:
+        return str(meta.key_of(issuer))
 
-def _plan_signing(
-    gathered: SigningGathered, issuer: Issuer, sources: Sources, options: Options
-) -> Plan:
-    request = gathered.request
-    namespace = resource_namespace(issuer, options)
-    outcome = SIGNERS[issuer.type].sign(
-        SigningRequest(
-            request=_as_certificate_request(request, namespace),
-            issuer=issuer,
-            resource_namespace=namespace,
-            now=sources.now,
-            serial=sources.serial(),
-            objects=gathered.objects,
-        )
-    )
-    if isinstance(outcome, Signed):
+    def is_ours(self, obj: Manifest) -> bool:
+        return signer_key(obj) is not None
+
+    def issuer_key(self, obj: Manifest) -> Key | None:
+        return signer_key(obj)
+
+    def is_to_sign(self, obj: Manifest) -> bool:
+        return is_true(obj, "Approved") and not _is_closed(obj)
+
+    async def is_allowed(self, obj: Manifest, issuer: Key, reader: Reader) -> bool:
+        return issuer.kind == CLUSTER_ISSUER or await _may_reference(obj, issuer, reader)
+
+    def question(self, obj: Manifest, resource_namespace: str) -> CertificateRequest:
+        return _as_certificate_request(obj, resource_namespace)
+
+    # -------------------------------------------------------------------------- words
+
+    def missing(self, gathered: Gathered) -> Waiting:
+        return Waiting("IssuerNotFound", f"Referenced {_shown(gathered)} not found")
+
+    def untyped(self, gathered: Gathered, _error: InvalidError) -> Waiting:
+        return Waiting("IssuerTypeMissing", f"Referenced {_shown(gathered)} is missing type")
+
+    def not_ready(self, gathered: Gathered) -> Waiting:
+        message = f"Referenced {_shown(gathered)} does not have a Ready status condition"
+        return Waiting("IssuerNotReady", message)
+
+    def undecodable(self, error: InvalidError) -> Refused:
+        return Refused("ErrorParsingCert", f"Failed to parse returned certificate bundle: {error}")
+
+    def refusal(self, gathered: Gathered) -> Refused | None:
+        signer = gathered.issuer_key
+        if not gathered.is_allowed and signer is not None:
+            where = f"{signer.namespace}/{signer.name}"
+            message = f"Requester may not reference Namespaced Issuer {where}"
+            return Refused("DeniedReference", message)
         try:
-            decode_certificates(outcome.certificate_pem)
+            duration_nano = _duration_nano(gathered.object)
         except InvalidError as error:
-            message = f"Failed to parse returned certificate bundle: {error}"
-            return _plan_failure(request, "ErrorParsingCert", message, sources.now, options)
-        pem = base64.b64encode(outcome.certificate_pem).decode("ascii")
-        signed = set_fields(request, certificate=pem)
-        notices = (Emit(request, n.type, n.reason, n.message) for n in outcome.notices)
-        return Plan(
-            (
-                *write_status(request, signed, options.gates, fields=("certificate",)),
-                *notices,
-                Emit(
-                    request,
-                    "Normal",
-                    "CertificateIssued",
-                    _SELF_SIGNED if issuer.type == "selfSigned" else _ISSUED,
-                ),
+            return Refused("ErrorParseDuration", f"Failed to parse requested duration: {error}")
+        if duration_nano < DURATION_NANO_MIN:
+            return Refused(
+                "InvalidDuration",
+                "CertificateSigningRequest minimum allowed duration is "
+                f"{format_duration(DURATION_NANO_MIN)}, requested {format_duration(duration_nano)}",
             )
-        )
-    if isinstance(outcome, Refused):
-        return _plan_failure(
-            request, *_own_words(outcome.reason, outcome.message), sources.now, options
-        )
-    work: list[Action] = [Create(obj) for obj in outcome.create]
-    work += [Delete(key, uid) for key, uid in outcome.delete]
-    kind: Literal["Normal", "Warning"] = "Normal" if outcome.is_progress else "Warning"
-    return Plan(
-        (*work, Emit(request, kind, *_own_words(outcome.reason, outcome.message))),
-        retry=outcome.message if outcome.retry else "",
-    )
+        assert gathered.issuer is not None
+        if gathered.issuer.type == "selfSigned" and not _key_secret_name(gathered.object):
+            annotation = quote(known.CSR_PRIVATE_KEY_SECRET_NAME)
+            message = f"Missing private key reference annotation: {annotation}"
+            return Refused("MissingAnnotation", message)
+        return None
+
+    # -------------------------------------------------------------------------- writing
+
+    def settled(self, obj: Manifest, _writing: Writing) -> Plan | None:
+        if _is_closed(obj):
+            return Plan()
+        if is_true(obj, "Approved"):
+            return None
+        message = "Waiting for the Approved condition before issuing"
+        return Plan((Emit(obj, "Normal", "WaitingApproval", message),))
+
+    def waiting(self, obj: Manifest, outcome: Waiting, _writing: Writing) -> tuple[Action, ...]:
+        kind: Literal["Normal", "Warning"] = "Normal" if outcome.is_progress else "Warning"
+        return (Emit(obj, kind, *_own_words(outcome.reason, outcome.message)),)
+
+    def refused(self, obj: Manifest, outcome: Refused, writing: Writing) -> tuple[Action, ...]:
+        reason, message = _own_words(outcome.reason, outcome.message)
+        condition = {
+            "type": "Failed",
+            "status": "True",
+            "reason": reason,
+            "message": message,
+            "lastUpdateTime": format_time(writing.now),
+            "lastTransitionTime": format_time(writing.now),
+        }
+        present = meta.mapping_at(obj, "status").get("conditions") or ()
+        failed = set_fields(obj, conditions=[*present, condition])
+        written = write_status(obj, failed, writing.options.gates, conditions=("Failed",))
+        return (*written, Emit(obj, "Warning", reason, message))
+
+    def signed(
+        self, obj: Manifest, outcome: Signed, issuer: Issuer, writing: Writing
+    ) -> tuple[Action, ...]:
+        pem = base64.b64encode(outcome.certificate_pem).decode("ascii")
+        signed = set_fields(obj, certificate=pem)
+        written = write_status(obj, signed, writing.options.gates, fields=("certificate",))
+        notices = (Emit(obj, n.type, n.reason, n.message) for n in outcome.notices)
+        text = _SELF_SIGNED if issuer.type == "selfSigned" else _ISSUED
+        return (*written, *notices, Emit(obj, "Normal", "CertificateIssued", text))
+
+    def annotated(self, obj: Manifest, annotations: Mapping[str, str]) -> Manifest:
+        ours = {_ANNOTATIONS.get(name, name): value for name, value in annotations.items()}
+        merged = {**meta.annotations(obj), **ours}
+        return {**obj, "metadata": {**obj["metadata"], "annotations": merged}}
 
 
 def _own_words(reason: str, message: str) -> tuple[str, str]:
@@ -214,31 +208,14 @@ def _own_words(reason: str, message: str) -> tuple[str, str]:
             return reason, _FOREIGN_KEY
         case "MissingSecret":
             return "SecretNotFound", f"{found.replace('secret', 'Secret', 1)} not found"
+        case "SecretMissing" if found == "Required secret resource":
+            return "SecretNotFound", f"{found} not found"
         case "SecretMissing":
             return reason, f"{found} not found"
+        case "SigningError" if message.startswith(_VAULT_SIGNING):
+            return "ErrorSigning", f"Vault failed to sign: {message.removeprefix(_VAULT_SIGNING)}"
         case _:
-            return reason, message
-
-
-def _plan_failure(
-    request: Manifest, reason: str, message: str, now: datetime, options: Options
-) -> Plan:
-    condition = {
-        "type": "Failed",
-        "status": "True",
-        "reason": reason,
-        "message": message,
-        "lastUpdateTime": format_time(now),
-        "lastTransitionTime": format_time(now),
-    }
-    present = meta.mapping_at(request, "status").get("conditions") or ()
-    failed = set_fields(request, conditions=[*present, condition])
-    return Plan(
-        (
-            *write_status(request, failed, options.gates, conditions=("Failed",)),
-            Emit(request, "Warning", reason, message),
-        )
-    )
+            return _REASONS.get(reason, reason), message
 
 
 # ------------------------------------------------------------------------------ a request's fields
@@ -264,8 +241,10 @@ def _as_certificate_request(request: Manifest, namespace: str) -> CertificateReq
     if signer is not None:
         ref = {"name": signer.name, "kind": signer.kind.name, "group": known.GROUP}
         wanted["issuerRef"] = ref
-    if _key_secret_name(request):
-        metadata["annotations"] = {known.PRIVATE_KEY_SECRET_NAME: _key_secret_name(request)}
+    if found := {
+        name: annotations[ours] for name, ours in _ANNOTATIONS.items() if annotations.get(ours)
+    }:
+        metadata["annotations"] = found
     return CertificateRequest(
         {
             # What is made for it belongs to the object that there is.
@@ -295,56 +274,21 @@ def _key_secret_name(request: Manifest) -> str:
     return meta.annotations(request).get(known.CSR_PRIVATE_KEY_SECRET_NAME, "")
 
 
-def _has(request: Manifest, condition_type: str) -> bool:
-    condition = get_condition(request, condition_type)
-    return condition is not None and condition.is_true
-
-
 def _is_closed(request: Manifest) -> bool:
     is_signed = bool(meta.mapping_at(request, "status").get("certificate"))
-    return is_signed or _has(request, "Failed") or _has(request, "Denied")
+    return is_signed or is_true(request, "Failed") or is_true(request, "Denied")
 
 
-def _shown(signer: Key) -> str:
+def _shown(gathered: Gathered) -> str:
+    signer = gathered.issuer_key
+    assert signer is not None
     return f"{signer.kind.name} {signer.namespace}/{signer.name}"
 
 
 # ------------------------------------------------------------------------------ what is read
 
 
-async def _gather(
-    key: Key, reader: Reader, *, issuer_type: IssuerType, options: Options
-) -> SigningGathered | None:
-    request = await reader.get(key)
-    signer = None if request is None else signer_key(request)
-    if request is None or signer is None or _is_closed(request):
-        return None
-    is_hidden = signer.kind == CLUSTER_ISSUER and bool(options.namespace)
-    found = None if is_hidden else await reader.get(signer)
-    if found is None:
-        return SigningGathered(request, signer)
-    issuer = Issuer(found)
-    try:
-        if issuer.type != issuer_type:
-            return None
-    except InvalidError:
-        return SigningGathered(request, signer, issuer)
-    if not _has(request, "Approved"):
-        return SigningGathered(request, signer, issuer)
-    is_allowed = signer.kind == CLUSTER_ISSUER or await _is_allowed(request, signer, reader)
-    objects: dict[Key, Manifest] = {}
-    served_by = SIGNERS.get(issuer_type)
-    namespace = resource_namespace(issuer, options)
-    if served_by is not None and _refusal(SigningGathered(request, signer, issuer)) is None:
-        asked = _as_certificate_request(request, namespace)
-        for needed in served_by.needs(asked, issuer, namespace):
-            obj = await reader.get(needed)
-            if obj is not None:
-                objects[needed] = obj
-    return SigningGathered(request, signer, issuer, is_allowed, objects)
-
-
-async def _is_allowed(request: Manifest, signer: Key, reader: Reader) -> bool:
+async def _may_reference(request: Manifest, signer: Key, reader: Reader) -> bool:
     """Ask whether the requester may reference this signer, or all signers, in the namespace."""
     spec = meta.mapping_at(request, "spec")
     for name in (signer.name, "*"):
@@ -378,7 +322,7 @@ def _signer(request: Manifest) -> Iterator[str]:
         yield str(signer)
 
 
-OPEN_SIGNING_REQUESTS_BY_ISSUER: Final = Index("signer", CERTIFICATE_SIGNING_REQUEST, _signer)
+_OPEN_BY_ISSUER: Final = Index("signer", CERTIFICATE_SIGNING_REQUEST, _signer)
 """Requests without an answer, by the text of their issuer's key."""
 
 
@@ -392,48 +336,3 @@ def _by_key_secret(options: Options) -> Index:
             yield place(signer.namespace or options.cluster_resource_namespace, name)
 
     return Index("signing-key-secret", CERTIFICATE_SIGNING_REQUEST, values)
-
-
-async def _requests_of_issuer(obj: Manifest, reader: Reader) -> Sequence[Key]:
-    value = str(meta.key_of(obj))
-    found = await reader.find(OPEN_SIGNING_REQUESTS_BY_ISSUER, value)
-    return [meta.key_of(request) for request in found]
-
-
-async def _owner_of_order(obj: Manifest, _reader: Reader) -> Sequence[Key]:
-    owner = meta.controller_of(obj)
-    if owner is None or owner.kind != CERTIFICATE_SIGNING_REQUEST.name:
-        return ()
-    return (CERTIFICATE_SIGNING_REQUEST.key("", owner.name),)
-
-
-def signing_requests_controller(
-    issuer_type: IssuerType, options: Options
-) -> Controller[SigningGathered]:
-    """Return the loop for the issuers of one type."""
-    kinds = (ISSUER,) if options.namespace else (ISSUER, CLUSTER_ISSUER)
-    indexes = tuple(issuers_by_secret(kind, options) for kind in kinds)
-    by_key_secret = _by_key_secret(options)
-
-    async def requests_of_secret(obj: Manifest, reader: Reader) -> Sequence[Key]:
-        value = place(meta.namespace(obj), meta.name(obj))
-        keys = [meta.key_of(request) for request in await reader.find(by_key_secret, value)]
-        for index in indexes:
-            for issuer in await reader.find(index, value):
-                keys += await _requests_of_issuer(issuer, reader)
-        return keys
-
-    orders = (Wake(ORDER, _owner_of_order),) if issuer_type == "acme" else ()
-    return Controller(
-        name=f"certificatesigningrequests-issuer-{issuer_type.lower()}",
-        kind=CERTIFICATE_SIGNING_REQUEST,
-        gather=partial(_gather, issuer_type=issuer_type, options=options),
-        plan=partial(plan_signing_request, options=options),
-        wakes=(
-            *(Wake(kind, _requests_of_issuer) for kind in kinds),
-            Wake(SECRET, requests_of_secret),
-            *orders,
-        ),
-        backoff=SLOW_BACKOFF,
-        indexes=(OPEN_SIGNING_REQUESTS_BY_ISSUER, by_key_secret, *indexes),
-    )

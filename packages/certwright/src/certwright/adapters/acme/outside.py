@@ -25,7 +25,9 @@ from certwright.adapters.acme.transport import Observe, Transport, no_metrics
 from certwright.adapters.dns.caa import validate_caa
 from certwright.adapters.dns.propagation import DnsCheck
 from certwright.adapters.dns.providers import DnsProviders, WebhookCall
+from certwright.adapters.vault import VaultClient
 from certwright.errors import CertwrightError
+from certwright.issuers.vault_questions import CheckVault, SignByVault
 
 __all__ = ["RealWorld"]
 
@@ -45,7 +47,7 @@ class RealWorld:
 
         Args:
             answers: How this process answers HTTP-01 challenges by itself.
-            webhook: Calls the API server for solvers of others.
+            webhook: Posts to the API server: to solvers of others, and for tokens.
             observe: Is told of every request to a CA.
             now: Tells the time.
         """
@@ -55,6 +57,7 @@ class RealWorld:
         self._answers = answers or NoAnswers()
         self._http = HttpCheck()
         self._dns = DnsCheck()
+        self._vault = VaultClient(self._plain, webhook)
         self._providers = DnsProviders(self._plain, webhook)
 
     async def __aenter__(self) -> Self:
@@ -73,6 +76,8 @@ class RealWorld:
         """Return the answer that the question's docstring names."""
         if self._client.handles(question):
             return await self._client.answer(question)
+        if isinstance(question, CheckVault | SignByVault):
+            return await self._vault.answer(question)
         try:
             return await self._solve(question)
         except CertwrightError as error:

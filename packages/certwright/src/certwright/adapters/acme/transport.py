@@ -17,6 +17,7 @@ from yarl import URL
 
 from certwright import __version__, clock
 from certwright.acme.messages import Problem, Unreachable, problem_of
+from certwright.adapters.client_certificates import load_pair
 from certwright.errors import CertwrightError
 
 __all__ = ["BODY_BYTES_MAX", "Answer", "NoAnswerError", "ProblemError", "Transport", "Trust"]
@@ -61,6 +62,9 @@ class Trust:
     ca_pem: bytes = b""
     """Instead of the system's roots."""
     skip_verify: bool = False
+    certificate_pem: bytes = b""
+    key_pem: bytes = field(default=b"", repr=False)
+    """The client's own certificate and its key; both empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +138,20 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         redirects: bool = False,
+        server_name: str = "",
         seconds_max: float = REQUEST_SECONDS_MAX,
     ) -> Answer:
         """Return the answer, whatever its status.
+
+        Args:
+            method: Of the request.
+            url: Of the request.
+            trust: Whose certificates count, and our own.
+            headers: Of the request.
+            body: Of the request.
+            redirects: Whether to follow some.
+            server_name: Name in the server's certificate, if it is not the URL's host.
+            seconds_max: How long all of it may take.
 
         Raises:
             NoAnswerError: There was none; the text names host and cause.
@@ -154,6 +169,7 @@ class Transport:
                 timeout=timeout,
                 allow_redirects=redirects,
                 max_redirects=10,
+                server_hostname=server_name or None,
             ) as response:
                 answer = Answer(
                     response.status,
@@ -174,7 +190,10 @@ class Transport:
             try:
                 context = _context(trust)
             except (ssl.SSLError, ValueError) as error:
-                raise NoAnswerError(f"the CA bundle cannot be read: {error}") from error
+                what = (
+                    "the client certificate or the CA bundle" if trust.key_pem else "the CA bundle"
+                )
+                raise NoAnswerError(f"{what} cannot be read: {error}") from error
             found = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=context, limit=100, limit_per_host=32),
                 headers={"User-Agent": f"cert-manager-challenges/v{__version__} certwright"},
@@ -225,6 +244,8 @@ def _context(trust: Trust) -> ssl.SSLContext:
     if trust.skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if trust.certificate_pem:
+        load_pair(context, trust.certificate_pem, trust.key_pem)
     return context
 
 

@@ -11,13 +11,13 @@ import base64
 import json
 import os
 import ssl
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from certwright import clock
+from certwright.adapters.client_certificates import load_pair
 from certwright.adapters.kube.config import Connection, ExecPlugin
 from certwright.errors import StartupError, UnavailableError
 
@@ -142,12 +142,12 @@ def _new_context(connection: Connection, given: _Given | None) -> ssl.SSLContext
             # Clusters with CAs from before RFC 5280's demands are many; Go accepts them.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if given is not None and given.certificate_pem:
-            _load_pair(context, given.certificate_pem, given.key_pem)
+            load_pair(context, given.certificate_pem, given.key_pem)
         elif connection.client_certificate_file or connection.client_certificate_pem:
             certificate = connection.client_certificate_pem or _read(
                 connection.client_certificate_file
             )
-            _load_pair(
+            load_pair(
                 context, certificate, connection.client_key_pem or _read(connection.client_key_file)
             )
     except (OSError, UnicodeDecodeError) as error:  # ssl.SSLError is an OSError
@@ -159,14 +159,6 @@ def _new_context(connection: Connection, given: _Given | None) -> ssl.SSLContext
 
 def _read(path: Path | None) -> bytes:
     return path.read_bytes() if path else b""
-
-
-def _load_pair(context: ssl.SSLContext, certificate_pem: bytes, key_pem: bytes) -> None:
-    """Load a pair from memory; OpenSSL takes files only, so it passes through a private one."""
-    with tempfile.NamedTemporaryFile(prefix="certwright-") as file:  # created with mode 0600
-        file.write(certificate_pem.rstrip() + b"\n" + key_pem)
-        file.flush()
-        context.load_cert_chain(file.name)
 
 
 # ------------------------------------------------------------------------------ plugins

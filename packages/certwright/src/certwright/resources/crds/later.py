@@ -48,7 +48,37 @@ _ACME: Final = {
     "type": "object",
     "properties": {"ari": _ARI},
 }
+_CLIENT_CERTIFICATE: Final = {
+    "description": "Log in to Vault by TLS client certificate.",
+    "type": "object",
+    "properties": {
+        "mountPath": _field("Where the method is mounted; /v1/auth/cert if unset."),
+        "name": _field("The certificate role to log in against; any that fits if unset."),
+        "secretName": _field("A Secret with tls.crt and tls.key; the connection's own if unset."),
+    },
+}
+_AUDIENCES: Final = {
+    "description": "Audiences of the token beside the issuer's own.",
+    "type": "array",
+    "items": {"type": "string"},
+}
+
+
+def _entry(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "type": "object",
+        "required": ["name"],
+        "properties": {"name": _field("Of the Secret."), "key": _field("In the Secret.")},
+    }
+
+
 _ISSUER: Final = {
+    ("spec", "vault", "auth", "clientCertificate"): _CLIENT_CERTIFICATE,
+    ("spec", "vault", "auth", "kubernetes", "serviceAccountRef", "audiences"): _AUDIENCES,
+    ("spec", "vault", "clientCertSecretRef"): _entry("Client certificate of the connection."),
+    ("spec", "vault", "clientKeySecretRef"): _entry("Its key."),
+    ("spec", "vault", "serverName"): _field("Name in the server's certificate."),
     ("spec", "acme", "profile"): _PROFILE,
     ("spec", "acme", "solvers", "[]", "waitInsteadOfSelfCheck"): _WAIT,
 }

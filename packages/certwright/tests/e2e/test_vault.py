@@ -1,0 +1,123 @@
+"""Vault, with a service account's token from a real API server, as the controller's account."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from certwright.pki.certificates import decode_certificates
+from certwright.resources.kinds import ISSUER, SECRET, Manifest
+from certwright_testing.cluster import Cluster
+from certwright_testing.in_cluster import Hands, certificate_for, condition, contents
+from certwright_testing.process import Program
+from certwright_testing.vault_server import VaultServer
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+WHERE = "vaulted"
+_RBAC = "rbac.authorization.k8s.io/v1"
+
+
+def is_ours(jwt: str) -> bool:
+    """Tell whether a token is the account's, for this issuer and no other."""
+    part = jwt.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return bool(
+        claims["sub"] == f"system:serviceaccount:{WHERE}:robot"
+        and claims["aud"] == [f"vault://{WHERE}/vault"]
+        and claims["exp"] - claims["iat"] <= 600
+    )
+
+
+@contextmanager
+def served(server: VaultServer, folder: Path) -> Iterator[None]:
+    """Run the server on a thread for the length of a block."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    context = server.running(folder)
+    asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result(10)
+    try:
+        yield
+    finally:
+        asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def permission() -> list[Manifest]:
+    """Return the account, and that the controller may ask for its tokens."""
+    account = {"kind": "ServiceAccount", "apiVersion": "v1"}
+    rule = {
+        "apiGroups": [""],
+        "resources": ["serviceaccounts/token"],
+        "resourceNames": ["robot"],
+        "verbs": ["create"],
+    }
+    subject = {"kind": "ServiceAccount", "name": "cert-manager", "namespace": "cert-manager"}
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tokens"}
+    place = {"name": "tokens", "namespace": WHERE}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": WHERE}},
+        {**account, "metadata": {"name": "robot", "namespace": WHERE}},
+        {"apiVersion": _RBAC, "kind": "Role", "metadata": place, "rules": [rule]},
+        {
+            "apiVersion": _RBAC,
+            "kind": "RoleBinding",
+            "metadata": place,
+            "roleRef": ref,
+            "subjects": [subject],
+        },
+    ]
+
+
+def test_a_service_account_signs(cluster: Cluster, tmp_path: Path) -> None:
+    """The API server refuses the token until a role allows it; then all goes by itself."""
+    hands = Hands(cluster)
+    kubeconfig = hands.install()
+    server = VaultServer(is_jwt_good=is_ours)
+    account = {"role": "web", "serviceAccountRef": {"name": "robot"}}
+    issuer = {
+        "apiVersion": ISSUER.api_version,
+        "kind": "Issuer",
+        "metadata": {"name": "vault", "namespace": WHERE},
+        "spec": {
+            "vault": {
+                "server": server.url,
+                "path": server.path,
+                "auth": {"kubernetes": account},
+                "caBundle": base64.b64encode(server.authority.root_pem).decode(),
+            }
+        },
+    }
+    namespace, *granted = permission()
+    hands.make([namespace, issuer, certificate_for("web", WHERE, "vault")])
+    key = ISSUER.key(WHERE, "vault")
+    arguments = (
+        "controller",
+        f"--kubeconfig={kubeconfig}",
+        "--leader-elect=false",
+        "--metrics-listen-address=",
+        "--internal-healthz-listen-address=",
+    )
+    with (
+        served(server, tmp_path),
+        Program.running(tmp_path / "controller.log", *arguments) as program,
+    ):
+        program.until(lambda: bool(condition(hands.get(key), "Ready")))
+        message = condition(hands.get(key), "Ready")["message"]
+        assert "while requesting a token for the service account vaulted/robot" in message
+        assert "serviceaccounts" in message
+
+        hands.make(granted)
+        hands.until(lambda: hands.ready(WHERE, "web"), 60.0)
+        files = contents(hands.get(SECRET.key(WHERE, "web")))
+        assert files["ca.crt"] == server.authority.root_pem
+        assert decode_certificates(files["tls.crt"])[0].names.dns == ("web.example",)
