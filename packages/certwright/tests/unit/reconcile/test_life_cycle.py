@@ -398,7 +398,6 @@ async def test_a_temporary_certificate_stands_in_and_is_not_ready() -> None:
 
 
 _NOT_SERVED = {
-    "vault": {"server": "s", "path": "p", "auth": {"tokenSecretRef": {"name": "t"}}},
     "venafi": {"zone": "z", "cloud": {"apiTokenSecretRef": {"name": "t"}}},
 }
 
