@@ -12,6 +12,7 @@ version=${KUBE_VERSION:-1.34.4}
 folder=${CERTWRIGHT_KUBE_ASSETS:-${XDG_CACHE_HOME:-$HOME/.cache}/certwright/kube-$version}
 staging=v0.${version#1.}
 
+tools=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 say() { printf '%s\n' "kube assets: $*" >&2; }
 
 go_is_new_enough() {
@@ -58,5 +59,9 @@ GO
         -ldflags "-s -w -X $package.gitVersion=v$version -X $package.gitMajor=1 -X $package.gitMinor=$(echo "$version" | cut -d. -f2)" \
         k8s.io/kubernetes/cmd/kube-apiserver
     mv "$work/kube-apiserver" "$folder/kube-apiserver"
+fi
+# Definitions of others, for the charts' tests; without them those objects are not asked about.
+if ! [ -f "$folder/crds/done" ] && go_is_new_enough; then
+    "$tools/crd_assets.sh" "$folder" || say "no definitions of Gateway API, Istio, Prometheus operator"
 fi
 printf '%s\n' "$folder"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -75,8 +76,23 @@ class ApiServer:
                 found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.HTTPError as error:
-            said = json.loads(error.read() or b"{}").get("message", str(error))
+            said = error.read().decode()
+            if said.startswith("{"):
+                said = json.loads(said).get("message", said)
             raise AssertionError(said) from None
+
+    def wait_for(self, definition: dict[str, Any]) -> None:
+        """Wait until objects of a defined kind are served, in all its versions."""
+        spec = definition["spec"]
+        for version in spec["versions"]:
+            path = f"/apis/{spec['group']}/{version['name']}/{spec['names']['plural']}"
+            for attempt in range(300):
+                try:
+                    self.ask("GET", path)
+                    break
+                except AssertionError:
+                    assert attempt < 299, f"{path} is not served"
+                    time.sleep(0.1)
 
     def _kind(self, version: str, kind: str) -> tuple[str, bool]:
         if version not in self._kinds:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,7 +112,8 @@ def test_a_release_of_cert_manager_is_taken_over_and_given_back(
         kubeconfig_path=own_cluster.kubeconfig(), namespace="cert-manager"
     ) as helm:
         helm.install(original, "cert-manager", values, create_namespace=True)
-        served(server, definitions)
+        for definition in definitions:
+            server.wait_for(definition)
         for obj in hooks:
             server.ask("DELETE", server.path(obj, ""))
         made = [server.apply(obj) for obj in _PRECIOUS]
@@ -149,20 +149,6 @@ _PRECIOUS: list[dict[str, Any]] = [
         "stringData": {"tls.key": "k"},
     },
 ]
-
-
-def served(server: ApiServer, definitions: list[dict[str, Any]]) -> None:
-    """Wait until objects of all kinds are served."""
-    for definition in definitions:
-        spec = definition["spec"]
-        path = f"/apis/{spec['group']}/v1/{spec['names']['plural']}"
-        for attempt in range(300):
-            try:
-                server.ask("GET", path)
-                break
-            except AssertionError:
-                assert attempt < 299, f"{path} is not served"
-                time.sleep(0.1)
 
 
 def uid(server: ApiServer, obj: dict[str, Any]) -> str:

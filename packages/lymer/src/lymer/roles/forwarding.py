@@ -143,9 +143,12 @@ class Forwarding:
         place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         options = list(OPTIONS)
         host, _ = split_target(target)
-        if self._tls is not None and not self._tls.options.server_name:
-            # What is dialled is an address; the certificate is for the name.
-            options.append(("grpc.ssl_target_name_override", host))
+        if self._tls is not None:
+            # gRPC refuses a call whose authority is not the name that was checked.
+            host = self._tls.options.server_name or host
+            if not self._tls.options.server_name:
+                # What is dialled is an address; the certificate is for the name.
+                options.append(("grpc.ssl_target_name_override", host))
         options.append(("grpc.default_authority", f"{host}:{port}" if ":" not in host else place))
         link = GrpcLink(grpc_target(address, port), tls=self._tls, options=options)
         auth = self._auth.metadata if self._auth else tuple
