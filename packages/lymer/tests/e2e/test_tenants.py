@@ -200,7 +200,7 @@ def _paths(trace: str, start: int, end: int) -> list[str]:
         f"/api/v3/traces/{trace}",
         f"/api/v3/traces?query.serviceName=secret-shop&{rfc}",
         f"/api/v3/trace-summaries?query.serviceName=secret-shop&{rfc}",
-        f"/api/lymer/v1/traces/{trace}/skeleton",
+        f"/api/lymer/v1/traces/{trace}/statistics?by=service",
         f"/api/lymer/v1/traces/{trace}/spans/0000000000000001",
     ]
 

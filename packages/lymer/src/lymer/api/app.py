@@ -18,8 +18,8 @@ from lymer.api.diagnosis import DiagnosisApi
 from lymer.api.envelope import error_response, not_found_response, v3_error_response
 from lymer.api.mcp.door import McpDoor
 from lymer.api.metrics_v1 import MetricsV1
-from lymer.api.skeleton import Skeletons
 from lymer.api.trace_summaries import QueryV3
+from lymer.api.trace_views import TraceViews
 from lymer.api.traces_v1 import TracesV1
 from lymer.api.zipkin_v2 import zipkin_routes
 from lymer.errors import LymerError, OverloadedError, TenantError
@@ -87,7 +87,7 @@ def _api_routes(
     v3 = QueryV3(answers)
     metrics = MetricsV1(answers, now_unix_nano)
     deep = Deep(answers, now_unix_nano)
-    skeletons = Skeletons(answers)
+    views = TraceViews(answers)
     diagnosis = DiagnosisApi(answers, now_unix_nano)
     mcp = McpDoor(answers, now_unix_nano)
     thinking = "/api/lymer/v1/diagnosis"
@@ -118,12 +118,11 @@ def _api_routes(
         Route(thinking + "/changes", tenants.asking(diagnosis.get_changes)),
         Route(thinking + "/difference", tenants.asking(diagnosis.get_difference)),
         Route(trace + "/findings", tenants.asking(diagnosis.get_findings)),
-        Route(trace + "/columns", tenants.asking(skeletons.get_columns)),
-        Route(trace + "/find", tenants.asking(skeletons.find)),
-        Route(trace + "/part", tenants.asking(skeletons.get_part)),
-        Route(trace + "/statistics", tenants.asking(skeletons.get_statistics)),
-        Route(trace + "/skeleton", tenants.asking(skeletons.get_skeleton)),
-        Route(trace + "/spans/{span_id}", tenants.asking(skeletons.get_span)),
+        Route(trace + "/columns", tenants.asking(views.get_columns)),
+        Route(trace + "/find", tenants.asking(views.find)),
+        Route(trace + "/part", tenants.asking(views.get_part)),
+        Route(trace + "/statistics", tenants.asking(views.get_statistics)),
+        Route(trace + "/spans/{span_id}", tenants.asking(views.get_span)),
     ]
 
     async def answer_the_rest(_request: Request) -> Response:

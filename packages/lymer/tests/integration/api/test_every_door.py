@@ -34,7 +34,7 @@ PATHS = [
     "/api/v3/trace-summaries",
     "/api/v3/traces",
     "/api/v3/traces/abcd",
-    "/api/lymer/v1/traces/abcd/skeleton",
+    "/api/lymer/v1/traces/abcd/columns",
     "/api/lymer/v1/traces/abcd/spans/1",
 ]
 NAMES = [

@@ -357,36 +357,8 @@ class TestV3:
         assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-class TestSkeleton:
-    """The columnar skeleton, and one span of it."""
-
-    def test_columns_of_a_trace(self, client: Client) -> None:
-        """Parents as indices, names once."""
-        assert {
-            "traceId": T1,
-            "startUnixNano": str(START),
-            "services": ["shop", "cart"],
-            "names": ["GET /cart", "get", "SELECT"],
-            "spanId": ["000000000000000b", "000000000000000c", "000000000000000d"],
-            "parent": [-1, 0, 1],
-            "orphan": [],
-            "service": [0, 1, 1],
-            "name": [0, 1, 2],
-            "kind": [2, 2, 3],
-            "status": [0, 0, 0],
-            "startOffsetNano": [0, 10 * MS, 20 * MS],
-            "durationNano": [100 * MS, 80 * MS, 60 * MS],
-            "events": [0, 0, 0],
-            "links": [0, 0, 0],
-            "warnings": [],
-        } == client.get(f"/api/lymer/v1/traces/{T1}/skeleton").json()
-
-    def test_orphans_and_warnings(self, client: Client) -> None:
-        """Rows by index."""
-        skeleton = client.get(f"/api/lymer/v1/traces/{T5}/skeleton").json()
-
-        assert skeleton["orphan"] == [1]
-        assert skeleton["warnings"][0][0] == 1
+class TestOneSpan:
+    """One span of a trace, for its details."""
 
     def test_one_span_has_its_process(self, client: Client) -> None:
         """The envelope of a trace with one span."""
@@ -400,7 +372,7 @@ class TestSkeleton:
     def test_unknown_traces_and_spans_are_404(self, client: Client) -> None:
         """What is missing is told."""
         trace = "/api/lymer/v1/traces"
-        assert_error(client.get(f"{trace}/123/skeleton"), 404, "trace not found")
+        assert_error(client.get(f"{trace}/123/columns"), 404, "trace not found")
         assert_error(client.get(f"{trace}/{T1}/spans/123"), 404, "span not found")
         assert_error(
             client.get(f"{trace}/{T1}/spans/xyz"),
@@ -411,7 +383,7 @@ class TestSkeleton:
     def test_a_span_whose_id_an_adjuster_gave_is_found(
         self, executor: ThreadPoolExecutor, tmp_path: Path
     ) -> None:
-        """A server that shares its client's id has an id of its own in the skeleton."""
+        """A server that shares its client's id has an id of its own."""
         store = MemoryStore()
         spans = [make_span(1, 9, kind=3, name="call"), make_span(1, 9, kind=2, name="serve")]
         store.write_segment(write_segment_file(tmp_path, make_request(*spans)))
@@ -421,7 +393,9 @@ class TestSkeleton:
             client.get(f"/api/lymer/v1/traces/{T1}/spans/{span}").json()["data"][0]["spans"][0][
                 "operationName"
             ]
-            for span in client.get(f"/api/lymer/v1/traces/{T1}/skeleton").json()["spanId"]
+            for span in [
+                one["spanID"] for one in client.get(f"/api/traces/{T1}").json()["data"][0]["spans"]
+            ]
         ]
 
         assert names == ["call", "serve"]

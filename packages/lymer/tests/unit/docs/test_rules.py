@@ -18,14 +18,6 @@ _PAGES: Final = sorted(
 )
 _SOURCES: Final = sorted(_ROOT.glob("packages/*/src/**/*.py"))
 
-LONG: Final = {
-    "language/reading.py": "one recursive reader; its functions call each other",
-    "transport/http2.py": "one state machine of a connection",
-    "config/settings.py": "a list of settings, most of it their docstrings",
-    "telemetry/metrics.py __init__": "a list of metrics",
-}
-"""Files and functions that are a fifth longer than the rule and more → why."""
-
 
 def _rules() -> tuple[int, int]:
     text = " ".join((_ROOT / "CONTRIBUTING.md").read_text("utf-8").split())
@@ -35,7 +27,7 @@ def _rules() -> tuple[int, int]:
 
 
 def _long_code() -> Iterator[str]:
-    file_lines_max, function_lines_max = (lines * 6 // 5 for lines in _rules())
+    file_lines_max, function_lines_max = (2 * lines for lines in _rules())
     for source in _SOURCES:
         text = source.read_text("utf-8")
         name = "/".join(source.parts[-2:])
@@ -48,9 +40,9 @@ def _long_code() -> Iterator[str]:
                     yield f"{name} {node.name}"
 
 
-def test_what_is_longer_than_the_rule_is_listed() -> None:
-    """With its reason; and what has become shorter is not listed any more."""
-    assert set(LONG) == set(_long_code())
+def test_nothing_is_twice_as_long_as_the_rule() -> None:
+    """Files and functions, without their docstrings."""
+    assert [] == list(_long_code())
 
 
 def test_the_architecture_page_has_the_layers_that_are_checked() -> None:
@@ -69,15 +61,13 @@ def test_the_architecture_page_has_the_layers_that_are_checked() -> None:
 
 
 @pytest.mark.parametrize("page", _DECISIONS, ids=lambda page: page.name)
-def test_a_decision_is_listed_and_says_what_superseded_it(page: Path) -> None:
+def test_a_decision_says_what_superseded_it(page: Path) -> None:
     """And the one that did says so, too."""
     text = page.read_text("utf-8")
     status = re.search(r"Status:\W* (.*?)\n(?=\n|- |Date)", text, re.DOTALL)
-    index = (_ROOT / "docs" / "adr" / "README.md").read_text("utf-8")
 
     assert status is not None
     assert re.match(r"accepted|superseded by", status[1])
-    assert f"]({page.name})" in index
     for other in re.findall(r"uperseded by\s+\[\d+\]\((\S+?\.md)\)", status[1]):
         later = (page.parent / other).read_text("utf-8")
         assert re.search(rf"[Ss]upersedes[^\n]*(\n[^\n]*)?\({page.name}\)", later), other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lymer.model.columns import SpanColumns
 
-__all__ = ["find_orphan_rows", "find_parent_rows"]
+__all__ = ["find_parent_rows"]
 
 _UNSEEN, _ON_PATH, _DONE = 0, 1, 2
 
@@ -24,14 +24,6 @@ def find_parent_rows(trace: SpanColumns) -> list[int]:
     parents = [row_by_id.get(parent, -1) if parent else -1 for parent in trace.parent_span_id]
     _cut_cycles(parents)
     return parents
-
-
-def find_orphan_rows(trace: SpanColumns) -> list[int]:
-    """Return the rows of spans that name a parent which is not in the trace."""
-    known = set(trace.span_id)
-    return [
-        row for row, parent in enumerate(trace.parent_span_id) if parent and parent not in known
-    ]
 
 
 def _cut_cycles(parents: list[int]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,30 +15,20 @@ from lymer.api.trace_columns import MEDIA_TYPE, encode_columns
 from lymer.api.trace_find import encode_found, encode_part, read_levels
 from lymer.api.trace_statistics import encode_statistics, needs_attributes
 from lymer.errors import QuestionError
-from lymer.model.columns import SpanColumns
-from lymer.query.adjust.parents import find_orphan_rows, find_parent_rows
 from lymer.query.service import QueryService
 from lymer.query.trace_find import check_find
 from lymer.wire.jaeger_json import encode_traces
 
-__all__ = ["Skeletons", "encode_skeleton"]
+__all__ = ["TraceViews"]
 
 _SPAN_ID: Final = re.compile(r"[0-9a-fA-F]{1,16}")
 
 
-class Skeletons:
+class TraceViews:
     """Handlers of `/api/lymer/v1/traces/{trace_id}/*`."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-
-    async def get_skeleton(self, request: Request, query: QueryService) -> Response:
-        """GET …/skeleton: every span of the trace, without tags and event fields."""
-        check_query_string(request)
-        trace_id = to_trace_id(request.path_params["trace_id"])
-        return await self._answers.json(
-            request, lambda: encode_skeleton(query.get_skeleton(trace_id))
-        )
 
     async def get_columns(self, request: Request, query: QueryService) -> Response:
         """GET …/columns: the trace in binary columns, with self times and critical path."""
@@ -88,35 +77,3 @@ class Skeletons:
         return await self._answers.json(
             request, lambda: envelope(encode_traces([query.get_span(trace_id, span_id)]))
         )
-
-
-def encode_skeleton(trace: SpanColumns) -> bytes:
-    """Return one trace as columnar JSON.
-
-    Spans keep the order of the columns; `parent` holds indices into them and never a cycle.
-    Offsets are nanoseconds from the earliest start, which is a string because JavaScript cannot
-    hold it as a number.
-    """
-    start = min(trace.start_unix_nano)
-    services = {name: index for index, name in enumerate(dict.fromkeys(trace.service))}
-    names = {name: index for index, name in enumerate(dict.fromkeys(trace.name))}
-    return orjson.dumps(
-        {
-            "traceId": trace.trace_id[0],
-            "startUnixNano": str(start),
-            "services": list(services),
-            "names": list(names),
-            "spanId": trace.span_id,
-            "parent": find_parent_rows(trace),
-            "orphan": find_orphan_rows(trace),
-            "service": [services[name] for name in trace.service],
-            "name": [names[name] for name in trace.name],
-            "kind": trace.kind,
-            "status": trace.status_code,
-            "startOffsetNano": [one - start for one in trace.start_unix_nano],
-            "durationNano": trace.duration_nano,
-            "events": [len(events) for events in trace.event_unix_nano],
-            "links": [len(links) for links in trace.links],
-            "warnings": [[row, text] for row, texts in enumerate(trace.warnings) for text in texts],
-        }
-    )
