@@ -140,7 +140,7 @@ _QUERY: Final = {
     "query.ui-config": _Flag("query.ui_config_file"),
     "query.max-clock-skew-adjustment": _Flag("query.max_clock_skew_adjust_seconds"),
     **_tls("query.http.tls", "query.tls", client=False),
-    "query.static-files": _Flag(remark="the UI is inside the package"),
+    "query.static-files": _Flag("query.ui_assets_path"),
     "query.enable-tracing": _Flag(remark="Lymer does not trace itself here"),
     "grpc-storage.server": _Flag("remote_storage.target"),
     "grpc-storage.connection-timeout": _Flag(remark="a store that is away is looked for always"),

@@ -369,6 +369,10 @@ class QuerySettings:
     """Settings of the UI in Jaeger's format: JSON, or a script whose name ends in `.js` and that
     defines `UIConfig`. Read at the start. Default none. Jaeger's `query.ui-config`."""
 
+    ui_assets_path: Annotated[Path | None, FILE] = None
+    """Folder of a built Jaeger UI (`index.html` and `static/`) that is served in place of our own.
+    Read at the start. Default none. Jaeger's `query.static-files` and `query.ui.assets_path`."""
+
     max_clock_skew_adjust_seconds: Annotated[float, duration(0, _DAY)] = 0.0
     """Largest shift of a span to correct a host's wrong clock, in seconds; beyond it the span
     gets a warning instead. Default 0, Jaeger's: no span is moved. Too large: real gaps in time

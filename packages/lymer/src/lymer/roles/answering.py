@@ -16,6 +16,7 @@ from lymer.roles.tenancy import tenancy_of
 from lymer.storage.contract import TenantReaders
 from lymer.transport.http_gate import App, behind_gate
 from lymer.ui.assets import UiConfig, ui_routes
+from lymer.ui.mounted import mounted_ui_routes
 from lymer.ui.site import read_site_file
 
 __all__ = ["UI", "listen_for_queries", "serve_queries"]
@@ -63,15 +64,15 @@ async def serve_queries(
         max_trace_size_spans=config.query.max_trace_size_spans,
     )
     base_path = config.query.base_path
-    ui = ui_routes(
-        UiConfig(
-            base_path=base_path or "/",
-            version=__version__,
-            otlp_grpc=otlp_grpc,
-            otlp_http=otlp_http,
-            site=read_site_file(config.query.ui_config_file),
-        )
+    shown = UiConfig(
+        base_path=base_path or "/",
+        version=__version__,
+        otlp_grpc=otlp_grpc,
+        otlp_http=otlp_http,
+        site=read_site_file(config.query.ui_config_file),
     )
+    folder = config.query.ui_assets_path
+    ui = ui_routes(shown) if folder is None else mounted_ui_routes(shown, folder)
     app = create_app(
         queries,
         executor=executor,

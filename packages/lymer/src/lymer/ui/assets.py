@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-__all__ = ["DIST", "UiCapabilities", "UiConfig", "render_index", "ui_routes"]
+__all__ = [
+    "DIST",
+    "SECURITY_HEADERS",
+    "UiCapabilities",
+    "UiConfig",
+    "base_href",
+    "choose_coding",
+    "not_found",
+    "read_assets",
+    "render_index",
+    "ui_routes",
+]
 
 DIST: Final = Path(__file__).parent / "dist"
 """Where the build hook puts the UI."""
@@ -87,14 +98,14 @@ class UiConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asset:
+class Asset:
     """One file and its compressed forms, by content coding; `identity` is always there."""
 
     media_type: str
     bodies: Mapping[str, bytes]
 
 
-def _base_href(base_path: str) -> str:
+def base_href(base_path: str) -> str:
     """Return `base_path` with a slash at both ends.
 
     Raises:
@@ -116,7 +127,7 @@ def render_index(template: str, config: UiConfig) -> bytes:
     Raises:
         StartupError: The base path is not a path, or the template lacks the places to fill.
     """
-    base_href = _base_href(config.base_path)
+    href = base_href(config.base_path)
     if _BASE_TAG not in template or _CONFIG_TAG not in template:
         message = (
             "cannot serve the ui: index.html has no base or no lymer-config element; rebuild the ui"
@@ -125,7 +136,7 @@ def render_index(template: str, config: UiConfig) -> bytes:
     can = config.capabilities
     text = json.dumps(
         {
-            "basePath": base_href,
+            "basePath": href,
             "version": config.version,
             "otlpGrpc": config.otlp_grpc,
             "otlpHttp": config.otlp_http,
@@ -140,7 +151,7 @@ def render_index(template: str, config: UiConfig) -> bytes:
     )
     # `</script>` inside the block would end it; JSON reads the escape as the same character.
     text = text.replace("<", "\\u003c")
-    page = template.replace(_BASE_TAG, f'<base href="{base_href}" />')
+    page = template.replace(_BASE_TAG, f'<base href="{href}" />')
     block = _CONFIG_TAG.replace("{}", text)
     if config.site.script is not None:
         # A file of its own, since the policy lets no script stand in the page; it runs before ours.
@@ -148,7 +159,7 @@ def render_index(template: str, config: UiConfig) -> bytes:
     return page.replace(_CONFIG_TAG, block).encode()
 
 
-def _read_assets(folder: Path) -> dict[str, _Asset]:
+def read_assets(folder: Path) -> dict[str, Asset]:
     """Return every file under `folder`, by its path there; compressed twins go with their file."""
     files = {
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
@@ -162,7 +173,7 @@ def _read_assets(folder: Path) -> dict[str, _Asset]:
         for coding, ending in _ENCODINGS:
             if name + ending in files:
                 bodies[coding] = files[name + ending].read_bytes()
-        assets[name] = _Asset(_media_type(name), bodies)
+        assets[name] = Asset(_media_type(name), bodies)
     return assets
 
 
@@ -172,7 +183,7 @@ def _media_type(name: str) -> str:
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _choose_coding(accept_encoding: str, available: Mapping[str, bytes]) -> str:
+def choose_coding(accept_encoding: str, available: Mapping[str, bytes]) -> str:
     """Return the best coding both sides know. Source: RFC 9110, section 12.5.3."""
     weights: dict[str, float] = {}
     for part in accept_encoding.lower().split(","):
@@ -202,7 +213,7 @@ def ui_routes(config: UiConfig, *, dist: Path = DIST) -> list[BaseRoute]:
     index = dist / "index.html"
     if not index.is_file():
         return [Route("/{path:path}", _not_built)]
-    assets = _read_assets(dist / "static")
+    assets = read_assets(dist / "static")
     page = render_index(index.read_text(encoding="utf-8"), config)
     page_tag = f'"{hashlib.sha256(page).hexdigest()[:32]}"'
     page_headers = {
@@ -215,8 +226,8 @@ def ui_routes(config: UiConfig, *, dist: Path = DIST) -> list[BaseRoute]:
     async def static(request: Request) -> Response:
         asset = assets.get(request.path_params["path"])
         if asset is None:
-            return _not_found()
-        coding = _choose_coding(request.headers.get("accept-encoding", ""), asset.bodies)
+            return not_found()
+        coding = choose_coding(request.headers.get("accept-encoding", ""), asset.bodies)
         headers = {"Cache-Control": IMMUTABLE, "Vary": "Accept-Encoding", **SECURITY_HEADERS}
         if coding != "identity":
             headers["Content-Encoding"] = coding
@@ -225,7 +236,7 @@ def ui_routes(config: UiConfig, *, dist: Path = DIST) -> list[BaseRoute]:
     async def any_page(request: Request) -> Response:
         path: str = request.path_params["path"]
         if path == "api" or path.startswith("api/"):
-            return _not_found()  # a client that mistypes an API path must not get a page
+            return not_found()  # a client that mistypes an API path must not get a page
         if page_tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=page_headers)
         return Response(page, media_type="text/html", headers=page_headers)
@@ -240,7 +251,7 @@ def ui_routes(config: UiConfig, *, dist: Path = DIST) -> list[BaseRoute]:
     return [Route("/static/{path:path}", static), *site, Route("/{path:path}", any_page)]
 
 
-def _not_found() -> Response:
+def not_found() -> Response:
     """Answer as Go's HTTP server does, and so Jaeger."""
     return PlainTextResponse("404 page not found\n", status_code=404, headers=SECURITY_HEADERS)
 

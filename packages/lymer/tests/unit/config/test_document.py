@@ -43,7 +43,8 @@ def _problems(text: str) -> tuple[str, ...]:
         pytest.param(
             "query: 16686\n",
             'l.yaml:1:8: "query" must be a mapping of host, port, base_path, '
-            "ui_config_file, max_clock_skew_adjust_seconds, max_trace_size_spans, tls, auth, grpc",
+            "ui_config_file, ui_assets_path, "
+            "max_clock_skew_adjust_seconds, max_trace_size_spans, tls, auth, grpc",
             id="number for a group",
         ),
         pytest.param("- a\n", None, id="list for the file"),
