@@ -18,7 +18,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from lymer.api.parameters import to_trace_id, with_filter
 from lymer.errors import LymerError, OverloadedError, QuestionError, UndecodableError
 from lymer.model.question import DependencyLink, TraceQuestion, TraceSummary
-from lymer.query.service import FOUND_TRACES_MAX, Queries, QueryService
+from lymer.query.checks import FOUND_TRACES_MAX
+from lymer.query.service import Queries, QueryService
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 from lymer.transport.gate import Gate
 from lymer.transport.grpc_calls import Call, CallEndedError, CallServer, Method

@@ -31,16 +31,13 @@ from lymer.query.adjust.parents import find_parent_rows
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
+from lymer.query.checks import check_question, check_text, check_trace_ids
 from lymer.query.diagnosis import Diagnosis
 from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.transform import transform_request
 from lymer.storage.contract import SpanReader, TenantReaders
 
-__all__ = ["ALLOWS_LARGE", "FOUND_TRACES_MAX", "JUDGED_TRACES_MAX", "Queries", "QueryService"]
-
-FOUND_TRACES_MAX: Final = 100_000
-"""Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole
-traces of more are a download, not a search."""
+__all__ = ["ALLOWS_LARGE", "JUDGED_TRACES_MAX", "Queries", "QueryService"]
 
 SUMMARIES_PER_READ: Final = 2_000
 """Summaries read from the store in one call."""
@@ -68,14 +65,7 @@ JUDGED_SPANS_MAX: Final = 500_000
 OTLP_TRACES_PER_READ: Final = 20
 """Traces read in one call where each is answered by itself: a statement costs as much as they."""
 
-TAGS_MAX: Final = 64
-"""Most tags in one question; each may cost the store one scan of the range."""
-
-TEXT_BYTES_MAX: Final = 65_536
-"""Largest service, operation, tag key or tag value in a question, bytes."""
-
 _JUDGED: Final = tuple(one.name for one in fields(Trace))[1:]
-_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 
@@ -126,7 +116,7 @@ class QueryService:
 
     def get_operations(self, service: str, span_kind: str = "") -> list[Operation]:
         """Return the operations of `service`; a kind that does not exist has none."""
-        _check_text("service", service)
+        check_text("service", service)
         if span_kind and span_kind not in SPAN_KINDS[1:]:
             return []  # Jaeger has no kind for spans of none, either
         return self._reader.get_operations(service, span_kind)
@@ -183,7 +173,7 @@ class QueryService:
         Raises:
             TraceNotFoundError: No span of it is stored.
         """
-        _check_trace_ids([trace_id])
+        check_trace_ids([trace_id])
         trace = self._reader.get_trace_arrays(trace_id, find)
         if not len(trace):
             raise TraceNotFoundError
@@ -200,7 +190,7 @@ class QueryService:
         Raises:
             TraceNotFoundError: There is no such span.
         """
-        _check_trace_ids([trace_id])
+        check_trace_ids([trace_id])
         if not _SPAN_ID.fullmatch(span_id):
             raise QuestionError(f"cannot read span: {span_id!r} is not 16 hex digits")
         found = self._reader.get_span(trace_id, span_id)
@@ -221,7 +211,7 @@ class QueryService:
         Raises:
             TraceNotFoundError: No span of it is stored.
         """
-        _check_trace_ids([trace_id])
+        check_trace_ids([trace_id])
         answer = self._otlp([trace_id], raw=raw)
         if not answer.resource_spans:
             raise TraceNotFoundError
@@ -292,8 +282,8 @@ class QueryService:
 
     def get_tag_values(self, key: str, service: str = "") -> list[str]:
         """Return values of an attribute of newest spans, sorted; of one service or of all."""
-        _check_text("tag key", key)
-        _check_text("service", service)
+        check_text("tag key", key)
+        check_text("service", service)
         return self._reader.get_tag_values(key, service)
 
     def archive_trace(self, trace_id: str) -> None:
@@ -302,7 +292,7 @@ class QueryService:
         Raises:
             TraceNotFoundError: No span of it is stored.
         """
-        _check_trace_ids([trace_id])
+        check_trace_ids([trace_id])
         if not self._reader.archive_trace(trace_id):
             raise TraceNotFoundError
 
@@ -327,7 +317,7 @@ class QueryService:
         self, start_unix_nano: int, end_unix_nano: int, service: str = ""
     ) -> list[OperationRed]:
         """Return rate, errors and duration per operation, in whole minutes; empty means all."""
-        _check_text("service", service)
+        check_text("service", service)
         return self._reader.get_red(max(start_unix_nano, 0), max(end_unix_nano, 0), service)
 
     def get_red_series(
@@ -335,7 +325,7 @@ class QueryService:
     ) -> list[RedSeries]:
         """Return `latencies`, `calls` or `errors` as series of points; see `points_of`."""
         for service in question.services:
-            _check_text("service", service)
+            check_text("service", service)
         instants = question.instants_ms
         minutes = ((instants[0] - question.rate_per_ms) // 60_000, instants[-1] // 60_000)
         slots = self._reader.get_red_slots(
@@ -372,7 +362,7 @@ class QueryService:
         return self._reader.find_traces(question)
 
     def _get(self, trace_ids: Sequence[str], *, raw: bool, skeleton: bool) -> list[SpanColumns]:
-        _check_trace_ids(trace_ids)
+        check_trace_ids(trace_ids)
         traces: list[SpanColumns] = []
         span_count = 0
         small_max = None if ALLOWS_LARGE.get() else SMALL_ANSWER_SPANS_MAX
@@ -418,52 +408,6 @@ class Queries:
             max_trace_size_spans=self._trace_size_spans_max,
             answer_spans_max=self._answer_spans_max,
         )
-
-
-def check_question(question: TraceQuestion) -> None:
-    """Refuse what cannot be answered as it was asked.
-
-    Raises:
-        QuestionError: A range of durations is empty, or a limit is out of its range.
-        TooLargeError: A text or the number of tags is over its limit.
-    """
-    if not 1 <= question.limit <= FOUND_TRACES_MAX:
-        raise QuestionError(
-            f"cannot find traces: limit is {question.limit}, allowed is 1 to {FOUND_TRACES_MAX}"
-        )
-    shortest, longest = question.duration_nano_min, question.duration_nano_max
-    if shortest is not None and longest is not None and shortest > longest:
-        raise QuestionError("cannot find traces: the longest duration is below the shortest")
-    tag_count = len(question.tags) + len(question.present)
-    if tag_count > TAGS_MAX:
-        raise TooLargeError(
-            f"cannot find traces: {tag_count} tags asked for, the limit is {TAGS_MAX}"
-        )
-    _check_text("service", question.service)
-    _check_text("operation", question.operation)
-    for text in question.present:
-        _check_text("tag key", text)
-    for key, value in question.tags:
-        _check_text("tag key", key)
-        _check_text("tag value", value)
-
-
-def _check_text(what: str, text: str) -> None:
-    size = len(text.encode("utf-8", "replace"))
-    if size > TEXT_BYTES_MAX:
-        raise TooLargeError(
-            f"cannot answer: {what} has {size} bytes, the limit is {TEXT_BYTES_MAX}"
-        )
-
-
-def _check_trace_ids(trace_ids: Sequence[str]) -> None:
-    if len(trace_ids) > FOUND_TRACES_MAX:
-        raise TooLargeError(
-            f"cannot read traces: {len(trace_ids)} ids asked for, the limit is {FOUND_TRACES_MAX}"
-        )
-    for trace_id in trace_ids:
-        if not _TRACE_ID.fullmatch(trace_id):
-            raise QuestionError(f"cannot read trace: {trace_id!r} is not 32 hex digits")
 
 
 def _only(traces: list[SpanColumns]) -> SpanColumns:
