@@ -100,6 +100,8 @@ class Waiting:
     """Whether to come back after the loop's back-off, although nothing may change."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """What the request is to remember, as annotations of a CertificateRequest."""
+    apply: tuple[Manifest, ...] = ()
+    """What is written elsewhere, by server-side apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class IssuerState:
     """Events that go with it, each time it is looked at."""
     error: str = ""
     """Why it is to be looked at again after the back-off; empty if only a change can help."""
+    apply: tuple[Manifest, ...] = ()
+    """What is written elsewhere first, by server-side apply."""
 
 
 class Signer(Protocol):

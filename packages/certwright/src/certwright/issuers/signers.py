@@ -10,11 +10,17 @@ from certwright.issuers.ca import CaSigner
 from certwright.issuers.contract import Signer, StatedSigner
 from certwright.issuers.self_signed import SelfSignedSigner
 from certwright.issuers.vault import VaultSigner
+from certwright.issuers.venafi import VenafiSigner
 from certwright.resources.issuer import IssuerType
 
 __all__ = ["SIGNERS", "STATED_SIGNERS"]
 
-_STATED: Final[tuple[StatedSigner, ...]] = (CaSigner(), SelfSignedSigner(), VaultSigner())
+_STATED: Final[tuple[StatedSigner, ...]] = (
+    CaSigner(),
+    SelfSignedSigner(),
+    VaultSigner(),
+    VenafiSigner(),
+)
 _ALL: Final[tuple[Signer, ...]] = (AcmeSigner(), *_STATED)
 
 STATED_SIGNERS: Final = MappingProxyType[IssuerType, StatedSigner](
@@ -23,4 +29,4 @@ STATED_SIGNERS: Final = MappingProxyType[IssuerType, StatedSigner](
 """Those that say by themselves whether they are ready; an ACME account is a life of its own."""
 
 SIGNERS: Final = MappingProxyType[IssuerType, Signer]({signer.type: signer for signer in _ALL})
-"""Signers by type; what is not here is refused by the loops with a condition."""
+"""Signers by type: every type there is."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from certwright.issuers.contract import IssuerState
-from certwright.reconcile.contract import Action, Emit, Plan, Sources
+from certwright.reconcile.contract import Action, Apply, Emit, Plan, Sources
 from certwright.reconcile.options import Options
 from certwright.reconcile.status import set_fields, write_status
 from certwright.resources.conditions import with_condition
@@ -74,7 +74,7 @@ def plan_ready(
         issuer.object, ready, options.gates, conditions=("Ready",), fields=("acme",)
     )
     return Plan(
-        (*actions, *written, *events),
+        (*actions, *map(Apply, state.apply), *written, *events),
         look_again_after_seconds=again_after_seconds,
         retry=state.error if again_after_seconds is None else "",
     )

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any
 
 from certwright.errors import InvalidError
-from certwright.issuers.contract import Asking, IssuerState, Notice
+from certwright.issuers.contract import Asking, IssuerState
 from certwright.issuers.signers import SIGNERS, STATED_SIGNERS
 from certwright.reconcile.acme_account import plan_account
 from certwright.reconcile.contract import (
@@ -28,7 +28,6 @@ from certwright.reconcile.indexes import place
 from certwright.reconcile.issuer_ready import IssuerGathered, plan_ready, resource_namespace
 from certwright.reconcile.options import Options
 from certwright.resources import meta
-from certwright.resources.conditions import get_condition
 from certwright.resources.issuer import Issuer
 from certwright.resources.kinds import CLUSTER_ISSUER, ISSUER, SECRET, Key, Kind, Manifest
 
@@ -36,22 +35,9 @@ __all__ = [
     "IssuerGathered",
     "issuers_by_secret",
     "issuers_controller",
-    "not_supported_text",
     "plan_issuer",
     "resource_namespace",
 ]
-
-NOT_SUPPORTED: Final = "IssuerTypeNotSupported"
-"""Reason of Ready on issuers of a type that cannot be served."""
-
-
-def not_supported_text(issuer_type: str) -> str:
-    """Return what is said about an issuer of a type that cannot be served."""
-    return (
-        f"Certwright does not issue certificates from {issuer_type} issuers in this version; "
-        "requests for this issuer wait. Use a ca or selfSigned issuer, or let another controller "
-        "sign for it"
-    )
 
 
 def plan_issuer(gathered: IssuerGathered, sources: Sources, *, options: Options) -> Plan:
@@ -81,14 +67,8 @@ def _plan_asking(asking: Asking[IssuerState], issuer: Issuer, options: Options) 
 
 def _state(gathered: IssuerGathered, options: Options) -> IssuerState | Asking[IssuerState]:
     issuer = gathered.issuer
-    signer = STATED_SIGNERS.get(issuer.type)
-    if signer is not None:
-        return signer.state(issuer, resource_namespace(issuer, options), gathered.objects)
-    message = not_supported_text(issuer.type)
-    ready = get_condition(issuer.object, "Ready")
-    is_told = ready is not None and ready.reason == NOT_SUPPORTED
-    notices = () if is_told else (Notice("Warning", NOT_SUPPORTED, message),)
-    return IssuerState(ready=False, reason=NOT_SUPPORTED, message=message, notices=notices)
+    namespace = resource_namespace(issuer, options)
+    return STATED_SIGNERS[issuer.type].state(issuer, namespace, gathered.objects)
 
 
 # ------------------------------------------------------------------------------ what is read
@@ -109,10 +89,8 @@ async def _gather(key: Key, reader: Reader, *, options: Options) -> IssuerGather
 
 def _needs(issuer: Issuer, options: Options) -> tuple[Key, ...]:
     try:
-        signer = SIGNERS.get(issuer.type)
+        signer = SIGNERS[issuer.type]
     except InvalidError:
-        return ()
-    if signer is None:
         return ()
     return signer.issuer_needs(issuer, resource_namespace(issuer, options))
 

@@ -33,6 +33,7 @@ from certwright.pki.certificates import decode_certificates
 from certwright.reconcile.contract import (
     SLOW_BACKOFF,
     Action,
+    Apply,
     Ask,
     Controller,
     Create,
@@ -46,9 +47,7 @@ from certwright.reconcile.contract import (
 )
 from certwright.reconcile.indexes import place
 from certwright.reconcile.issuers import (
-    NOT_SUPPORTED,
     issuers_by_secret,
-    not_supported_text,
     resource_namespace,
 )
 from certwright.reconcile.options import Options
@@ -206,11 +205,9 @@ def _obstacle(gathered: Gathered, form: Form) -> Waiting | None:
     if gathered.issuer is None:
         return form.missing(gathered)
     try:
-        issuer_type = gathered.issuer.type
+        _ = gathered.issuer.type
     except InvalidError as error:
         return form.untyped(gathered, error)
-    if issuer_type not in SIGNERS:
-        return Waiting(NOT_SUPPORTED, not_supported_text(issuer_type))
     return None
 
 
@@ -250,6 +247,7 @@ class _Answer:
     def _wait(self, outcome: Waiting, writing: Writing) -> Plan:
         work: list[Action] = [Create(obj) for obj in outcome.create]
         work += [Delete(key, uid) for key, uid in outcome.delete]
+        work += map(Apply, outcome.apply)
         if outcome.annotations:
             work.append(Update(self.form.annotated(self.object, outcome.annotations)))
         written = self.form.waiting(self.object, outcome, writing)
@@ -281,12 +279,11 @@ async def _gather(
         return Gathered(obj, at, issuer)
     is_allowed = await form.is_allowed(obj, at, reader)
     gathered = Gathered(obj, at, issuer, is_allowed)
-    signer = SIGNERS.get(issuer_type)
-    if signer is None or form.refusal(gathered) is not None:
+    if form.refusal(gathered) is not None:
         return gathered
     namespace = resource_namespace(issuer, options)
     objects: dict[Key, Manifest] = {}
-    for needed in signer.needs(form.question(obj, namespace), issuer, namespace):
+    for needed in SIGNERS[issuer_type].needs(form.question(obj, namespace), issuer, namespace):
         needed_obj = await reader.get(needed)
         if needed_obj is not None:
             objects[needed] = needed_obj

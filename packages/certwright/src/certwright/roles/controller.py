@@ -95,7 +95,9 @@ def run_controller(options: ControllerOptions) -> None:
 async def _control(store: KubeStore, lease_store: Store, options: ControllerOptions) -> None:
     metrics = Metrics(clock.now)
     election = _election(lease_store, options)
-    world = RealWorld(webhook=store.call, observe=_observer(metrics))
+    world = RealWorld(
+        webhook=store.call, observe=_observer(metrics), observe_venafi=_venafi_observer(metrics)
+    )
     runtime = Runtime(
         store,
         chosen_controllers(options),
@@ -186,6 +188,12 @@ def _observer(metrics: Metrics) -> Callable[[tuple[tuple[str, str], ...], float]
         metrics.observe("certmanager_http_acme_client_request_duration_seconds", labels, seconds)
 
     return observe
+
+
+def _venafi_observer(metrics: Metrics) -> Callable[[str, float], None]:
+    """Return what measures calls of Venafi's APIs. Source: reference cert-manager.md 8.1."""
+    name = "certmanager_http_venafi_client_request_duration_seconds"
+    return lambda call, seconds: metrics.observe(name, (("api_call", call),), seconds)
 
 
 def _metrics_app(metrics: Metrics) -> web.Application:

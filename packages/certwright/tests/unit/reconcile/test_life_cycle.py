@@ -397,28 +397,6 @@ async def test_a_temporary_certificate_stands_in_and_is_not_ready() -> None:
     assert Certificate(await world.got(WEB)).revision == 1
 
 
-_NOT_SERVED = {
-    "venafi": {"zone": "z", "cloud": {"apiTokenSecretRef": {"name": "t"}}},
-}
-
-
-@pytest.mark.parametrize("issuer_type", sorted(_NOT_SERVED))
-async def test_types_that_are_not_served_are_said_to_be(issuer_type: str) -> None:
-    """The issuer is not ready, its requests wait, and both say why and what to do."""
-    world = World(private_key=ecdsa_only)
-    spec = {issuer_type: _NOT_SERVED[issuer_type]}
-    await world.apply({**issuer(), "spec": spec}, certificate(spec=SPEC))
-    await world.advance(timedelta(minutes=1))
-
-    ready = get_condition(await world.got(ISSUER.key("one", "ca")), "Ready")
-    assert ready is not None
-    assert (ready.status, ready.reason) == ("False", "IssuerTypeNotSupported")
-    assert f"does not issue certificates from {issuer_type} issuers" in ready.message
-    pending = get_condition(world.all(CERTIFICATE_REQUEST)[0], "Ready")
-    assert pending is not None
-    assert (pending.reason, pending.message) == ("Pending", ready.message)
-
-
 async def test_external_issuers_are_left_alone() -> None:
     """The request is approved and then somebody else's."""
     world = World(private_key=ecdsa_only)

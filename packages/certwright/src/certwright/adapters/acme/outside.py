@@ -26,10 +26,16 @@ from certwright.adapters.dns.caa import validate_caa
 from certwright.adapters.dns.propagation import DnsCheck
 from certwright.adapters.dns.providers import DnsProviders, WebhookCall
 from certwright.adapters.vault import VaultClient
+from certwright.adapters.venafi import VenafiClient
 from certwright.errors import CertwrightError
 from certwright.issuers.vault_questions import CheckVault, SignByVault
+from certwright.issuers.venafi_questions import VenafiQuestion
 
 __all__ = ["RealWorld"]
+
+
+def _unobserved(_call: str, _seconds: float) -> None:
+    """Count nothing."""
 
 
 class RealWorld:
@@ -41,6 +47,7 @@ class RealWorld:
         answers: HttpAnswers | None = None,
         webhook: WebhookCall | None = None,
         observe: Observe = no_metrics,
+        observe_venafi: Callable[[str, float], None] = _unobserved,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         """Prepare.
@@ -49,6 +56,7 @@ class RealWorld:
             answers: How this process answers HTTP-01 challenges by itself.
             webhook: Posts to the API server: to solvers of others, and for tokens.
             observe: Is told of every request to a CA.
+            observe_venafi: Is told of every call of Venafi's APIs and its seconds.
             now: Tells the time.
         """
         self._transport = Transport(observe)
@@ -58,6 +66,7 @@ class RealWorld:
         self._http = HttpCheck()
         self._dns = DnsCheck()
         self._vault = VaultClient(self._plain, webhook)
+        self._venafi = VenafiClient(self._plain, observe_venafi)
         self._providers = DnsProviders(self._plain, webhook)
 
     async def __aenter__(self) -> Self:
@@ -78,6 +87,8 @@ class RealWorld:
             return await self._client.answer(question)
         if isinstance(question, CheckVault | SignByVault):
             return await self._vault.answer(question)
+        if isinstance(question, VenafiQuestion):
+            return await self._venafi.answer(question)
         try:
             return await self._solve(question)
         except CertwrightError as error:
