@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { aroundService, busyPart, graphOfLinks } from "../src/model/callGraph.ts";
+import { aroundService, busyPart, readGraph } from "../src/model/callGraph.ts";
 import { deepGraph } from "../src/model/deepPaths.ts";
 import { forceLayout } from "../src/model/force.ts";
 import { layeredLayout, spread, type GraphLayout, type LayoutEdge, type LayoutNode } from "../src/model/layered.ts";
@@ -78,17 +78,31 @@ test("places are kept in order and apart, near what was wished", () => {
 });
 
 describe("the calls between services", () => {
-  const graph = graphOfLinks([
-    { parent: "web", child: "shop", callCount: 100 },
-    { parent: "shop", child: "db", callCount: 40 },
-    { parent: "shop", child: "mail", callCount: 1 },
-    { parent: "batch", child: "db", callCount: 5 },
-    { parent: "shop", child: "shop", callCount: 3 },
-  ]);
+  const figures = (calls: number) => ({ calls, errors: 1, p50Nano: 5, p95Nano: null, p99Nano: 9 });
+  const graph = readGraph({
+    nodes: [
+      { id: "web", name: "web", kind: "service", ...figures(0) },
+      { id: "shop", name: "shop", kind: "service", ...figures(103) },
+      { id: "db", name: "db", kind: "database", ...figures(45) },
+      { id: "mail", name: "mail", kind: "external", ...figures(1) },
+      { id: "batch", name: "batch", kind: "service", ...figures(0) },
+    ],
+    edges: [
+      { from: "web", to: "shop", type: "link", ...figures(7) },
+      { from: "web", to: "shop", type: "call", ...figures(100) },
+      { from: "shop", to: "db", type: "call", ...figures(40) },
+      { from: "shop", to: "mail", type: "call", ...figures(1) },
+      { from: "batch", to: "db", type: "call", ...figures(5) },
+      { from: "shop", to: "shop", type: "call", ...figures(3) },
+    ],
+  });
   const names = (part: typeof graph): string[] => part.nodes.map(({ name }) => name).sort();
 
-  test("count by who is called", () => {
-    expect(Object.fromEntries(graph.nodes.map(({ name, calls }) => [name, calls]))).toEqual({ web: 0, shop: 103, db: 45, mail: 1, batch: 0 });
+  test("have one edge between two, with its figures", () => {
+    expect(graph.edges.filter(({ to }) => to === "shop")).toEqual([
+      { from: "web", to: "shop", calls: 100, errors: 1, p50: 5, p95: null, p99: 9 },
+      { from: "shop", to: "shop", calls: 3, errors: 1, p50: 5, p95: null, p99: 9 },
+    ]);
   });
 
   test("around a service hold its callers and callees, not their other callers", () => {

@@ -18,6 +18,7 @@ from lymer.api.diagnosis import DiagnosisApi
 from lymer.api.envelope import error_response, not_found_response, v3_error_response
 from lymer.api.mcp.door import McpDoor
 from lymer.api.metrics_v1 import MetricsV1
+from lymer.api.service_graph import ServiceGraphs
 from lymer.api.trace_summaries import QueryV3
 from lymer.api.trace_views import TraceViews
 from lymer.api.traces_v1 import TracesV1
@@ -91,6 +92,7 @@ def _api_routes(
     diagnosis = DiagnosisApi(answers, now_unix_nano)
     mcp = McpDoor(answers, now_unix_nano)
     thinking = "/api/lymer/v1/diagnosis"
+    graphs = ServiceGraphs(answers, now_unix_nano)
     trace = "/api/lymer/v1/traces/{trace_id}"
     served: list[BaseRoute] = [
         Route("/api/services", tenants.asking(v1.get_services)),
@@ -105,6 +107,7 @@ def _api_routes(
         Route("/analytics/v1/dependencies", tenants.asking(deep.get_paths)),
         Route("/api/quality-metrics", tenants.asking(deep.get_quality)),
         Route("/api/metrics/{name}", tenants.asking(metrics.get_metrics)),
+        Route("/api/lymer/v1/service-graph", tenants.asking(graphs.get_graph)),
         Route("/api/v3/services", tenants.asking(v3.get_services)),
         Route("/api/v3/operations", tenants.asking(v3.get_operations)),
         Route("/api/v3/trace-summaries", tenants.asking(v3.find_summaries)),

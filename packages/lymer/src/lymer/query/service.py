@@ -15,6 +15,7 @@ from lymer.analysis.quality import Quality, Trace
 from lymer.errors import LargeAnswerError, QuestionError, TooLargeError, TraceNotFoundError
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
+from lymer.model.graph import GraphEdge
 from lymer.model.question import (
     SPAN_KINDS,
     DependencyLink,
@@ -312,6 +313,10 @@ class QueryService:
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int) -> list[DependencyLink]:
         """Return the calls between services in the minutes that overlap [start, end), sorted."""
         return self._reader.get_dependencies(max(start_unix_nano, 0), max(end_unix_nano, 0))
+
+    def get_graph(self, start_unix_nano: int, end_unix_nano: int) -> list[GraphEdge]:
+        """Return the service graph of the minutes that overlap [start, end), in no order."""
+        return self._reader.get_graph(max(start_unix_nano, 0), max(end_unix_nano, 0))
 
     def get_red(
         self, start_unix_nano: int, end_unix_nano: int, service: str = ""

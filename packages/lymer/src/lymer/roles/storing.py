@@ -30,6 +30,8 @@ from lymer.telemetry.metrics import Metrics
 __all__ = ["Loading", "lock_data_folder", "open_deliveries", "open_store"]
 
 _log = EventLog(__name__)
+GRAPH_AGE_SECONDS_MAX: Final = 2.0
+"""How far behind the service graph may be for readers, seconds: counting takes a quarter of one."""
 _DRAIN_SECONDS_MAX: Final = 30.0
 """The store may take so long to load what the journal holds; the rest waits for the next start."""
 _CLOSE_SECONDS_MAX: Final = 10.0
@@ -75,6 +77,7 @@ def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> ClickHo
             retention_seconds=round(settings.retention_seconds),
             memory_bytes_max=settings.memory_bytes_max,
             query_timeout_seconds=settings.query_timeout_seconds,
+            graph_age_seconds_max=GRAPH_AGE_SECONDS_MAX,
             archive_retention_seconds=round(settings.archive_retention_seconds),
         )
     except StorageError as error:

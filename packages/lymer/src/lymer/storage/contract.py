@@ -18,6 +18,7 @@ from typing import Protocol
 
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
+from lymer.model.graph import GraphEdge
 from lymer.model.question import (
     DependencyLink,
     FoundTrace,
@@ -152,6 +153,13 @@ class SpanReader(Protocol):
 
         Minutes are taken whole: a call counts if its child started in a minute that overlaps
         [start, end).
+        """
+
+    def get_graph(self, start_unix_nano: int, end_unix_nano: int, /) -> list[GraphEdge]:
+        """Return the service graph of the minutes that overlap [start, end), in no order.
+
+        One entry for each edge, and one without a source for what each service was asked from
+        outside of it. A store may be behind by some seconds with what it counts.
         """
 
     def get_red(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from contract.storage.conftest import Store
@@ -42,11 +43,17 @@ class Arrivals:
         self._folder = folder
         self._seconds = itertools.count()
 
-    def __call__(self, *spans: ResourceSpans, at: float | None = None) -> None:
-        """Store what arrives `at` seconds after the beginning, a second after the last if None."""
+    @staticmethod
+    def request(*spans: ResourceSpans) -> ExportTraceServiceRequest:
+        """Return what arrives together."""
         request = make_request()
         del request.resource_spans[:]
         request.resource_spans.extend(spans)
+        return request
+
+    def __call__(self, *spans: ResourceSpans, at: float | None = None) -> None:
+        """Store what arrives `at` seconds after the beginning, a second after the last if None."""
+        request = self.request(*spans)
         seconds = next(self._seconds) if at is None else at
         self._store.write_segment(
             write_segment_file(

@@ -56,6 +56,7 @@ EVERY_QUESTION: Final[dict[str, Callable[[SpanReader], object]]] = {
     "span": lambda reader: rows(reader.get_span(T1, span_hex(1))),
     "summaries": lambda reader: reader.get_summaries([T1]),
     "dependencies": lambda reader: reader.get_dependencies(START - HOUR, START + HOUR),
+    "graph": lambda reader: reader.get_graph(START - HOUR, START + HOUR),
     "RED": lambda reader: reader.get_red(START - HOUR, START + HOUR, ""),
     "RED of a service": lambda reader: reader.get_red(START - HOUR, START + HOUR, "shop"),
     "RED by the minute": lambda reader: reader.get_red_slots(
@@ -143,7 +144,7 @@ def test_nothing_of_another_tenant_is_met(
     for stranger in ("b", "c", DEFAULT_TENANT):
         found = ask(store.tenants.for_tenant(stranger))
         if kind in {"services", "operations", "search", "search by service"} | {
-            one for one in EVERY_QUESTION if one.startswith(("dep", "RED", "tag "))
+            one for one in EVERY_QUESTION if one.startswith(("dep", "RED", "tag ", "graph"))
         }:
             assert bool(found) == (stranger == "b"), stranger
             assert T1 not in str(found)

@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
 
 from fakes.language_oracle import answer, oracle_spans
 from fakes.memory_store.columns import is_found, to_columns
+from fakes.memory_store.graph import graph_of
 from fakes.memory_store.match import is_match
 from fakes.memory_store.segment import decode_segment
 from fakes.memory_store.span import Attributes, StoredSpan, to_stored_spans
@@ -26,6 +27,7 @@ from lymer.errors import StorageError
 from lymer.language.tree import Pipeline
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
+from lymer.model.graph import GraphEdge
 from lymer.model.question import (
     SPAN_KINDS,
     DependencyLink,
@@ -197,6 +199,12 @@ class _Tenant:
                 if first <= start < end
             )
         return sorted(DependencyLink(*services, count) for services, count in calls.items())
+
+    def get_graph(self, start_unix_nano: int, end_unix_nano: int, /) -> list[GraphEdge]:
+        """See `SpanReader.get_graph`."""
+        with self._lock:
+            traces = [list(spans) for spans in self._spans_by_trace.values()]
+        return graph_of(traces, *_whole_minutes(start_unix_nano, end_unix_nano))
 
     def get_red(
         self, start_unix_nano: int, end_unix_nano: int, service: str, /

@@ -39,7 +39,12 @@ from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Parameter, Settings
 from lymer.storage.clickhouse.nothing import NoEngine
 from lymer.storage.clickhouse.reader import TenantReader
-from lymer.storage.clickhouse.rollup import COUNT_DEPENDENCIES, COUNT_RED, COUNT_ROOTS
+from lymer.storage.clickhouse.rollup import (
+    COUNT_DEPENDENCIES,
+    COUNT_GRAPH,
+    COUNT_RED,
+    COUNT_ROOTS,
+)
 from lymer.storage.clickhouse.statements import LOAD
 from lymer.storage.clickhouse.tail_select import select_decisions
 from make import span_hex, trace_hex
@@ -154,12 +159,14 @@ QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
     "tag_keys": lambda reader: reader.get_tag_keys(),
     "tag_values": lambda reader: reader.get_tag_values("zone", "shop"),
     "dependencies": lambda reader: reader.get_dependencies(0, 120_000_000_000),
+    "graph": lambda reader: reader.get_graph(0, 10_000_000_000_000),
     "red": lambda reader: reader.get_red(0, 60_000_000_000, "shop"),
 }
 FIXED: Final = {
     "load": LOAD,
     "count_red": COUNT_RED,
     "count_dependencies": COUNT_DEPENDENCIES,
+    "count_graph": COUNT_GRAPH,
     "count_roots": COUNT_ROOTS,
 }
 """Statements that nobody asks."""

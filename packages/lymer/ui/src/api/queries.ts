@@ -2,7 +2,7 @@
 
 import { queryOptions } from "@tanstack/react-query";
 
-import { graphOfLinks, type CallGraph } from "../model/callGraph.ts";
+import { readGraph, type CallGraph, type WireGraph } from "../model/callGraph.ts";
 import type { TraceColumns } from "../model/columns.ts";
 import type { JaegerTrace } from "../model/jaeger.ts";
 import { summariesParams, type Question } from "../model/question.ts";
@@ -173,9 +173,8 @@ export function serviceGraphQuery(lookbackMillis: number) {
   return queryOptions({
     queryKey: ["service-graph", lookbackMillis],
     queryFn: async ({ signal }): Promise<CallGraph> => {
-      const path = `api/dependencies?endTs=${Date.now()}&lookback=${Math.round(lookbackMillis)}`;
-      const answer = await getJson<Envelope<{ parent: string; child: string; callCount: number }[]>>(path, signal);
-      return graphOfLinks(answer.data ?? []);
+      const path = `api/lymer/v1/service-graph?endTs=${Date.now()}&lookback=${Math.round(lookbackMillis)}`;
+      return readGraph(await getJson<WireGraph>(path, signal));
     },
     staleTime: 30_000,
   });

@@ -27,21 +27,32 @@ export interface CallGraph {
   readonly edges: readonly CallEdge[];
 }
 
-/** Make a graph of Jaeger's list of links, which knows calls and nothing else. */
-export function graphOfLinks(
-  links: readonly { readonly parent: string; readonly child: string; readonly callCount: number }[],
-): CallGraph {
-  const nothing = { errors: null, p50: null, p95: null, p99: null };
-  const calls = new Map<string, number>();
+interface WireFigures {
+  readonly calls: number;
+  readonly errors: number;
+  readonly p50Nano: number | null;
+  readonly p95Nano: number | null;
+  readonly p99Nano: number | null;
+}
+
+/** What `/api/lymer/v1/service-graph` answers. */
+export interface WireGraph {
+  readonly nodes: readonly (WireFigures & Pick<CallNode, "id" | "name" | "kind">)[];
+  readonly edges: readonly (WireFigures & { readonly from: string; readonly to: string; readonly type: string })[];
+}
+
+function figuresOf({ calls, errors, p50Nano, p95Nano, p99Nano }: WireFigures) {
+  return { calls, errors, p50: p50Nano, p95: p95Nano, p99: p99Nano };
+}
+
+/** Read the service graph; of two services there is one edge, calls going before links between traces. */
+export function readGraph(wire: WireGraph): CallGraph {
   const edges = new Map<string, CallEdge>();
-  for (const { parent, child, callCount } of links) {
-    if (!calls.has(parent)) calls.set(parent, 0);
-    calls.set(child, (calls.get(child) ?? 0) + callCount);
-    const key = JSON.stringify([parent, child]);
-    const known = edges.get(key)?.calls ?? 0;
-    edges.set(key, { from: parent, to: child, calls: known + callCount, ...nothing });
+  for (const edge of wire.edges.toSorted((a, b) => a.type.localeCompare(b.type))) {
+    const key = JSON.stringify([edge.from, edge.to]);
+    if (!edges.has(key)) edges.set(key, { from: edge.from, to: edge.to, ...figuresOf(edge) });
   }
-  const nodes = [...calls].map(([name, count]) => ({ id: name, name, kind: "service" as const, calls: count, ...nothing }));
+  const nodes = wire.nodes.map((node) => ({ id: node.id, name: node.name, kind: node.kind, ...figuresOf(node) }));
   return { nodes, edges: [...edges.values()] };
 }
 

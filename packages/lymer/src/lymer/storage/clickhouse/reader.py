@@ -10,6 +10,7 @@ from typing import Any, Final
 from lymer.errors import QuestionError
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
+from lymer.model.graph import GraphEdge
 from lymer.model.question import (
     SPAN_KINDS,
     DependencyLink,
@@ -33,6 +34,7 @@ from lymer.storage.clickhouse.any_value import address_meanings, any_value_meani
 from lymer.storage.clickhouse.archive import Archive, from_archive, select_archived_spans
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Engine, Settings
+from lymer.storage.clickhouse.graph import GRAPH_WIDTH, edges_of, select_graph
 from lymer.storage.clickhouse.red_select import select_red_slots
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.select import (
@@ -117,6 +119,8 @@ class TenantReader:
         self._archive = Archive(engine, database, self._settings)
         self._known_lock = threading.Lock()
         self._known = Origins({}, {})
+        self.graph_age_seconds_max = 0.0
+        """A service graph that was counted so recently is read as it is."""
         self.shows_rates = False
         """Whether traces kept by chance say so: tail sampling is on."""
 
@@ -220,6 +224,12 @@ class TenantReader:
             DependencyLink(_text(parent), _text(child), count)
             for parent, child, count in self._rows(query, 3)
         )
+
+    def get_graph(self, start_unix_nano: int, end_unix_nano: int, /) -> list[GraphEdge]:
+        """See `SpanReader.get_graph`."""
+        self._catch_up("graph", self.graph_age_seconds_max)
+        query = select_graph(*_minutes(start_unix_nano, end_unix_nano))
+        return edges_of(self._rows(query, GRAPH_WIDTH))
 
     def get_red(
         self, start_unix_nano: int, end_unix_nano: int, service: str, /
@@ -383,9 +393,9 @@ class TenantReader:
         add_rates(columns, {trace.hex(): (rate, _text(policy)) for trace, rate, policy in rates})
         return columns
 
-    def _catch_up(self, rollup: str) -> None:
+    def _catch_up(self, rollup: str, age_seconds_max: float = 0.0) -> None:
         if self._rollups is not None:
-            self._rollups.catch_up(rollup, self._settled_segment_id())
+            self._rollups.catch_up(rollup, self._settled_segment_id(), age_seconds_max)
 
     def _rows(self, query: Query, width: int) -> list[tuple[Any, ...]]:
         columns = self._engine.select(

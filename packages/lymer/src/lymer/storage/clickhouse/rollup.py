@@ -10,10 +10,13 @@ for among the spans of the lookback (`sql/count_dependencies.sql`).
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Final
 
+from lymer import clock
 from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
+from lymer.storage.clickhouse.graph import BUCKET, LEAF, LEAF_ATTRIBUTES, TEXTS, WEIGHT
 from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX, statement
 from lymer.storage.clickhouse.throughput import HISTORY_MICROSECONDS
 
@@ -39,6 +42,19 @@ COUNT_DEPENDENCIES: Final = statement(
     minute=_MINUTE,
     number=_NUMBER,
 )
+COUNT_GRAPH: Final = statement(
+    "count_graph",
+    special_spans=statement("graph_special"),
+    services=statement("services"),
+    leaf_attributes=LEAF_ATTRIBUTES,
+    texts=TEXTS,
+    leaf=LEAF,
+    figures=f"({_MINUTE}, {BUCKET}, toUInt8(status = 2), {WEIGHT}, toFloat64(duration))",
+    weight=WEIGHT,
+    bucket=BUCKET,
+    minute=_MINUTE,
+    number=_NUMBER,
+)
 COUNT_ROOTS: Final = statement("count_roots")
 
 
@@ -50,11 +66,16 @@ class Rollups:
         self._engine = engine
         self._database = database
         self._settings: Settings = {**_COUNTING, "max_memory_usage": memory_bytes_max}
-        self._statements = {"red": COUNT_RED, "dependencies": COUNT_DEPENDENCIES}
+        self._statements = {
+            "red": COUNT_RED,
+            "dependencies": COUNT_DEPENDENCIES,
+            "graph": COUNT_GRAPH,
+        }
         self._counted = {table: self._progress(table) for table in self._statements}
         # One each: a reader waits for its own rollup only, and one that fails stops no other.
         self._locks = {table: threading.Lock() for table in self._statements}
         self._in_doubt: set[str] = set()
+        self._ended: dict[str, float] = {}
 
     def count_throughput(self, settled_segment_id: int) -> None:
         """Count throughput too from now on: what arrives, and what arrived just before."""
@@ -67,8 +88,14 @@ class Rollups:
         """Return the rollups there are."""
         return list(self._statements)
 
-    def catch_up(self, table: str, settled_segment_id: int) -> bool:
+    def catch_up(self, table: str, settled_segment_id: int, age_seconds_max: float = 0.0) -> bool:
         """Count into one rollup every segment up to `settled_segment_id` that is not counted.
+
+        Args:
+            table: The rollup.
+            settled_segment_id: Up to which segment all is stored.
+            age_seconds_max: If counting ended less than so long ago, nothing is counted; and one
+                step at most, for whoever says this would rather have an old answer than wait.
 
         Returns:
             Whether there was any.
@@ -79,11 +106,16 @@ class Rollups:
         if self._counted[table] >= settled_segment_id:
             return False
         with self._locks[table]:
+            if clock.monotonic_seconds() - self._ended.get(table, -math.inf) < age_seconds_max:
+                return False
             if table in self._in_doubt:
                 self._counted[table] = max(self._counted[table], self._progress(table))
                 self._in_doubt.discard(table)
             while self._counted[table] < settled_segment_id:
                 self._step(table, settled_segment_id)
+                if age_seconds_max:
+                    break
+            self._ended[table] = clock.monotonic_seconds()
         return True
 
     def _progress(self, table: str) -> int:

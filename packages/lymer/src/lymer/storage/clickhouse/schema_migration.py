@@ -19,6 +19,7 @@ RETENTION: Final = {
     "origins": "seen",
     "red": "toDateTime(intDiv(batch, 1000000), 'UTC')",
     "dependencies": "toDateTime(intDiv(batch, 1000000), 'UTC')",
+    "graph": "toDateTime(intDiv(batch, 1000000), 'UTC')",
     "tail_rates": "toDateTime(intDiv(batch, 1000000), 'UTC')",
     "archive": "archived",
 }
@@ -28,7 +29,7 @@ the engine writes expressions, so that a table's own text can be compared."""
 
 ROLLUP_SECONDS: Final = 30 * 24 * 3_600
 """Sums (RED, dependencies) are kept so long, seconds, or as long as spans if that is longer."""
-_ROLLUPS: Final = frozenset({"red", "dependencies"})
+_ROLLUPS: Final = frozenset({"red", "dependencies", "graph"})
 
 
 ARCHIVE_SECONDS: Final = 3_650 * 24 * 3_600

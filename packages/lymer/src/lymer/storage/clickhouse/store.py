@@ -75,6 +75,7 @@ class ClickHouseStore:
         memory_bytes_max: int,
         query_timeout_seconds: float = 30.0,
         archive_retention_seconds: int = ARCHIVE_SECONDS,
+        graph_age_seconds_max: float = 0.0,
     ) -> None:
         """Bring every tenant's schema up to date and read how far its store has come.
 
@@ -85,6 +86,8 @@ class ClickHouseStore:
                 most two thirds, one query at most half of it.
             query_timeout_seconds: A statement of a reader that runs longer fails.
             archive_retention_seconds: Archived traces are kept so long after that.
+            graph_age_seconds_max: A service graph counted so recently is not counted anew for a
+                reader.
 
         Raises:
             StartupError: A database was made by a newer program.
@@ -93,6 +96,7 @@ class ClickHouseStore:
         self._kept = Kept(retention_seconds, archive_retention_seconds)
         self._memory_bytes_max = memory_bytes_max
         self._query_timeout_seconds = query_timeout_seconds
+        self._graph_age_seconds_max = graph_age_seconds_max
         self._lock = threading.Lock()
         self._tenants: dict[str, _Tenant] = {}
         self._policies: tuple[Policy, ...] = ()
@@ -243,6 +247,7 @@ class ClickHouseStore:
             timeout_seconds=self._query_timeout_seconds,
             memory_bytes_max=memory_bytes_max // 2,
         )
+        reader.graph_age_seconds_max = self._graph_age_seconds_max
         return _Tenant(database, writer, rollups, reader)
 
     def _sample_tails(self, tenant: _Tenant) -> None:

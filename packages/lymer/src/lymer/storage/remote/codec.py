@@ -26,6 +26,7 @@ import numpy as np
 from lymer.errors import StorageError, UndecodableError
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import FindTerms
+from lymer.model.graph import GraphEdge
 from lymer.model.question import (
     DependencyLink,
     FoundTrace,
@@ -250,6 +251,7 @@ METHODS: Final = {
         _columns("get_span"),
         _rows("get_summaries", TraceSummary),
         _rows("get_dependencies", DependencyLink),
+        _rows("get_graph", GraphEdge),
         _rows("get_red", OperationRed),
         _rows("get_red_slots", RedSlot),
         Method("get_sample_size", _pack, _decoding(tuple)),

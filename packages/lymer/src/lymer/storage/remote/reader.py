@@ -12,6 +12,7 @@ from lymer import errors
 from lymer.errors import LymerError, OverloadedError, StorageAwayError, StorageError, TooLargeError
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
+from lymer.model.graph import GraphEdge
 from lymer.model.question import (
     DependencyLink,
     FoundTrace,
@@ -228,6 +229,11 @@ class RemoteReader:
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
         """See `SpanReader.get_dependencies`."""
         answer: list[DependencyLink] = self._ask("get_dependencies", start_unix_nano, end_unix_nano)
+        return answer
+
+    def get_graph(self, start_unix_nano: int, end_unix_nano: int, /) -> list[GraphEdge]:
+        """See `SpanReader.get_graph`."""
+        answer: list[GraphEdge] = self._ask("get_graph", start_unix_nano, end_unix_nano)
         return answer
 
     def get_red(
