@@ -19,9 +19,10 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from lymer.errors import QuestionError, TooLargeError
+from lymer.language import tree
 from lymer.language.jaeger_filter import filter_condition
-from lymer.language.plain_filter import narrowed
 from lymer.model.question import TraceQuestion
+from lymer.storage.search_contract import SpansetQuestion
 from lymer.wire.go_text import (
     from_bool_text,
     from_duration_text,
@@ -174,7 +175,7 @@ def is_one_segment(request: Request) -> bool:
     return sent.count(b"/") == 1 + sent.startswith(b"v3/") and not sent.endswith(b"/")
 
 
-def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion, bool]:
+def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion | SpansetQuestion, bool]:
     """Read the `query.*` parameters of v3, camelCase or snake_case; also whether raw is wanted.
 
     Raises:
@@ -206,11 +207,11 @@ def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion, bool]:
     return with_filter(question, document) if document else question, bool(raw)
 
 
-def with_filter(question: TraceQuestion, document: str) -> TraceQuestion:
-    """Add a structured filter, a JSON `Call` of RFC 0005, to a question that says only when.
+def with_filter(question: TraceQuestion, document: str) -> SpansetQuestion:
+    """Return a structured filter, a JSON `Call` of RFC 0005, asked for when `question` says.
 
     Raises:
-        QuestionError: It cannot be read or answered, or the question says more.
+        QuestionError: It cannot be read, or the question says more than when and how many.
     """
     set_too = {
         "service_name": question.service,
@@ -225,7 +226,14 @@ def with_filter(question: TraceQuestion, document: str) -> TraceQuestion:
             f"invalid query filter: it cannot be combined with [{' '.join(names)}]; "
             "express those predicates in the filter instead"
         )
-    return narrowed(question, filter_condition(document))
+    condition = filter_condition(document)
+    return SpansetQuestion(
+        query=tree.Query(tree.Pipeline((tree.Filter(condition),))),
+        start_unix_nano_min=question.start_unix_nano_min,
+        start_unix_nano_max=question.start_unix_nano_max,
+        traces_max=question.limit,
+        spans_per_set_max=1,
+    )
 
 
 def to_v3_raw(parameters: QueryParams) -> bool:

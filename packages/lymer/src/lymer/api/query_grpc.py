@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from lymer.api.parameters import to_trace_id, with_filter
 from lymer.errors import LymerError, OverloadedError, QuestionError, UndecodableError
 from lymer.model.question import DependencyLink, TraceQuestion, TraceSummary
-from lymer.query.checks import FOUND_TRACES_MAX
+from lymer.query.checks import FOUND_TRACES_MAX, AnyQuestion
 from lymer.query.service import Queries, QueryService
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 from lymer.transport.gate import Gate
@@ -252,7 +252,7 @@ def _summary(summary: TraceSummary) -> Any:
     )
 
 
-def _to_question(question: Any, tags: str) -> TraceQuestion:
+def _to_question(question: Any, tags: str) -> AnyQuestion:
     if not question.HasField("query"):
         raise QuestionError("missing query")
     query = question.query

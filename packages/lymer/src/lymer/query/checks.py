@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from lymer.errors import QuestionError, TooLargeError
 from lymer.model.question import TraceQuestion
+from lymer.storage.search_contract import SpansetQuestion
 
-__all__ = ["FOUND_TRACES_MAX", "check_question", "check_text", "check_trace_ids"]
+__all__ = [
+    "FOUND_TRACES_MAX",
+    "AnyQuestion",
+    "check_question",
+    "check_text",
+    "check_trace_ids",
+    "limit_of",
+]
+
+AnyQuestion: TypeAlias = TraceQuestion | SpansetQuestion
+"""One in Jaeger's words, or one in the search language."""
 
 FOUND_TRACES_MAX: Final = 100_000
 """Largest `limit` of a question and most ids in one call, traces. Jaeger's UI offers 1,500; whole
@@ -24,17 +35,25 @@ TEXT_BYTES_MAX: Final = 65_536
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
-def check_question(question: TraceQuestion) -> None:
+def limit_of(question: AnyQuestion) -> int:
+    """Return how many traces are wanted."""
+    return question.limit if isinstance(question, TraceQuestion) else question.traces_max
+
+
+def check_question(question: AnyQuestion) -> None:
     """Refuse what cannot be answered as it was asked.
 
     Raises:
         QuestionError: A range of durations is empty, or a limit is out of its range.
         TooLargeError: A text or the number of tags is over its limit.
     """
-    if not 1 <= question.limit <= FOUND_TRACES_MAX:
+    limit = limit_of(question)
+    if not 1 <= limit <= FOUND_TRACES_MAX:
         raise QuestionError(
-            f"cannot find traces: limit is {question.limit}, allowed is 1 to {FOUND_TRACES_MAX}"
+            f"cannot find traces: limit is {limit}, allowed is 1 to {FOUND_TRACES_MAX}"
         )
+    if not isinstance(question, TraceQuestion):
+        return
     shortest, longest = question.duration_nano_min, question.duration_nano_max
     if shortest is not None and longest is not None and shortest > longest:
         raise QuestionError("cannot find traces: the longest duration is below the shortest")

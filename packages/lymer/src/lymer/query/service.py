@@ -12,7 +12,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from lymer.analysis.paths import Path, PathCounter
 from lymer.analysis.quality import Quality, Trace
-from lymer.errors import LargeAnswerError, QuestionError, TooLargeError, TraceNotFoundError
+from lymer.errors import (
+    LargeAnswerError,
+    OverloadedError,
+    QuestionError,
+    TooLargeError,
+    TraceNotFoundError,
+)
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.graph import GraphEdge
@@ -32,7 +38,7 @@ from lymer.query.adjust.parents import find_parent_rows
 from lymer.query.adjust.rows import select_rows, split_traces
 from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
-from lymer.query.checks import check_question, check_text, check_trace_ids
+from lymer.query.checks import AnyQuestion, check_question, check_text, check_trace_ids, limit_of
 from lymer.query.diagnosis import Diagnosis
 from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.transform import transform_request
@@ -126,7 +132,7 @@ class QueryService:
         """Return the newest traces that match, whole, newest matching span first."""
         return self.get_traces(self._find_ids(question), raw=raw)
 
-    def find_summaries(self, question: TraceQuestion) -> list[TraceSummary]:
+    def find_summaries(self, question: AnyQuestion) -> list[TraceSummary]:
         """Return one summary per trace that matches, newest matching span first."""
         ids = self._find_ids(question)
         return [
@@ -135,7 +141,7 @@ class QueryService:
             for summary in self._reader.get_summaries(ids[first : first + SUMMARIES_PER_READ])
         ]
 
-    def find_otlp(self, question: TraceQuestion, *, raw: bool = False) -> TracesData:
+    def find_otlp(self, question: AnyQuestion, *, raw: bool = False) -> TracesData:
         """Return the newest traces that match, as OTLP; empty if none does."""
         return self._otlp(self._find_ids(question), raw=raw)
 
@@ -219,7 +225,7 @@ class QueryService:
         return answer
 
     def find_each_otlp(
-        self, questions: Sequence[TraceQuestion], *, raw: bool = False
+        self, questions: Sequence[AnyQuestion], *, raw: bool = False
     ) -> Iterator[tuple[str, TracesData]]:
         """Yield (id, trace as OTLP) of the newest traces that match any question, newest first.
 
@@ -228,11 +234,13 @@ class QueryService:
         Raises:
             QuestionError: A question cannot be answered; raised at once.
         """
+        if len(questions) == 1:
+            return self._each_otlp(self._find_ids(questions[0]), raw=raw)
         newest: dict[str, int] = {}
         for question in questions:
             for found in self._find(question):
                 newest[found.trace_id] = max(newest.get(found.trace_id, 0), found.start_unix_nano)
-        ids = sorted(newest, key=lambda one: (-newest[one], one))[: questions[0].limit]
+        ids = sorted(newest, key=lambda one: (-newest[one], one))[: limit_of(questions[0])]
         return self._each_otlp(ids, raw=raw)
 
     def _each_otlp(self, ids: Sequence[str], *, raw: bool) -> Iterator[tuple[str, TracesData]]:
@@ -357,14 +365,19 @@ class QueryService:
             adjust_otlp(traces, self._adjusters)
         return traces
 
-    def _find_ids(self, question: TraceQuestion) -> list[str]:
+    def _find_ids(self, question: AnyQuestion) -> list[str]:
         return [found.trace_id for found in self._find(question)]
 
-    def _find(self, question: TraceQuestion) -> list[FoundTrace]:
+    def _find(self, question: AnyQuestion) -> list[FoundTrace]:
         check_question(question)
         if question.start_unix_nano_min > question.start_unix_nano_max:
             return []  # as Jaeger: nothing lies there
-        return self._reader.find_traces(question)
+        if isinstance(question, TraceQuestion):
+            return self._reader.find_traces(question)
+        found = self._reader.find_spansets(question)
+        if not found.is_complete:
+            raise OverloadedError(f"cannot find all that match: {found.reason}")
+        return [FoundTrace(one.trace_id, one.key) for one in found.traces]
 
     def _get(self, trace_ids: Sequence[str], *, raw: bool, skeleton: bool) -> list[SpanColumns]:
         check_trace_ids(trace_ids)
