@@ -21,7 +21,7 @@ from bench.server import Server
 from bench.workload import Workload, make_workload
 from lymer import clock
 
-__all__ = ["Figures", "Plan", "measure"]
+__all__ = ["Figures", "Plan", "measure", "segments_of"]
 
 _SEGMENT_BYTES = 24 * 2**20
 """Lymer's default."""
@@ -200,14 +200,14 @@ def _measure_small(
 
 
 def _measure_ceiling(workload: Workload, folder: Path) -> dict[str, Any]:
-    segments = list(_segments(workload, folder / "segments"))
+    segments = list(segments_of(workload, folder / "segments"))
     order = {"folder": str(folder / "ceiling"), "segments": segments}
     return _child("bench.ceiling", order)
 
 
-def _segments(workload: Workload, folder: Path) -> list[tuple[str, int]]:
+def segments_of(workload: Workload, folder: Path) -> list[tuple[str, int]]:
     """Cut the workload into segment files as large as the journal's; its framing is the same."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     segments: list[tuple[str, int]] = []
     with workload.path.open("rb") as file:
         offset = spans = 0

@@ -41,18 +41,22 @@ _PORTS = {
 class Server:
     """`lymer all-in-one` on `folder`; a context manager."""
 
-    def __init__(self, folder: Path, settings: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, settings: tuple[str, ...] = (), tree: Path | None = None
+    ) -> None:
         """Start it and wait for its ready block.
 
         Args:
             folder: The data folder; kept at the end.
             settings: `path=value` each, beside the ports.
+            tree: Another source tree whose program is started, with its own `.venv`.
 
         Raises:
             RuntimeError: It did not become ready.
         """
-        sets = [f"{name}=0" for name in _port_settings()] + list(settings)
-        command = [sys.executable, "-m", "lymer", "all-in-one", "--data-dir", str(folder)]
+        sets = [f"{name}=0" for name in _port_settings(tree)] + list(settings)
+        python = tree / ".venv/bin/python" if tree else sys.executable
+        command = [str(python), "-m", "lymer", "all-in-one", "--data-dir", str(folder)]
         command += ["--log-level", "warning"]
         for value in sets:
             command += ["--set", value]
@@ -189,9 +193,10 @@ class Server:
         return block
 
 
-def _port_settings() -> list[str]:
+def _port_settings(tree: Path | None) -> list[str]:
     """Return the path of every setting that is a port, those of later versions too."""
-    document = yaml.safe_load(files("lymer").joinpath("all_in_one.yaml").read_text())
+    package = tree / "packages/lymer/src/lymer" if tree else files("lymer")
+    document = yaml.safe_load(package.joinpath("all_in_one.yaml").read_text())
     found: list[str] = []
 
     def look(path: tuple[str, ...], value: object) -> None:
