@@ -1,9 +1,9 @@
 """Questions to this tree and to an older one, in turns: `python -m bench.reads --old DIR`.
 
 The same segments go into a store of each, by the tree's own program; then each is asked the same
-questions, without HTTP (`direct.py` of each tree) and over HTTP, several rounds in turns. Printed are
-ratios, new to old, of the medians of all rounds; CPU is the process', wall only means something on
-a quiet machine. The old tree needs its own `.venv`.
+questions, without HTTP (`direct.py` of each tree) and over HTTP, several rounds in turns. Printed
+are ratios, new to old, of the medians of all rounds; CPU is the process'. Wall time only means
+something on a quiet machine. The old tree needs its own `.venv`.
 """
 
 from __future__ import annotations

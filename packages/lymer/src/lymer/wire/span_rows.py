@@ -21,6 +21,9 @@ from lymer.wire.jaeger_json import any_value_text, json_string, key_value_json
 __all__ = [
     "ADDRESS_KEYS",
     "COLUMNS",
+    "IDENTITY_COLUMNS",
+    "RARE",
+    "RARE_COLUMNS",
     "RESERVED_KEYS",
     "WARNINGS_KEY",
     "Origins",
@@ -39,6 +42,12 @@ COLUMNS: Final = (
     "flags", "dropped", "attrs",
 )  # fmt: skip
 """What a row holds, in order; a skeleton's has one more: a hash of the attributes."""
+IDENTITY_COLUMNS: Final = frozenset({"flags", "dropped"})
+"""Those that only tell spans of one id apart."""
+RARE_COLUMNS: Final[Mapping[str, object]] = {"links": (), "trace_state": b"", "warnings": ()}
+"""Those that hardly any span has something in, and what is in them then."""
+RARE: Final = "rare"
+"""A number instead of `RARE_COLUMNS`; not 0 if one of them is not empty."""
 WARNINGS_KEY: Final = "@jaeger@warnings"
 """Attribute in which Jaeger keeps warnings. Source: Jaeger, `internal/jptrace/attributes.go`."""
 RESERVED_KEYS: Final = (
@@ -71,22 +80,47 @@ _AnyValue: Any = common_pb2.AnyValue
 
 
 class SpanRows:
-    """Stored spans, one sequence for each of `COLUMNS`."""
+    """Stored spans, one sequence for each of `COLUMNS`, or for those that are needed."""
 
-    def __init__(self, columns: Sequence[list[Any]]) -> None:
-        """Name the columns; a skeleton has one more, the hash of all attributes."""
-        self._columns = dict(zip(COLUMNS, columns, strict=False))
+    def __init__(self, columns: Sequence[list[Any]], names: Sequence[str] = COLUMNS) -> None:
+        """Name the columns.
+
+        Args:
+            columns: A skeleton has one more, the hash of all attributes.
+            names: Of the columns; of `RARE_COLUMNS` those left out are empty for every span.
+        """
+        self._columns = dict(zip(names, columns, strict=False))
         self._hashes = columns[-1]
+        for name, empty in RARE_COLUMNS.items():
+            if name not in self._columns:
+                self._columns[name] = [empty] * len(self)
+
+    def __len__(self) -> int:
+        """Return the number of spans."""
+        return len(self._columns["span_id"])
 
     def __getitem__(self, name: str) -> list[Any]:
         """Return a column by its name."""
         return self._columns[name]
 
+    def has_own_ids(self) -> bool:
+        """Tell whether each span has an id of its own in its trace."""
+        ids = self["span_id"]
+        return len(set(zip(self["trace_id"], ids, strict=True))) == len(ids)
+
+    def is_enough(self) -> bool:
+        """Tell whether what was left out is not needed."""
+        is_identified = self._columns.keys() >= IDENTITY_COLUMNS or self.has_own_ids()
+        return is_identified and not (RARE in self._columns and any(self[RARE]))
+
+    def are_plain(self) -> bool:
+        """Tell whether few columns are all that is to be known of these spans."""
+        return self.has_own_ids() and not any(any(self[name]) for name in RARE_COLUMNS)
+
     def identities(self) -> list[int]:
         """Return a number per span: equal for spans that are equal in everything stored."""
-        ids = self["span_id"]
-        if len(set(zip(self["trace_id"], ids, strict=True))) == len(ids):
-            return list(range(len(ids)))
+        if self.has_own_ids():
+            return list(range(len(self)))
         columns = [self._columns[name] for name in COLUMNS if name != "attrs"]
         mask = 2**64 - 1
         return [hash(row) & mask for row in zip(*columns, self._hashes, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
@@ -30,6 +31,15 @@ class Archive:
         self._database = database
         self._settings = settings
         self._lock = threading.Lock()
+        self._is_empty: bool | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever kept, so that it need not be asked; only this object keeps."""
+        if self._is_empty is None:
+            with self._lock:
+                self._is_empty = not self._count(_ARCHIVE, "1", Query())
+        return self._is_empty
 
     def keep(self, trace_id: bytes) -> bool:
         """Keep what is stored of a trace, in one part; tell whether anything is known of it."""
@@ -38,6 +48,7 @@ class Archive:
         with self._lock:  # two at once would both copy
             if self._count(_SPANS, where, query):
                 settings = {**self._settings, **ONE_PART}
+                self._is_empty = False
                 text = _ARCHIVE_TRACE.replace("{where}", where)
                 self._engine.command(self._database, text, query.parameters, settings)
                 return True
@@ -54,6 +65,6 @@ def from_archive(text: str) -> str:
     return text.replace(_SPANS, _ARCHIVE)
 
 
-def select_archived_spans(where: str, *, skeleton: bool) -> str:
+def select_archived_spans(where: str, names: Sequence[str], *, skeleton: bool) -> str:
     """Return the statement that reads spans of the archive; see `select_spans`."""
-    return from_archive(select_spans(where, skeleton=skeleton))
+    return from_archive(select_spans(where, names, skeleton=skeleton))

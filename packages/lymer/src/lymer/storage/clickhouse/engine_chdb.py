@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from lymer.errors import StorageError, StorageMemoryError, UndecodableError
 from lymer.storage.clickhouse.chdb_start import session_class, starting
 from lymer.storage.clickhouse.engine import Mark, Parameter, Settings
+from lymer.storage.clickhouse.granules import refine_granules
 
 __all__ = ["ChdbEngine"]
 
@@ -76,6 +77,7 @@ class ChdbEngine:
         self._closed = False
         self._schemas = folder / "format_schemas"
         folder.mkdir(parents=True, exist_ok=True)
+        refine_granules(folder)
         with starting(folder / "scratch"):
             self._session_class: Any = session_class()
             # The data are closed with the last Session; this one asks nothing and stays.

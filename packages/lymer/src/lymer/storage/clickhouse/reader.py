@@ -45,7 +45,12 @@ from lymer.storage.clickhouse.select import (
     select_values,
     types_of_many_meanings,
 )
-from lymer.storage.clickhouse.span_columns import select_origins_text, select_spans
+from lymer.storage.clickhouse.span_columns import (
+    FEW_COLUMNS,
+    MOST_COLUMNS,
+    select_origins_text,
+    select_spans,
+)
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
 from lymer.storage.clickhouse.spansets.search import Asking, find_spansets
 from lymer.storage.clickhouse.statements import statement
@@ -70,9 +75,10 @@ _TRACE_ID_TEXT: Final = re.compile(r"[0-9a-f]{32}\Z")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}\Z")
 _NANO_PER_MINUTE: Final = 60_000_000_000
 _MINUTE_MAX: Final = 2**32 - 1
-_TRACE_ID: Final = COLUMNS.index("trace_id")
 _KNOWN_ORIGINS_MAX: Final = 4096
 """Resources and scopes remembered, about 1 kB each; more and all are forgotten."""
+_FAILED_MAX: Final = 6
+"""How often few columns may be too few before all are asked for at once."""
 _BY_ID: Final[dict[str, str | int]] = {
     # Choosing granules by the index before reading, not while, saves 3 ms of 13.
     "use_skip_indexes_on_data_read": 0,
@@ -119,6 +125,7 @@ class TenantReader:
         self._archive = Archive(engine, database, self._settings)
         self._known_lock = threading.Lock()
         self._known = Origins({}, {})
+        self._few = _Few()
         self.graph_age_seconds_max = 0.0
         """A service graph that was counted so recently is read as it is."""
         self.shows_rates = False
@@ -154,8 +161,12 @@ class TenantReader:
         tags = [self._tag(question, key, value) for key, value in question.tags]
         places = [find_places(self._catalog, tag) for tag in tags]
         span_limit = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
+        # What is common lies among the newest spans: a second thread reads what nobody needs.
+        durations = {question.duration_nano_min, question.duration_nano_max}
+        is_common = not tags and durations == {None}
+        threads = {"max_threads": 1} if is_common else {}
         while span_limit <= _SPANS_LIMITED_MAX:
-            rows = self._rows(select_traces(question, tags, places, span_limit), 2)
+            rows = self._rows(select_traces(question, tags, places, span_limit), 2, threads)
             newest = dict(reversed(rows))
             if len(newest) >= question.limit or len(rows) < span_limit:
                 return _newest_first(newest.items(), question.limit)
@@ -321,31 +332,53 @@ class TenantReader:
         raw: bool,
         skeleton: bool,
     ) -> SpanColumns:
-        """Return spans of traces; those of which nothing is found are looked for in the archive."""
-        columns = self._found(select_spans, where, trace_ids, skeleton=skeleton)
-        found = {*columns[_TRACE_ID]}
-        missing = [one for one in trace_ids if bytes.fromhex(one) not in found]
-        if missing:
-            archived = self._found(select_archived_spans, where, missing, skeleton=skeleton)
-            columns = [one + more for one, more in zip(columns, archived, strict=True)]
-        rows = SpanRows(columns)
+        """Return spans of traces; few columns first, all of them if that was not enough."""
+        is_single = len(trace_ids) == 1
+        names: Sequence[str] = MOST_COLUMNS
+        if is_single:
+            names = FEW_COLUMNS if self._few.are_enough else COLUMNS
+        rows = self._found(names, where, trace_ids, skeleton=skeleton)
+        if not rows.is_enough():
+            rows = self._found(COLUMNS, where, trace_ids, skeleton=skeleton)
+        if is_single:
+            self._few.note(rows)
         origins = self._origins_of(rows["resource"], rows["scope"])
         return to_columns(rows, origins, trace_ids, raw=raw, skeleton=skeleton)
 
     def _found(
         self,
+        names: Sequence[str],
+        where: Callable[[Query, Sequence[str]], str],
+        trace_ids: Sequence[str],
+        *,
+        skeleton: bool,
+    ) -> SpanRows:
+        """Return spans of traces, those of which nothing is stored from the archive."""
+        columns = self._read(select_spans, names, where, trace_ids, skeleton=skeleton)
+        found = {*columns[names.index("trace_id")]}
+        missing = [one for one in trace_ids if bytes.fromhex(one) not in found]
+        if missing and not self._archive.is_empty:
+            if names is FEW_COLUMNS:  # of one trace, which is not there
+                columns, names = [[] for _ in MOST_COLUMNS], MOST_COLUMNS
+            more = self._read(select_archived_spans, names, where, missing, skeleton=skeleton)
+            columns = [one + archived for one, archived in zip(columns, more, strict=True)]
+        return SpanRows(columns, names)
+
+    def _read(
+        self,
         select: Callable[..., str],
+        names: Sequence[str],
         where: Callable[[Query, Sequence[str]], str],
         trace_ids: Sequence[str],
         *,
         skeleton: bool,
     ) -> list[list[Any]]:
         query = Query()
-        text = select(where(query, trace_ids), skeleton=skeleton)
+        text = select(where(query, trace_ids), names, skeleton=skeleton)
         settings = {**self._settings, **_BY_ID}
         if len(trace_ids) == 1:
             settings["max_threads"] = 1  # a second thread costs more than it reads
-        width = len(COLUMNS) + skeleton
+        width = len(names) + (skeleton and names is COLUMNS)
         return self._engine.select(self._database, text, width, query.parameters, settings)
 
     def _origins_of(self, resources: Iterable[bytes], scopes: Iterable[bytes]) -> Origins:
@@ -397,11 +430,40 @@ class TenantReader:
         if self._rollups is not None:
             self._rollups.catch_up(rollup, self._settled_segment_id(), age_seconds_max)
 
-    def _rows(self, query: Query, width: int) -> list[tuple[Any, ...]]:
+    def _rows(
+        self, query: Query, width: int, settings: Settings | None = None
+    ) -> list[tuple[Any, ...]]:
         columns = self._engine.select(
-            self._database, query.statement, width, query.parameters, self._settings
+            self._database,
+            query.statement,
+            width,
+            query.parameters,
+            {**self._settings, **(settings or {})},
         )
         return list(zip(*columns, strict=True))
+
+
+class _Few:
+    """Whether few columns tend to be enough for a trace; told of every one that was read.
+
+    Two statements cost more than one with all columns, so where more than a quarter of the traces
+    have links, trace states or ids that repeat, all are asked for at once.
+    """
+
+    def __init__(self) -> None:
+        self._failed = 0
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether to ask for few."""
+        return self._failed < _FAILED_MAX
+
+    def note(self, rows: SpanRows) -> None:
+        """Count a trace; threads may lose each other's, which does no harm."""
+        if rows.are_plain():
+            self._failed = max(0, self._failed - 1)
+        else:
+            self._failed = min(2 * _FAILED_MAX, self._failed + 3)
 
 
 def _text(value: bytes) -> str:

@@ -53,8 +53,8 @@ class Kept:
 def migrate(engine: Engine, database: str, kept: Kept) -> None:
     """Create or upgrade the tables, and set how long they keep rows.
 
-    A script is recorded after its last statement; its statements are `CREATE`s, each skipped if its
-    object exists, so a crash in the middle is repaired by the next start.
+    A script is recorded after its last statement, and its statements may be repeated: what exists
+    is not made again. So a crash in the middle is repaired by the next start.
 
     Raises:
         StartupError: The database was made by a newer program.

@@ -7,13 +7,16 @@ finds and hands over columns as they lie, and `wire/span_rows.py` renders each a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from lymer.wire.span_rows import COLUMNS, RESERVED_KEYS
+from lymer.wire.span_rows import COLUMNS, IDENTITY_COLUMNS, RARE, RARE_COLUMNS, RESERVED_KEYS
 
 __all__ = [
     "CAST_RESOURCE",
     "CAST_SCOPE",
+    "FEW_COLUMNS",
+    "MOST_COLUMNS",
     "SPECIAL",
     "select_origins_text",
     "select_spans",
@@ -29,23 +32,31 @@ CAST_SCOPE: Final = (
     "dropped UInt32, schema_url String)')"
 )
 """The column `scope` is the text of this tuple."""
+MOST_COLUMNS: Final = tuple(name for name in COLUMNS if name not in IDENTITY_COLUMNS)
+"""Enough if each span has an id of its own."""
+FEW_COLUMNS: Final = (*(name for name in MOST_COLUMNS if name not in RARE_COLUMNS), RARE)
+"""Enough if no span has anything rare, too."""
+_IS_RARE: Final = "bitAnd(rare, 7)"
+"""A status message (8) is read anyway: a trace with an error is what people look for."""
 _RESERVED: Final = ", ".join(f"'{key}'" for key in RESERVED_KEYS)
 SPECIAL: Final = f"(notEmpty(warnings) OR hasAny(mapKeys(attrs), [{_RESERVED}]))"
 """The condition on spans that have warnings, or attributes that may become some."""
-_SKELETON: Final = (
-    *COLUMNS[:-1],
-    f"mapFilter((k, v) -> k IN ({_RESERVED}), attrs)",
-    "sipHash64(attrs)",
-)
+_RESERVED_ONLY: Final = f"mapFilter((k, v) -> k IN ({_RESERVED}), attrs)"
+_HASH: Final = "sipHash64(attrs)"
 
 
-def select_spans(where: str, *, skeleton: bool) -> str:
+def select_spans(where: str, names: Sequence[str], *, skeleton: bool) -> str:
     """Return the statement that reads the spans that meet `where`, values one behind the other.
 
-    A skeleton has only the reserved attributes, and a hash of all.
+    A skeleton has only the reserved attributes, and behind all `COLUMNS` a hash of all attributes.
     """
-    columns = ", ".join(_SKELETON if skeleton else COLUMNS)
-    return f"SELECT {{mark}}, {columns} FROM {{db}}.spans WHERE {where}"
+    texts = {RARE: _IS_RARE}
+    if skeleton:
+        texts["attrs"] = _RESERVED_ONLY
+    columns = [texts.get(name, name) for name in names]
+    if skeleton and IDENTITY_COLUMNS.issubset(names):
+        columns.append(_HASH)
+    return f"SELECT {{mark}}, {', '.join(columns)} FROM {{db}}.spans WHERE {where}"
 
 
 def select_origins_text(resources: str, scopes: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.resources import files
 from typing import Final
 
@@ -60,6 +61,7 @@ def _put(text: str, place: str, piece: str) -> str:
     return "\n".join(filled)
 
 
+@functools.cache
 def _script(folder: str, name: str) -> str:
     text = files(__package__).joinpath(folder, name).read_text(encoding="utf-8")
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))

@@ -112,7 +112,7 @@ def _read(
     trace = _to_arrays(rows, trace_id, services, names)
     _set_hosts(trace, rows["resource"], resources, origins_of)
     if rows["is_special"].any():
-        special = select_spans(f"{where} AND {SPECIAL}", skeleton=True)
+        special = select_spans(f"{where} AND {SPECIAL}", COLUMNS, skeleton=True)
         special = special.replace(" FROM {db}", f", {_IDENTITY} FROM {{db}}", 1)
         columns = ask_values(special, len(COLUMNS) + 2)
         _set_warnings(trace, columns, origins_of)

@@ -44,7 +44,7 @@ ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(toDateTime(intDiv(seg, 1000000), 'UTC'))
 ORDER BY start
 {ttl_spans}
-SETTINGS min_bytes_for_wide_part = 67108864, fsync_after_insert = 1, fsync_part_directory = 1,
+SETTINGS index_granularity = 2048, min_bytes_for_wide_part = 67108864, fsync_after_insert = 1, fsync_part_directory = 1,
     ttl_only_drop_parts = 1, merge_selector_base = 16,
     max_bytes_to_merge_at_max_space_in_pool = 8589934592,
     -- A merged part is synced, so the parts it came from need not lie beside it for eight minutes.

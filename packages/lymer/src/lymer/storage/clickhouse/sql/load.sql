@@ -17,7 +17,9 @@ SELECT
     sp.kind, sp.status.code, sp.status.message, sp.attributes, sp.events, sp.links, resource, scope,
     sp.trace_state, sp.flags,
     (sp.dropped_attributes_count, sp.dropped_events_count, sp.dropped_links_count),
-    if(bad, arrayFilter(w -> w != '', [{warnings}]), []) AS warnings
+    if(bad, arrayFilter(w -> w != '', [{warnings}]), []) AS warnings,
+    toUInt8(notEmpty(sp.links) + 2 * (sp.trace_state != '') + 4 * bad + 8 * (sp.status.message != ''))
+        AS rare
 FROM
 (
     SELECT service, resource, scope, sp

@@ -4,12 +4,9 @@
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 1
 -- setting use_skip_indexes_on_data_read = 0
-SELECT {mark}, service, resource, scope, trace_id, span_id, parent_span_id, name, kind, status, status_message, start, duration, trace_state, warnings, links, events, flags, dropped, attrs FROM {db}.spans WHERE trace_id = unhex({p0:String}) AND span_id = unhex({p1:String});
+SELECT {mark}, service, resource, scope, trace_id, span_id, parent_span_id, name, kind, status, status_message, start, duration, events, attrs, bitAnd(rare, 7) FROM {db}.spans WHERE trace_id = unhex({p0:String}) AND span_id = unhex({p1:String});
 
--- p0 = b'\x00\x00\x00\x00\x00\x00\xab\xcd\x00\x00\x00\x00\x00\x00\x00\x01'
--- p1 = b'\x00\x00\x00\x00\x00\x00\x00\x02'
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
--- setting max_threads = 1
--- setting use_skip_indexes_on_data_read = 0
-SELECT {mark}, service, resource, scope, trace_id, span_id, parent_span_id, name, kind, status, status_message, start, duration, trace_state, warnings, links, events, flags, dropped, attrs FROM {db}.archive WHERE trace_id = unhex({p0:String}) AND span_id = unhex({p1:String})
+-- setting max_threads = 2
+SELECT {mark}, count() FROM {db}.archive WHERE 1
