@@ -81,14 +81,12 @@ def _ask_servers(stores: dict[Path, Path], questions: Sequence[Question], rounds
 def _print(rounds: _Rounds, old: Path) -> None:
     print(f"{'':56}{'CPU ms':>16}{'':>7}{'p50 ms':>16}{'':>7}{'p99 ms':>16}")
     for group, trees in sorted(rounds.items()):
-        cells = [
-            (median(name(one) for one in trees[old]), median(name(one) for one in trees[_NEW]))
-            for name in (lambda one: one.cpu, lambda one: one.p50, lambda one: one.p99)
-        ]
-        line = "".join(
-            f"{before:8.2f} →{after:6.2f} {after / before if before else 0:5.2f}x"
-            for before, after in cells
-        )
+        line = ""
+        for name in ("cpu", "p50", "p99"):
+            before, after = (
+                median(getattr(one, name) for one in trees[tree]) for tree in (old, _NEW)
+            )
+            line += f"{before:8.2f} →{after:6.2f} {after / before if before else 0:5.2f}x"
         print(f"{group:56}{line}")
 
 
@@ -111,7 +109,7 @@ def main() -> int:
     segments = list(segments_of(workload, folder / "segments"))
     questions = make_questions(workload, arguments.scale)
     stores = {old: folder / "old/store", _NEW: folder / "new/store"}
-    loads = {}
+    loads: dict[Path, dict[str, float]] = {}
     for tree, store in stores.items():
         shutil.rmtree(store.parent, ignore_errors=True)
         if tree == _NEW and arguments.same_data:
