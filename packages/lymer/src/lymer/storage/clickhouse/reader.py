@@ -163,7 +163,7 @@ class TenantReader:
         span_limit = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
         # What is common lies among the newest spans: a second thread reads what nobody needs.
         durations = {question.duration_nano_min, question.duration_nano_max}
-        is_common = not tags and durations == {None}
+        is_common = not (tags or question.present) and durations == {None}
         threads = {"max_threads": 1} if is_common else {}
         while span_limit <= _SPANS_LIMITED_MAX:
             rows = self._rows(select_traces(question, tags, places, span_limit), 2, threads)

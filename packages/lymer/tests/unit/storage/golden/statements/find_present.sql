@@ -4,7 +4,7 @@
 -- p3 = 100
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
--- setting max_threads = 1
+-- setting max_threads = 2
 SELECT {mark}, trace_id, start
 FROM {db}.spans
 WHERE start >= {p0:UInt64}
