@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from e2e.lymer_process import Lymer, lymer_environment, poll
+from e2e.web import open_browser
 
 
 def _run(lymer: Lymer, *arguments: str, code: int = 0) -> str:
@@ -97,10 +99,32 @@ def test_an_incident_is_found_from_the_terminal(
     assert "gateway GET /search" in _run(lymer, "profile", '{ rootName = "GET /search" }')
     ids = cause["candidates"][0]["evidence"]["traceIds"]
     assert _run(lymer, "diff", ids[0], ids[1]).startswith("The second takes ")
+    _find_by_mouse(lymer, truth)
     url, got = alerts
     _run(lymer, "watch", "--once", f"--webhook={url}/hook", f"--alertmanager={url}", "--json",
          code=1 if _has_changes(lymer) else 0)  # fmt: skip
     assert {path for path, _ in got} <= {"/hook", "/api/v2/alerts"}
+
+
+def _find_by_mouse(lymer: Lymer, truth: dict[str, Any]) -> None:
+    """Open the interface, click on the diagnosis, and read service and version; then an example."""
+    with open_browser() as browser:
+        page = browser.new_page()
+        page.goto(lymer.query_url)
+        page.get_by_role("link", name="Diagnosis").click()
+        first = page.locator(".ly-cause").first
+        expect(first).to_contain_text(truth["service"], timeout=60_000)
+        expect(first).to_contain_text(truth["value"])
+        page.get_by_role("tab", name="What is different").click()
+        expect(page.locator(".ly-finding").first).to_contain_text(truth["value"], timeout=60_000)
+        page.get_by_role("link", name="Only these").first.click()
+        expect(page.get_by_label("Question")).to_have_value(
+            f'{{ resource.{truth["attribute"]} = "{truth["value"]}" }}'
+        )
+        page.go_back()
+        page.go_back()
+        page.locator(".ly-cause a").first.click()
+        expect(page).to_have_url(re.compile(r"/trace/[0-9a-f]{32}"), timeout=60_000)
 
 
 def _has_changes(lymer: Lymer) -> bool:

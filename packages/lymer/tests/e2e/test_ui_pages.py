@@ -42,6 +42,10 @@ PAGES = {
     "paths": ("/deep-dependencies?service=web-shop&showOp=1", ".ly-node"),
     "monitor": ("/monitor?service=web-shop", "main h1"),
     "quality": ("/quality-metrics?service=web-shop", "main h1"),
+    "diagnosis": ("/diagnose", ".ly-causes, .ly-notice"),
+    "diagnosis-different": ("/diagnose?view=different&slowest=5%25", ".ly-findings, .ly-notice"),
+    "diagnosis-profile": ("/diagnose?view=profile&last=24h", ".ly-flame-box canvas, .ly-notice"),
+    "diagnosis-changes": ("/diagnose?view=changes&last=24h", ".ly-changes, .ly-notice"),
     "unknown": ("/no-such-page", "h1"),
 }
 """Page → its address, and what is there once it is drawn; `a` and `b` are trace ids."""

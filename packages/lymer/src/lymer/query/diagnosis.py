@@ -194,8 +194,9 @@ class Diagnosis:
             if not rows or not traces[frame.table.trace[rows]].any():
                 continue
             for one in [*told, _finding_of(candidate)]:
-                findings.append(one)
-                examples.append(frame.table.trace_id(rows[0]))
+                if one.fact not in {other.fact for other in findings}:
+                    findings.append(one)
+                    examples.append(frame.table.trace_id(rows[0]))
         during = _during(frame, causes.start_unix_nano, causes.end_unix_nano)
         how = (
             "what happened more often in the window than before, and the attributes that explain it"

@@ -26,6 +26,7 @@ const ComparePage = lazy(() => import("../pages/compare/ComparePage.tsx"));
 const MapPage = lazy(() => import("../pages/map/MapPage.tsx"));
 const DeepPage = lazy(() => import("../pages/deep/DeepPage.tsx"));
 const MonitorPage = lazy(() => import("../pages/monitor/MonitorPage.tsx"));
+const DiagnosePage = lazy(() => import("../pages/diagnose/DiagnosePage.tsx"));
 const QualityPage = lazy(() => import("../pages/quality/QualityPage.tsx"));
 
 const RETRIES_MAX = 2;
@@ -88,6 +89,9 @@ function Routes(): ReactNode {
         </Route>
         <Route path="/monitor">
           <MonitorPage />
+        </Route>
+        <Route path="/diagnose">
+          <DiagnosePage />
         </Route>
         <Route path="/quality-metrics">
           <QualityPage />

@@ -106,6 +106,7 @@ function isAt(path: string, at: string): boolean {
 function navigation(t: Dictionary): NavPage[] {
   const all: (NavPage & { readonly on: boolean })[] = [
     { href: lastSearchHref(), label: t.common.search, at: "/search", on: true },
+    { href: "/diagnose", label: t.nav.diagnose, at: "/diagnose", on: true },
     { href: "/trace/...", label: t.nav.compare, at: "/compare", on: true },
     { href: "/dependencies", label: t.nav.map, at: "/dependencies", on: settings.dependencies.menuEnabled },
     { href: "/deep-dependencies", label: t.nav.deep, at: "/deep-dependencies", on: settings.deepDependencies.menuEnabled },
