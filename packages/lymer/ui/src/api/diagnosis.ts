@@ -183,7 +183,7 @@ export function pathNodes({ tree, names }: Profile): PathNode[] {
       service,
       operation,
       children: [],
-      spans: new Array<number>(tree.spans[id]),
+      spans: Array.from<number>({ length: tree.spans[id] }),
       total: tree.totalNano[id],
       self: tree.selfNano[id],
       critical: tree.criticalNano[id],
