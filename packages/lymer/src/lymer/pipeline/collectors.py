@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lymer.pipeline.collector_health import Healths
@@ -16,8 +16,6 @@ __all__ = ["Collectors", "look_up"]
 _log = EventLog(__name__)
 _CLOSE_SECONDS: Final = 30.0
 """A collector that a name does not stand for any more may answer so long."""
-
-LookUp = Callable[[str, int], Awaitable[list[str]]]
 
 
 async def look_up(host: str, port: int) -> list[str]:
@@ -40,7 +38,6 @@ class Collectors:
         make_link: Callable[[str, str, int], CollectorLink],
         *,
         resolve_seconds: float,
-        look_up: LookUp = look_up,
     ) -> None:
         """Prepare; `refresh` looks names up.
 
@@ -48,12 +45,10 @@ class Collectors:
             targets: (as written, host, port) of each.
             make_link: Called with target, IP address and port of a collector that is new.
             resolve_seconds: Pause between two look-ups.
-            look_up: Returns the IP addresses of a host.
         """
         self._targets = list(targets)
         self._make_link = make_link
         self._resolve_seconds = resolve_seconds
-        self._look_up = look_up
         self._links: dict[str, CollectorLink] = {}
         self.healths: Final = Healths()
         """How each of them has been; told by whoever sends."""
@@ -70,7 +65,7 @@ class Collectors:
         found: dict[str, tuple[str, str, int]] = {}
         for target, host, port in self._targets:
             try:
-                addresses = await self._look_up(host, port)
+                addresses = await look_up(host, port)
                 self._failed.discard(target)
             except OSError as error:
                 if target not in self._failed:

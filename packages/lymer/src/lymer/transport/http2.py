@@ -189,7 +189,6 @@ class Connection(asyncio.Protocol):
         buffered: Buffered,
         *,
         body_bytes_max: int,
-        on_lost: Callable[[], None] | None = None,
     ) -> None:
         """Prepare.
 
@@ -198,13 +197,11 @@ class Connection(asyncio.Protocol):
             connections: This one is in it while it lives.
             buffered: Counts what is not whole.
             body_bytes_max: A larger request is taken to its end and not kept.
-            on_lost: Called when it is gone.
         """
         self._handler = handler
         self._connections = connections
         self._buffered = buffered
         self._body_bytes_max = body_bytes_max
-        self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._has_preface = self._has_settings = self._is_leaving = False
@@ -244,8 +241,6 @@ class Connection(asyncio.Protocol):
             self._sweep.cancel()
         for stream in list(self._streams.values()):
             self._forget(stream, cancel=True)
-        if self._on_lost is not None:
-            self._on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Take frames; what is not whole waits for more."""

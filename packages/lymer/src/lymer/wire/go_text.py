@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 INT64_MAX: Final = 2**63 - 1
-INT64_MIN: Final = -(2**63)
 
 _NANO_PER_SECOND: Final = 1_000_000_000
 _NANO_PER_UNIT: Final = {

@@ -44,14 +44,13 @@ _MESSAGE_CHARACTERS_MAX: Final = 600
 class ChdbEngine:
     """An `Engine` on a folder, one Session per thread."""
 
-    def __init__(self, folder: Path, *, memory_bytes_max: int, background_threads: int = 2) -> None:
+    def __init__(self, folder: Path, *, memory_bytes_max: int) -> None:
         """Open or create the database in `folder`.
 
         Args:
             folder: Belongs to the engine alone.
             memory_bytes_max: What statements and merges together may use, bytes; over it a
                 statement fails and the process lives.
-            background_threads: Threads that merge parts.
 
         Raises:
             StartupError: chDB is not installed, or cannot open the folder.
@@ -64,7 +63,7 @@ class ChdbEngine:
             "index_uncompressed_cache_size": 64 * 2**20,
             "uncompressed_cache_size": 0,
             "query_condition_cache_size": 16 * 2**20,
-            "background_pool_size": background_threads,
+            "background_pool_size": 2,
             "background_schedule_pool_size": 4,
             "background_common_pool_size": 2,
             "background_fetches_pool_size": 1,

@@ -64,6 +64,8 @@ from lymer.wire.span_rows import COLUMNS, Origins, SpanRows, to_columns
 
 __all__ = ["TenantReader"]
 
+_THREADS_MAX: Final = 2
+"""Of one statement: several run at once."""
 _FIRST_SPANS: Final = 100
 """Newest matching spans looked at first; most questions need no more."""
 _SPANS_PER_TRACE: Final = 4
@@ -98,7 +100,6 @@ class TenantReader:
         *,
         timeout_seconds: float,
         memory_bytes_max: int,
-        threads_max: int = 2,
     ) -> None:
         """Remember whom to ask, and the limits of one statement.
 
@@ -110,7 +111,6 @@ class TenantReader:
             settled_segment_id: Tells up to which segment all is stored.
             timeout_seconds: Of a statement.
             memory_bytes_max: Of a statement.
-            threads_max: Of a statement.
         """
         self._engine = engine
         self._database = database
@@ -120,7 +120,7 @@ class TenantReader:
         self._settings: Settings = {
             "max_execution_time": max(1, round(timeout_seconds)),
             "max_memory_usage": memory_bytes_max,
-            "max_threads": threads_max,
+            "max_threads": _THREADS_MAX,
         }
         self._archive = Archive(engine, database, self._settings)
         self._known_lock = threading.Lock()
