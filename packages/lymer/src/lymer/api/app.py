@@ -18,6 +18,7 @@ from lymer.api.diagnosis import DiagnosisApi
 from lymer.api.envelope import error_response, not_found_response, v3_error_response
 from lymer.api.mcp.door import McpDoor
 from lymer.api.metrics_v1 import MetricsV1
+from lymer.api.openapi import openapi_route
 from lymer.api.service_graph import ServiceGraphs
 from lymer.api.trace_summaries import QueryV3
 from lymer.api.trace_views import TraceViews
@@ -58,8 +59,9 @@ def create_app(
         answer_seconds_max: Longest wait for an answer, seconds; then the answer is 503.
     """
     answers = Answers(executor, in_flight_max=answers_in_flight_max, seconds_max=answer_seconds_max)
-    routes = [*_api_routes(_Tenants(queries, tenancy), answers, now_unix_nano), *extra_routes]
     prefix = base_path.rstrip("/")
+    api = _api_routes(_Tenants(queries, tenancy), answers, now_unix_nano)
+    routes = [openapi_route(prefix), *api, *extra_routes]
     return Starlette(
         routes=[Mount(prefix, routes=routes)] if prefix else routes,
         exception_handlers={LymerError: _answer_error, Exception: _answer_bug},
