@@ -9,7 +9,7 @@ PARALLEL = -n 3 --dist loadfile
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
 
-.PHONY: charts kube-assets help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full clean ci
+.PHONY: airgap charts images kube-assets help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full clean ci
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,12 @@ kube-assets: ## compile a kube-apiserver for the cluster tests; prints KUBEBUILD
 
 charts: setup ## package the Helm charts into dist/charts, a repository that any web server can serve
 	$(BIN)/python tools/package_charts.py $(ARGS)
+
+images: ## build the container images with docker, podman, buildah or kaniko; ARGS="REGISTRY/PATH"
+	@sh deploy/images/build.sh $(ARGS)
+
+airgap: setup ## one archive for machines without internet: charts, image list, wheels, checksums, retag script
+	$(BIN)/python tools/airgap.py $(ARGS)
 
 ui: setup ## types, lint and tests of the web interface
 	@sh tools/ui.sh

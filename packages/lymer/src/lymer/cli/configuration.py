@@ -70,6 +70,24 @@ def check(file: Path | None, role: str) -> None:
     click.echo(f"{file or 'environment'}: no problem found")
 
 
+@config.command("from-jaeger", short_help="Say Jaeger's configuration in ours.")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--role", type=click.Choice(_ROLES), help="Whose flags they are, of Jaeger v1.")
+def from_jaeger(file: Path, role: str | None) -> None:
+    """Print what FILE of Jaeger means here, as a configuration file.
+
+    FILE is Jaeger v2's YAML, a file of v1's flags (`--name=value`), of its variables
+    (`NAME=value`), or v1's configuration file. What has no place here is named on standard error.
+    """
+    from lymer.config.from_jaeger import as_yaml, read_jaeger
+
+    made = read_jaeger(file.read_text("utf-8-sig"), role)
+    click.echo(f"# {file.name} of Jaeger. Start: lymer {made.role} --config FILE")
+    click.echo(as_yaml(made), nl=False)
+    for place, why in made.left_out:
+        click.echo(f"lymer: left out {place}: {why}", err=True)
+
+
 def _say(remarks: tuple[str, ...]) -> None:
     for remark in remarks:
         click.echo(f"lymer: {remark}", err=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
+from lymer.config import jaeger_v2
 from lymer.config.catalog import SETTINGS, build_config
 from lymer.config.document import FILE_BYTES_MAX, Document, Entry, read_document
 from lymer.config.jaeger_flags import read_environment, read_flags
@@ -180,7 +181,11 @@ def _read_file(file: Path | None, environ: Mapping[str, str]) -> Document:
         return Document((), (f"cannot read configuration file {file}: {error.strerror}",))
     except UnicodeDecodeError as error:
         return Document((), (f"{file}: not UTF-8 text at byte {error.start}",))
-    return read_document(text, str(file), environ)
+    found = read_document(text, str(file), environ)
+    if found.problems and jaeger_v2.looks_like_it(text):
+        hint = f"`lymer config from-jaeger {file}` says it in ours"
+        return Document((), (f"{file} is a configuration of Jaeger v2: {hint}",))
+    return found
 
 
 def _read_aliases(environ: Mapping[str, str]) -> Document:

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Build the images with whatever builder there is: docker, podman, buildah or kaniko's executor.
+#
+#   deploy/images/build.sh [PREFIX]     PREFIX/lymer:VERSION, PREFIX/certwright-controller:VERSION, ...
+#
+# BUILDER chooses one; BASE another base image; PUSH=1 pushes.
+set -eu
+cd "$(dirname "$0")/../.."
+
+prefix=${1:-localhost}
+version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' packages/lymer/src/lymer/__init__.py)
+builder=${BUILDER:-}
+if [ -z "$builder" ]; then
+    for candidate in docker podman buildah /kaniko/executor executor; do
+        if command -v "$candidate" >/dev/null 2>&1; then
+            builder=$candidate
+            break
+        fi
+    done
+fi
+[ -n "$builder" ] || { echo "images: none of docker, podman, buildah, kaniko is here; set BUILDER" >&2; exit 1; }
+
+base=${BASE:+--build-arg=BASE=$BASE}
+one() {
+    file=$1 target=$2 name=$prefix/$2:$version
+    echo "images: $name"
+    case ${builder##*/} in
+    docker) docker build ${base} --build-arg "VERSION=$version" -f "$file" --target "$target" -t "$name" . ;;
+    podman) podman build --format docker ${base} --build-arg "VERSION=$version" -f "$file" --target "$target" -t "$name" . ;;
+    buildah) buildah build --format docker ${base} --build-arg "VERSION=$version" -f "$file" --target "$target" -t "$name" . ;;
+    *executor) "$builder" --context "dir://$PWD" ${base} --build-arg "VERSION=$version" --dockerfile "$file" --target "$target" \
+        --destination "$name" $([ -n "${PUSH:-}" ] || echo "--no-push --tar-path=dist/images/$target.tar") ;;
+    *) echo "images: I do not know how to ask $builder" >&2; exit 1 ;;
+    esac
+    if [ -n "${PUSH:-}" ]; then
+        case ${builder##*/} in docker | podman | buildah) "$builder" push "$name" ;; esac
+    fi
+}
+
+mkdir -p dist/images
+one deploy/images/Containerfile.lymer lymer
+for target in controller webhook cainjector acmesolver ctl; do
+    one deploy/images/Containerfile.certwright "certwright-$target"
+done

@@ -1,0 +1,107 @@
+#!/bin/sh
+# The steps of both images, for a Containerfile and for a root folder alike (deploy/images/try.sh).
+#
+#   steps.sh build PRODUCT SOURCE    install PRODUCT (lymer, certwright) below /opt/PRODUCT
+#   steps.sh collect PRODUCT ROOT    copy what it needs, and nothing else, into ROOT
+#
+# Debian 12 with python3 and python3-venv. With wheels in SOURCE/wheels no package index is asked.
+set -eu
+
+product=$2
+home=/opt/$product
+
+build() {
+    source=$1
+    requirements=$source/requirements/certwright.txt
+    [ "$product" = certwright ] || requirements=$source/requirements/runtime.txt
+    python3 -m venv "$home"
+    if ls "$source"/wheels/"$product"-*.whl >/dev/null 2>&1; then
+        set -- --no-index --find-links "$source/wheels"
+        wheel=$(ls "$source"/wheels/"$product"-*.whl)
+    else
+        set --
+        wheel=$source/packages/$product
+    fi
+    # chdb-core names pandas and pyarrow for what we do not use: 300 MB that nothing here imports.
+    grep -v -E '^(pandas|pyarrow|python-dateutil|tzdata|six)==' "$requirements" >"$home/requirements.txt"
+    "$home/bin/pip" install --quiet --no-cache-dir --no-deps "$@" -r "$home/requirements.txt"
+    "$home/bin/pip" install --quiet --no-cache-dir --no-deps "$@" "$wheel"
+    # A bill of materials: names, versions and licences as the packages themselves tell them.
+    mkdir -p "$home/share/sbom"
+    "$home/bin/pip" inspect --local >"$home/share/sbom/$product.pip-inspect.json"
+    "$home/bin/pip" uninstall --quiet --yes pip setuptools >/dev/null 2>&1 || true
+    find "$home" -name tests -type d -prune -exec rm -rf {} +
+    find "$home" -name '*.pyi' -delete
+    find "$home" -name '*.so' -o -name '*.so.*' | xargs -r strip --strip-unneeded 2>/dev/null || true
+    # The root file system is read-only: what is not compiled now is compiled at each start.
+    "$home/bin/python3" -m compileall -q -j 2 "$home/lib" >/dev/null || true
+    "$home/bin/$product" --version
+}
+
+# Copy a file and the links that lead to it.
+take() {
+    for path; do
+        while [ -L "$path" ]; do
+            mkdir -p "$root$(dirname "$path")"
+            cp -P "$path" "$root$path"
+            target=$(readlink "$path")
+            case $target in
+            /*) path=$target ;;
+            *) path=$(dirname "$path")/$target ;;
+            esac
+        done
+        [ ! -e "$path" ] || { mkdir -p "$root$(dirname "$path")" && cp -a "$path" "$root$(dirname "$path")/"; }
+    done
+}
+
+libraries() {
+    find "$@" -type f \( -name '*.so' -o -name '*.so.*' -o -perm -u+x \) -print0 |
+        xargs -0 -r -n 50 ldd 2>/dev/null | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/lib[^ ]*ld-[^ ]*\) .*/\1/p' |
+        sort -u
+}
+
+collect() {
+    root=$1
+    mkdir -p "$root"
+    python=$(readlink -f /usr/bin/python3)
+    version=${python##*/}
+    # Debian 12 has /bin, /lib, /lib64 and /sbin as links into /usr.
+    for name in bin lib sbin lib64; do
+        mkdir -p "$root/usr/$name"
+        ln -sfn "usr/$name" "$root/$name"
+    done
+    take /usr/bin/python3 "$python"
+    mkdir -p "$root/usr/lib/$version"
+    (cd "/usr/lib/$version" && tar --exclude=./test --exclude=./idlelib --exclude=./lib2to3 --exclude=./ensurepip \
+        --exclude=./tkinter --exclude=./turtledemo --exclude=./pydoc_data --exclude='./config-*' -cf - .) |
+        tar -xf - -C "$root/usr/lib/$version"
+    [ ! -d /usr/lib/python3 ] || mkdir -p "$root/usr/lib/python3/dist-packages"
+    mkdir -p "$root/opt"
+    cp -a "$home" "$root/opt/"
+    for library in $(libraries "$python" "/usr/lib/$version/lib-dynload" "$home"); do
+        case $library in
+        /opt/*) ;;
+        *) take "$library" ;;
+        esac
+    done
+    # Loaded by name, so no file names them: name service, and the unwinder that threads end with.
+    for library in libnss_dns.so.2 libnss_files.so.2 libresolv.so.2 libgcc_s.so.1; do
+        for place in /lib/*-linux-gnu /usr/lib/*-linux-gnu; do
+            [ ! -e "$place/$library" ] || take "$place/$library"
+        done
+    done
+    take /etc/ssl/certs/ca-certificates.crt /etc/ssl/openssl.cnf /usr/lib/ssl /etc/os-release
+    mkdir -p "$root/etc" "$root/tmp" "$root/data"
+    chmod 1777 "$root/tmp"
+    printf 'root:x:0:0::/:/nonexistent\n%s:x:65532:65532::/tmp:/nonexistent\n' "$product" >"$root/etc/passwd"
+    printf 'root:x:0:\n%s:x:65532:\n' "$product" >"$root/etc/group"
+    printf 'hosts: files dns\n' >"$root/etc/nsswitch.conf"
+    chown 65532:65532 "$root/data"
+    # A shell is not there, so nothing needs one.
+    "$python" -m compileall -q "$root/usr/lib/$version" >/dev/null 2>&1 || true
+}
+
+case $1 in
+build) build "$3" ;;
+collect) collect "$3" ;;
+esac
