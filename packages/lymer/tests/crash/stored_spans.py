@@ -37,6 +37,11 @@ class StoredSpans:
             )
         }
 
+    def count(self) -> int:
+        """Return the number of rows."""
+        ((count,),) = self._numbers("SELECT count() FROM lymer.spans")
+        return count
+
     def red_rolled_up(self) -> list[str]:
         """Return the minute rollup, sorted."""
         return self._lines(

@@ -233,3 +233,18 @@ def test_data_is_written_below_the_folder_only(new_lymer: NewLymer, tmp_path: Pa
 
     assert lymer.stop() == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("role", ["all-in-one", "collector"])
+def test_without_otlp_neither_of_its_doors_is_open(tmp_path: Path, role: str) -> None:
+    """And the ready block names none."""
+    lymer = Lymer(tmp_path, role=role, arguments=["--collector.otlp.enabled=false"])
+    try:
+        lymer.start()
+        for door in ("otlp_grpc", "otlp_http"):
+            with pytest.raises(ConnectionRefusedError), socket.socket() as client:
+                client.connect(("127.0.0.1", lymer.ports[door]))
+        assert lymer.stop() == 0
+        assert "OTLP" not in lymer.log.read_text()
+    finally:
+        lymer.close()

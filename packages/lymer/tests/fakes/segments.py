@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -86,6 +86,8 @@ class FakeWriter:
         """Segment id → bodies of parts that are no whole segment yet."""
         self.part_sizes: list[int] = []
         """Spans of each file that was stored."""
+        self.expected: list[int] = []
+        self.announced: list[int] = []
         self.spans_max = 10**9
         """More at once need too much memory."""
 
@@ -104,6 +106,14 @@ class FakeWriter:
     def write_part(self, segment: SealedSegment, path: Path, /) -> None:
         """Keep bodies until `recover_segment` finds them to be all."""
         self.parts.setdefault(segment.segment_id, []).extend(self._readable(path))
+
+    def expect(self, segments: Sequence[SealedSegment], /) -> None:
+        """Remember who was said to come."""
+        self.expected += [segment.segment_id for segment in segments]
+
+    def announce(self, segment: SealedSegment, /) -> None:
+        """Remember it."""
+        self.announced.append(segment.segment_id)
 
     def _note(self, call: str, segment: SealedSegment) -> None:
         self.calls.append((call, segment.segment_id))

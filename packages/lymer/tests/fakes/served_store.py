@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -97,6 +98,14 @@ class ServedStore(RemoteStore):
     def write_part(self, segment: SealedSegment, path: Path, /) -> None:
         """See `SpanWriter.write_part`."""
         self._store.write_part(segment, path)
+
+    def expect(self, segments: Sequence[SealedSegment], /) -> None:
+        """See `SpanWriter.expect`."""
+        self._store.expect(segments)
+
+    def announce(self, segment: SealedSegment, /) -> None:
+        """See `SpanWriter.announce`."""
+        self._store.announce(segment)
 
     def close(self) -> None:
         """Close everything."""

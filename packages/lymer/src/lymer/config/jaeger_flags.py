@@ -29,7 +29,7 @@ class _Flag:
     """`text` as it is, `address` a host and a port, `switch` true or false; `foreign` may have no
     value."""
     also: tuple[tuple[str, str], ...] = ()
-    """(path, text) it sets beside."""
+    """(path, text) it sets beside; no text is what it was given."""
     remark: str = ""
     """What to tell who uses it."""
 
@@ -115,7 +115,9 @@ _COLLECTOR: Final = {
         "receivers.zipkin", "address", (("receivers.zipkin.enabled", "true"),)
     ),
     **_tls("collector.zipkin.tls", "receivers.zipkin.tls", client=False),
-    "collector.otlp.enabled": _Flag(remark="OTLP is always taken"),
+    "collector.otlp.enabled": _Flag(
+        "receivers.otlp_grpc.enabled", "switch", (("receivers.otlp_http.enabled", ""),)
+    ),
     "collector.otlp.grpc.host-port": _Flag("receivers.otlp_grpc", "address"),
     "collector.otlp.grpc.max-message-size": _Flag("receivers.otlp_grpc.message_bytes_max"),
     **_tls("collector.otlp.grpc.tls", "receivers.otlp_grpc.tls", client=False),
@@ -241,17 +243,16 @@ def _read(role: str, spoken: Sequence[tuple[str, str, str]]) -> Spoken:
 
 
 def _entries(flag: _Flag, value: str, place: str) -> Iterator[Entry]:
+    if flag.form == "switch":
+        value = value.lower()
+        value = {"1": "true", "t": "true", "0": "false", "f": "false"}.get(value, value)
     for path, text in flag.also:
-        yield Entry(path, text, place)
+        yield Entry(path, text or value, place)
     if flag.form == "address":
         host, colon, port = value.rpartition(":")
         if not colon or not port.isdecimal():
             raise ValueError
         yield Entry(f"{flag.path}.host", host.strip("[]") or "0.0.0.0", place)  # noqa: S104 - as Go has it
         yield Entry(f"{flag.path}.port", port, place)
-    elif flag.form == "switch":
-        yield Entry(flag.path, {"1": "true", "t": "true", "0": "false", "f": "false"}.get(
-            value.lower(), value.lower()
-        ), place)  # fmt: skip
     else:
         yield Entry(flag.path, value, place)

@@ -136,6 +136,9 @@ class JournalSettings:
 class OtlpGrpcSettings:
     """OTLP over gRPC."""
 
+    enabled: Annotated[bool, SWITCH] = True
+    """Whether to listen at all. Default true. Jaeger's `--collector.otlp.enabled` sets both."""
+
     host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""
 
@@ -154,6 +157,9 @@ class OtlpGrpcSettings:
 @dataclass(frozen=True, slots=True)
 class OtlpHttpSettings:
     """OTLP over HTTP/1.1."""
+
+    enabled: Annotated[bool, SWITCH] = True
+    """Whether to listen at all. Default true. Jaeger's `--collector.otlp.enabled` sets both."""
 
     host: Annotated[str, HOST] = "localhost"
     """Name or address to listen on. Default `listen_host`."""

@@ -2,12 +2,14 @@
 
 A segment that cannot be stored now is tried again for ever, with back-off: it was acknowledged. A
 segment that cannot be read, or needs too much memory, is stored in parts (`parts.py`), so poison
-never blocks what is behind it.
+never blocks what is behind it; and between two parts of it whatever came later and is quickly done
+is stored first, so that nobody waits for a giant.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
@@ -26,6 +28,8 @@ _log = EventLog(__name__)
 _POLL_SECONDS: Final = 0.5
 _BACKOFF_SECONDS_MIN: Final = 0.2
 _BACKOFF_SECONDS_MAX: Final = 30.0
+_QUICK_SPANS_MAX: Final = 100_000
+"""A segment of more spans, 1 s of work, does not pass one that is stored in parts."""
 _WHOLE_SPANS_MAX: Final = 500_000
 """A segment of more spans is stored in parts at once: whole, it needs more memory than there is."""
 
@@ -74,6 +78,8 @@ class Loader:
         self._abandon = threading.Event()
         self._recovered = threading.Event()
         self._problem = ""
+        self._aside: deque[tuple[SealedSegment, bool]] = deque()
+        """Segments that did not pass a giant, and whether they must be recovered."""
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
 
     @property
@@ -110,9 +116,14 @@ class Loader:
                 return
             while True:
                 stopping = self._stop.is_set()
-                segment = self._source.take_sealed(0 if stopping else _POLL_SECONDS)
-                if segment is not None:
-                    if not self._store(segment, recovering=False):
+                if self._aside:
+                    segment, recovering = self._aside.popleft()
+                    if not self._store(segment, recovering=recovering):
+                        return
+                    continue
+                taken = self._source.take_sealed(0 if stopping else _POLL_SECONDS)
+                if taken is not None:
+                    if not self._store(taken, recovering=False):
                         return
                 elif stopping:
                     return
@@ -123,7 +134,7 @@ class Loader:
 
     def _recover(self) -> bool:
         segments = self._source.take_recovered()
-        for segment in segments:
+        for segment in sorted(segments, key=lambda one: one.span_count > _WHOLE_SPANS_MAX):
             if not self._store(segment, recovering=True):
                 return False
         if segments:
@@ -156,14 +167,38 @@ class Loader:
         else:
             return False
         self._problem = ""
+        self._count(segment, started)
+        return True
+
+    def _count(self, segment: SealedSegment, started: float) -> None:
         self._metrics.stored_segments.inc()
         self._metrics.stored_spans.inc(segment.span_count)
         self._metrics.store_seconds.observe(clock.monotonic_seconds() - started)
-        return True
+
+    def _let_pass(self) -> None:
+        """Store what came later and is quick; the rest waits until the giant is done."""
+        while not self._abandon.is_set():
+            segment = self._source.take_sealed(0)
+            if segment is None:
+                return
+            started = clock.monotonic_seconds()
+            tried = segment.span_count <= _QUICK_SPANS_MAX
+            try:
+                if tried:
+                    if self._before_store is not None:
+                        self._before_store(segment)
+                    self._write(segment, recovering=False)
+                    self._source.remove(segment)
+                    self._count(segment, started)
+                    continue
+            except (LymerError, OSError) as error:
+                _log.warning("segment waits", segment=segment.segment_id, error=error)
+            self._writer.expect([segment])
+            self._aside.append((segment, tried))
 
     def _write(self, segment: SealedSegment, *, recovering: bool) -> None:
-        if segment.span_count == 0:
-            return  # all of it is in quarantine
+        if segment.span_count == 0 and not recovering:
+            return  # requests without spans
         if recovering:
             self._writer.recover_segment(segment)
         elif segment.span_count > _WHOLE_SPANS_MAX:
@@ -173,7 +208,9 @@ class Loader:
 
     def _in_parts(self, segment: SealedSegment, error: LymerError) -> SealedSegment:
         _log.warning("segment is stored in parts", segment=segment.segment_id, error=error)
-        stored, quarantined = write_in_parts(segment, self._writer, self._quarantine)
+        stored, quarantined = write_in_parts(
+            segment, self._writer, self._quarantine, self._let_pass
+        )
         if quarantined:
             self._metrics.quarantined_requests.inc(quarantined)
             _log.error(

@@ -2,9 +2,9 @@
 
 A segment may need more memory than a load may use, or hold what the engine cannot read. Its
 requests are written again as files of their own and stored one file after another under the
-segment's id; what fails is halved, first between requests, then between the spans of one, and a
-request the engine cannot read is written canonically before it is. A span that still fails goes to
-the quarantine folder.
+segment's id, the small ones first; what fails is halved, first between requests, then between the
+spans of one, and a request the engine cannot read is written canonically before it is. A span that
+still fails goes to the quarantine folder.
 
 Exactly once: the segment's id and number of spans stay the law. While only some parts are stored,
 the store has another number of its spans than the segment, so a crash ends in `recover_segment`
@@ -15,7 +15,7 @@ atomically by one without them before the spans are counted for the last time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -35,6 +35,9 @@ __all__ = ["PART_SPANS_MAX", "write_in_parts"]
 PART_SPANS_MAX: Final = 100_000
 """Spans of the first parts: the emptiest span needs 1.3 kB of memory while it is loaded."""
 _PART_BYTES_MAX: Final = 4 * 2**20
+_QUICK_BYTES_MAX: Final = 64 * 1024
+_QUICK_SPANS_MAX: Final = 2_000
+"""A larger request is stored after those that share its segment."""
 _HUNGRY_BYTES_MIN: Final = 64 * 1024
 """A smaller span cannot need too much memory: then the engine has none left, for now."""
 
@@ -46,7 +49,10 @@ class _Request(NamedTuple):
 
 
 def write_in_parts(
-    segment: SealedSegment, writer: SpanWriter, quarantine: Path
+    segment: SealedSegment,
+    writer: SpanWriter,
+    quarantine: Path,
+    between: Callable[[], None] = lambda: None,
 ) -> tuple[SealedSegment, int]:
     """Store the spans of `segment`, of which none are stored; `recover_segment` must follow.
 
@@ -54,6 +60,7 @@ def write_in_parts(
         segment: Its file is replaced if something is set aside.
         writer: The store.
         quarantine: Folder for what cannot be stored.
+        between: Called after each part: others must not wait for the last one.
 
     Returns:
         The segment as it is now, and how many requests or single spans were set aside.
@@ -65,10 +72,15 @@ def write_in_parts(
     good: list[_Request] = []
     bad: list[_Request] = []
     trial = segment.path.with_suffix(TRIAL_SUFFIX)
-    pending = list(_first_parts(segment.path))[::-1]
+    quick, slow = _sorted_requests(segment.path)
+    pending = [*_first_parts(quick), *_first_parts(slow)][::-1]
+    is_announced = not quick
     try:
         while pending:
             part = pending.pop()
+            if not is_announced and _is_slow(part[0]):
+                writer.announce(segment)
+                is_announced = True
             _write(trial, part)
             try:
                 writer.write_part(segment, trial)
@@ -79,6 +91,7 @@ def write_in_parts(
                 pending += (smaller or [])[::-1]
             else:
                 good += part
+            between()
     finally:
         trial.unlink(missing_ok=True)
     if not bad:
@@ -90,25 +103,38 @@ def write_in_parts(
     return replace(segment, span_count=spans, byte_count=segment.path.stat().st_size), len(bad)
 
 
-def _first_parts(path: Path) -> Iterator[list[_Request]]:
-    """Yield the requests of a segment, so many as a load takes in its stride."""
-    part: list[_Request] = []
-    spans = size = 0
+def _sorted_requests(path: Path) -> tuple[list[_Request], list[_Request]]:
+    """Return the requests of a segment that are quickly stored, and the others."""
+    quick: list[_Request] = []
+    slow: list[_Request] = []
     with open_records(path) as records:
         for record in records:
             request = _Request(bytes(record.body), record.span_count)
-            if part and (
-                spans + request.span_count > PART_SPANS_MAX
-                or size + len(request.body) > _PART_BYTES_MAX
-            ):
-                yield part
-                part, spans, size = [], 0, 0
-            if request.span_count > PART_SPANS_MAX:
-                yield from ([one] for one in _split(request, PART_SPANS_MAX))
-            else:
-                part.append(request)
-                spans += request.span_count
-                size += len(request.body)
+            (slow if _is_slow(request) else quick).append(request)
+    return quick, slow
+
+
+def _is_slow(request: _Request) -> bool:
+    return len(request.body) > _QUICK_BYTES_MAX or request.span_count > _QUICK_SPANS_MAX
+
+
+def _first_parts(requests: Sequence[_Request]) -> Iterator[list[_Request]]:
+    """Yield requests together, so many as a load takes in its stride."""
+    part: list[_Request] = []
+    spans = size = 0
+    for request in requests:
+        if part and (
+            spans + request.span_count > PART_SPANS_MAX
+            or size + len(request.body) > _PART_BYTES_MAX
+        ):
+            yield part
+            part, spans, size = [], 0, 0
+        if request.span_count > PART_SPANS_MAX:
+            yield from ([one] for one in _split(request, PART_SPANS_MAX))
+        else:
+            part.append(request)
+            spans += request.span_count
+            size += len(request.body)
     if part:
         yield part
 

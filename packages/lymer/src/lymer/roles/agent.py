@@ -16,7 +16,7 @@ from lymer.receivers.intake import Intake
 from lymer.roles.forwarding import Forwarding, check_targets
 from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
-from lymer.roles.ready_block import place, role_block, url
+from lymer.roles.ready_block import otlp_rows, role_block, url
 from lymer.roles.receiving import OTLP_HTTP, Receivers
 from lymer.roles.sampling import Sampling
 from lymer.roles.securing import Security
@@ -71,10 +71,8 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         strategies = await sampling.serve(RemoteSampling(forwarding.collectors), metrics)
         await receivers.open(stack, intake, metrics, strategies)
         intake.open(forwarding.journal, forwarding.journal.tenants())
-        otlp = config.receivers
         rows = [
-            ("OTLP gRPC", place(otlp.otlp_grpc.host, receivers.otlp_grpc_port)),
-            ("OTLP HTTP", url(config, otlp.otlp_http, ports.number(OTLP_HTTP))),
+            *otlp_rows(config, receivers.otlp_grpc_port, ports.number(OTLP_HTTP)),
             (
                 "Also",
                 "; ".join(filter(None, (receivers.foreign_described(), sampling.described()))),

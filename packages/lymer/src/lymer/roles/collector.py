@@ -11,7 +11,7 @@ from lymer import __version__
 from lymer.config import Config
 from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
-from lymer.roles.ready_block import place, role_block, span_of_time, url
+from lymer.roles.ready_block import otlp_rows, place, role_block, span_of_time, url
 from lymer.roles.receiving import OTLP_HTTP, Receivers, make_intake
 from lymer.roles.sampling import Sampling
 from lymer.roles.securing import Security
@@ -57,10 +57,8 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         await receivers.open(stack, intake, metrics, strategies)
         intake.open(loading.journal, loading.tenants())
         await loading.wait_for_recovery(life)
-        otlp = config.receivers
         rows = [
-            ("OTLP gRPC", place(otlp.otlp_grpc.host, receivers.otlp_grpc_port)),
-            ("OTLP HTTP", url(config, otlp.otlp_http, ports.number(OTLP_HTTP))),
+            *otlp_rows(config, receivers.otlp_grpc_port, ports.number(OTLP_HTTP)),
             ("Also", receivers.foreign_described()),
             ("Sampling", sampling.described().removeprefix("sampling ")),
             ("Storage API", place(config.storage_api.host, storage_port) if storage_port else ""),

@@ -11,7 +11,7 @@ from lymer import __version__
 from lymer.config import Config
 from lymer.config.security import ListenerTlsSettings
 
-__all__ = ["Endpoints", "place", "ready_block", "role_block", "span_of_time", "url"]
+__all__ = ["Endpoints", "otlp_rows", "place", "ready_block", "role_block", "span_of_time", "url"]
 
 _ANY: Final = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound to
 
@@ -37,7 +37,8 @@ class Endpoints:
 
     def otlp_http(self, config: Config) -> str:
         """Return the URL of OTLP over HTTP, without path."""
-        return url(config, config.receivers.otlp_http, self.otlp_http_port)
+        settings = config.receivers.otlp_http
+        return url(config, settings, self.otlp_http_port or settings.port)
 
 
 class _Listener(Protocol):
@@ -66,6 +67,15 @@ def place(host: str, port: int) -> str:
     return f"{_shown(host)}:{port}"
 
 
+def otlp_rows(config: Config, grpc_port: int, http_port: int) -> list[tuple[str, str]]:
+    """Return the rows of OTLP's doors; without text where one is not open (port 0)."""
+    otlp = config.receivers
+    return [
+        ("OTLP gRPC", place(otlp.otlp_grpc.host, grpc_port) if grpc_port else ""),
+        ("OTLP HTTP", url(config, otlp.otlp_http, http_port) if http_port else ""),
+    ]
+
+
 def span_of_time(seconds: float) -> str:
     """Return a span of time as people say it."""
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
@@ -83,20 +93,31 @@ def ready_block(config: Config, data_dir: Path, endpoints: Endpoints, start_seco
         health = url(config, config.health, endpoints.health_port) + "/status"
     metrics = url(config, config.admin, endpoints.admin_port) + "/metrics"
     kept = span_of_time(config.storage.retention_seconds)
-    otlp_http = endpoints.otlp_http(config)
-    foreign = f"\n  Also        {endpoints.foreign}" if endpoints.foreign else ""
+    doors = otlp_rows(config, endpoints.otlp_grpc_port, endpoints.otlp_http_port)
+    rows = [
+        *(
+            (label, text + "/v1/traces" * (label == "OTLP HTTP" and bool(text)))
+            for label, text in doors
+        ),
+        ("Also", endpoints.foreign),
+    ]
+    listening = "".join(f"\n  {label:<11} {text}" for label, text in rows if text)
+    first = (
+        "run `lymer demo` in another terminal, or start a service of yours with\n"
+        f"               OTEL_EXPORTER_OTLP_ENDPOINT={endpoints.otlp_http(config)} "
+        "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
+        if endpoints.otlp_http_port
+        else "send spans to one of these"
+    )
     return f"""
 Lymer {__version__} is ready ({start_seconds:.1f} s)
 
-  UI          {ui}
-  OTLP gRPC   {endpoints.otlp_grpc(config)}
-  OTLP HTTP   {otlp_http}/v1/traces{foreign}
+  UI          {ui}{listening}
   Data        {data_dir}, kept for {kept}
   Health      {health}
   Metrics     {metrics}
 
-  First trace: run `lymer demo` in another terminal, or start a service of yours with
-               OTEL_EXPORTER_OTLP_ENDPOINT={otlp_http} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+  First trace: {first}
   Stop:        Ctrl-C
 
 """

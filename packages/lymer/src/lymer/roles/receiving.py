@@ -56,9 +56,10 @@ class Receivers:
         """Who may send, and ask what to sample."""
         udp_tenant = udp_tenant_of(config)
         self._foreign = ForeignReceivers(settings, ports, self._gate, udp_tenant=udp_tenant)
-        ports.take(OTLP_HTTP, settings.otlp_http, "receivers.otlp_http.port", gate=self._gate)
+        if settings.otlp_http.enabled:
+            ports.take(OTLP_HTTP, settings.otlp_http, "receivers.otlp_http.port", gate=self._gate)
         self._foreign.listen(stack)
-        self.otlp_grpc_port = settings.otlp_grpc.port
+        self.otlp_grpc_port = settings.otlp_grpc.port if settings.otlp_grpc.enabled else 0
 
     async def open(
         self,
@@ -93,20 +94,20 @@ class Receivers:
                 receiver=receiver, transport=transport, bytes_max=bytes_max,
             )  # fmt: skip
 
-        limit = settings.otlp_http.body_bytes_max
-        http = OtlpHttpReceiver(door("otlp", "http", limit), body_bytes_max=limit)
-        self._ports.serve(http, OTLP_HTTP, cors=settings.otlp_http.cors)
-        grpc = OtlpGrpcReceiver(
-            door("otlp", "grpc", settings.otlp_grpc.message_bytes_max),
-            message_bytes_max=settings.otlp_grpc.message_bytes_max,
-            gate=self._gate,
-        )
-        if strategies is not None:
-            add_sampling(grpc, strategies)  # agents ask where they send
-        otlp = settings.otlp_grpc
-        self.otlp_grpc_port = await self._ports.serve_grpc(
-            grpc, otlp, "OTLP gRPC", "receivers.otlp_grpc.port"
-        )
+        if settings.otlp_http.enabled:
+            limit = settings.otlp_http.body_bytes_max
+            http = OtlpHttpReceiver(door("otlp", "http", limit), body_bytes_max=limit)
+            self._ports.serve(http, OTLP_HTTP, cors=settings.otlp_http.cors)
+        if settings.otlp_grpc.enabled:
+            limit = settings.otlp_grpc.message_bytes_max
+            grpc = OtlpGrpcReceiver(
+                door("otlp", "grpc", limit), message_bytes_max=limit, gate=self._gate
+            )
+            if strategies is not None:
+                add_sampling(grpc, strategies)  # agents ask where they send
+            self.otlp_grpc_port = await self._ports.serve_grpc(
+                grpc, settings.otlp_grpc, "OTLP gRPC", "receivers.otlp_grpc.port"
+            )
         # Last, just before the journal opens: what came by UDP before that would be lost.
         await self._foreign.open(stack, intake, door, strategies, zipkin_questions)
 

@@ -141,13 +141,14 @@ class Loading:
             on_durable=intake.on_durable,
             unix_nano=clock.unix_nano,
             monotonic_seconds=clock.monotonic_seconds,
-            first_segment_id=store.settled_segment_id + 1,
+            first_segment_id=store.newest_segment_id + 1,
         )
         metrics.backlog_bytes.set_function(lambda: journal.state().backlog_bytes)
         metrics.journal_commits.set_function(lambda: journal.state().commits)
         metrics.journal_failures.set_function(lambda: journal.state().write_failures)
         self.journal = journal
         deliveries.recover(journal.recovered())
+        store.expect(journal.recovered())  # a part of one may be there, which no rollup may count
         self._store = store
         self._loader = Loader(
             journal, store, data_dir / "quarantine", metrics, before_store=deliveries.settle

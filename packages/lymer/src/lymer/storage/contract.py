@@ -65,6 +65,19 @@ class SpanWriter(Protocol):
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """Store `segment` if an interrupted `write_segment` did not; idempotent, same promises."""
 
+    def expect(self, segments: Sequence[SealedSegment], /) -> None:
+        """Know that these will be stored, some perhaps after later ones.
+
+        What counts segments up to an id, as rollups do, waits for them. A segment that is being
+        stored is expected from its first part on.
+        """
+
+    def announce(self, segment: SealedSegment, /) -> None:
+        """Let readers find by service and name what is stored of `segment` so far.
+
+        Raises: As `write_segment`.
+        """
+
 
 class TenantReaders(Protocol):
     """Lets each tenant's spans be read."""

@@ -178,12 +178,26 @@ def _fill_resource_spans(target: Any, source: _Object) -> None:
     _fill_member(target.resource, source, "resource", _fill_attributes)
     target.schema_url = _text(source, "schemaUrl", "schema_url")
     _fill_each(target.scope_spans, source, "scopeSpans", "scope_spans", _fill_scope_spans)
+    _fill_each(
+        target.scope_spans,
+        source,
+        "instrumentationLibrarySpans",
+        "instrumentation_library_spans",
+        _fill_library_spans,
+    )
 
 
 def _fill_scope_spans(target: Any, source: _Object) -> None:
     _fill_member(target.scope, source, "scope", _fill_scope)
     target.schema_url = _text(source, "schemaUrl", "schema_url")
     _fill_each(target.spans, source, "spans", "spans", _fill_span)
+
+
+def _fill_library_spans(target: Any, source: _Object) -> None:
+    """Fill them from what they were called before OTLP 0.15."""
+    for name in ("instrumentationLibrary", "instrumentation_library"):
+        _fill_member(target.scope, source, name, _fill_scope)
+    _fill_scope_spans(target, source)
 
 
 def _fill_scope(target: Any, source: _Object) -> None:

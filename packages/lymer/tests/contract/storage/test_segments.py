@@ -9,6 +9,7 @@ import pytest
 
 from contract.storage.conftest import Store
 from lymer.errors import UndecodableError
+from lymer.model.question import DependencyLink
 from lymer.storage.contract import SealedSegment
 from make import make_request, make_span, span_hex, trace_hex, write_segment_file
 
@@ -94,6 +95,30 @@ def test_a_segment_in_parts_is_stored_once(store: Store, tmp_path: Path, parts: 
     store.recover_segment(whole)
 
     assert sorted(span_ids(store)) == [span_hex(1), span_hex(2)]
+
+
+def test_what_counts_waits_for_a_segment_in_parts(store: Store, tmp_path: Path) -> None:
+    """Later segments are stored meanwhile; its calls are counted once, when it is whole."""
+    call = [make_span(1, 1, kind=3), make_span(1, 2, kind=2, parent=1)]
+    first, second = (
+        make_request(span, service=name) for span, name in zip(call, ("shop", "stock"), strict=True)
+    )
+    whole = write_segment_file(tmp_path, first, second)
+    folder = tmp_path / "part"
+    folder.mkdir()
+    store.expect([whole])
+    later = write_segment_file(
+        tmp_path, make_request(make_span(2, 9), service="late"), segment_id=whole.segment_id + 5
+    )
+
+    store.write_part(whole, write_segment_file(folder, first).path)
+    store.announce(whole)
+    store.write_segment(later)
+    before = store.get_dependencies(0, 2**62)
+    store.recover_segment(whole)
+
+    assert before == []
+    assert store.get_dependencies(0, 2**62) == [DependencyLink("shop", "stock", 1)]
 
 
 def test_a_bad_part_stores_nothing(store: Store, tmp_path: Path) -> None:

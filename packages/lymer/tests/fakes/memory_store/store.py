@@ -84,6 +84,12 @@ class MemoryStore:
         """See `SpanWriter.write_part`."""
         self._parts.setdefault(segment.segment_id, []).extend(_spans(path))
 
+    def expect(self, segments: Sequence[SealedSegment], /) -> None:
+        """See `SpanWriter.expect`; parts are not to be seen here before they are whole."""
+
+    def announce(self, segment: SealedSegment, /) -> None:
+        """See `SpanWriter.announce`."""
+
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter.recover_segment`."""
         parts = self._parts.pop(segment.segment_id, [])

@@ -173,7 +173,7 @@ def test_what_another_spelling_cures_is_stored(plant: Plant) -> None:
 
     assert plant.writer.stored == {1: [good(1), good(2), good(3)], 2: [good(4)]}
     assert plant.quarantined() == {}
-    assert plant.source.removed[0] == segment
+    assert segment in plant.source.removed
     assert plant.metric("lymer_quarantine_requests_total") == 0
 
 
@@ -230,6 +230,39 @@ def test_what_needs_too_much_memory_is_stored_in_parts(plant: Plant, spans_max: 
     assert plant.quarantined() == {}
 
 
+def test_nobody_waits_for_a_giant(plant: Plant) -> None:
+    """Small requests of its segment are stored first, and what is behind it in between."""
+    giant = make_request(*(make_span(1, 10 + n) for n in range(2_500))).SerializeToString()
+    path = plant.folder / f"{7:020d}.otlp"
+    path.write_bytes(
+        b"".join(
+            b"".join(encode_record(body, count))
+            for body, count in [(giant, 2_500), (good(1), 1), (giant, 2_500), (good(2), 1)]
+        )
+    )
+    plant.writer.spans_max = 1_000
+    plant.start()
+    plant.source.seal(
+        SealedSegment(7, path, 5_002, path.stat().st_size),
+        plant.segment(8, good(3)),
+        plant.segment(9, poison(4), good(5)),
+        plant.segment(10, good(6)),
+    )
+    assert plant.finish()
+
+    assert [call for call in plant.writer.calls if call[1] in {7, 8, 10}] == [
+        ("write", 7),
+        ("write", 8),
+        ("write", 10),
+        ("recover", 7),
+    ]
+    assert plant.writer.stored[7][:2] == [good(1), good(2)]
+    assert sum(len(names_of([one])) for one in plant.writer.stored[7]) == 5_002
+    assert plant.writer.stored[9] == [good(5)]
+    assert plant.writer.announced == [7]
+    assert 9 in plant.writer.expected, "it did not pass, and what counts must wait for it"
+
+
 def test_only_the_span_that_is_poison_goes_to_quarantine(plant: Plant) -> None:
     """Its neighbours in the same request are stored."""
     request = make_request(
@@ -255,12 +288,12 @@ def test_bytes_that_are_no_protobuf_go_to_quarantine_as_they_are(plant: Plant) -
 
 
 def test_a_segment_of_poison_only_is_removed(plant: Plant) -> None:
-    """Nothing of it is written to the store."""
+    """Nothing of it is stored, and the store is told that it is done."""
     plant.run(plant.segment(1, poison(1), poison(2)), plant.segment(2, good(3)))
 
-    assert plant.writer.stored == {2: [good(3)]}
-    assert plant.writer.calls == [("write", 1), ("write", 2)]
-    assert [one.segment_id for one in plant.source.removed] == [1, 2]
+    assert plant.writer.stored == {1: [], 2: [good(3)]}
+    assert plant.writer.calls[-1] == ("recover", 1)
+    assert {one.segment_id for one in plant.source.removed} == {1, 2}
 
 
 def test_a_full_quarantine_still_lets_neighbours_pass(plant: Plant) -> None:
@@ -283,7 +316,7 @@ def test_a_repair_that_fails_is_tried_again(plant: Plant) -> None:
     plant.source.seal(plant.segment(1, good(1), poison(2)), plant.segment(2, good(3)))
 
     wait_until(lambda: "quarantine" in loader.problem)
-    assert plant.writer.stored == {}
+    assert plant.writer.stored == {2: [good(3)]}
     plant.quarantine.unlink()
     assert plant.finish()
 

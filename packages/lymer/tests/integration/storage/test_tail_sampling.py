@@ -13,6 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from fakes.mortal_engine import KilledError, MortalEngine
 from lymer.errors import StartupError
+from lymer.model.question import TraceQuestion
 from lymer.sampling.tail_file import read_tail_policies
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
@@ -70,6 +71,11 @@ class Sampled:
             if len(columns):
                 found[number] = len(columns)
         return found
+
+    def found(self, key: str, value: str, *, operation: str = "") -> set[str]:
+        """Return the traces that a search for a tag finds."""
+        question = TraceQuestion(0, 2**63, operation=operation, tags=((key, value),))
+        return {one.trace_id for one in self.store.for_tenant(DEFAULT_TENANT).find_traces(question)}
 
     def tags(self, trace: int) -> list[dict[str, Any]]:
         """Return the tags of each span of a trace."""
@@ -260,6 +266,29 @@ def test_chance_keeps_about_its_part_and_says_so(sampled: Any) -> None:
     (by_chance,) = store.tags(max(left))
     assert by_chance[RATE_TAG] == 0.25
     assert RATE_TAG not in store.tags(1)[0]
+
+
+def test_how_a_trace_was_kept_is_found_as_it_is_shown(sampled: Any) -> None:
+    """By policy and by rate, on the span that shows it, and on no other one."""
+    store: Sampled = sampled([_policy("probabilistic", sampling_percentage=70, hash_salt="s")])
+    for number in range(1, 31):
+        rooted = number % 3 > 0  # of the others the first span shows it
+        store.write(make_span(number, 1, 0 if rooted else 77, name="first"), at=number)
+        store.write(make_span(number, 2, 1, name="second", offset_nano=MILLI), at=number + 0.5)
+    store.decide()
+    left = {trace_hex(number) for number in store.left()}
+    assert len(left) > 10
+
+    assert store.found(POLICY_TAG, "probabilistic") == left
+    assert store.found(RATE_TAG, "0.7") == left
+    assert store.found(POLICY_TAG, "probabilistic", operation="first") == left
+    for number in store.left():
+        first, second = store.tags(number)
+        assert (first[RATE_TAG], RATE_TAG in second) == (0.7, False)
+    rootless = {trace_hex(number) for number in store.left() if number % 3 == 0}
+    assert store.found(RATE_TAG, "0.7", operation="second") <= rootless
+    for key, value in [(POLICY_TAG, "other"), (RATE_TAG, "0.3"), (RATE_TAG, "no number")]:
+        assert store.found(key, value) == set()
 
 
 def test_a_composite_gives_each_trace_to_the_first_part_that_wants_it(sampled: Any) -> None:

@@ -110,6 +110,17 @@ def test_a_switch_needs_no_value() -> None:
     assert rest == ["--x"]
 
 
+@pytest.mark.parametrize(
+    ("value", "open_"), [("=false", False), ("=F", False), ("=0", False), ("", True), ("=1", True)]
+)
+def test_otlp_can_be_closed(value: str, open_: bool) -> None:  # noqa: FBT001 - a table's column
+    """Both doors of it, by one switch, as the collector of Jaeger v1 has it."""
+    receivers = _load("collector", f"--collector.otlp.enabled{value}").config.receivers
+
+    assert (receivers.otlp_grpc.enabled, receivers.otlp_http.enabled) == (open_, open_)
+    assert not _load("collector", COLLECTOR_OTLP_ENABLED="false").config.receivers.otlp_grpc.enabled
+
+
 @pytest.mark.parametrize("value", ["14250", "", "x:y", ":"])
 def test_an_address_that_is_none_is_refused(value: str) -> None:
     """By the flag's name."""

@@ -296,6 +296,29 @@ def test_what_is_no_json_is_refused(document: bytes) -> None:
     assert len(str(refused.value)) < 400
 
 
+@pytest.mark.parametrize(
+    ("spans", "library"),
+    [
+        ("instrumentationLibrarySpans", "instrumentationLibrary"),
+        ("instrumentation_library_spans", "instrumentation_library"),
+    ],
+)
+def test_spans_of_a_library_are_spans_of_a_scope(spans: str, library: str) -> None:
+    """As they were called before OTLP 0.15; a request may hold both."""
+    old = {library: {"name": "lib", "version": "1"}, "spans": [{"name": "old"}]}
+    new = {"scope": {"name": "scope"}, "spans": [{"name": "new"}]}
+    body = orjson.dumps({"resourceSpans": [{"scopeSpans": [new], spans: [old]}]})
+
+    checked = request_from_json(body)
+
+    request = ExportTraceServiceRequest.FromString(checked.body)
+    assert checked.span_count == 2
+    assert [
+        (scope.scope.name, scope.scope.version, scope.spans[0].name)
+        for scope in request.resource_spans[0].scope_spans
+    ] == [("scope", "", "new"), ("lib", "1", "old")]
+
+
 @pytest.mark.parametrize("document", [b"{}", b'{"resourceSpans":null}', b'{"resource_spans":[]}'])
 def test_no_spans_are_no_error(document: bytes) -> None:
     """An empty request is good."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from lymer.errors import QuestionError
@@ -159,7 +160,9 @@ class TenantReader:
         if not self._catalog.has_operation(service, operation):
             return []
         tags = [self._tag(question, key, value) for key, value in question.tags]
-        places = [find_places(self._catalog, tag) for tag in tags]
+        places = [
+            replace(find_places(self._catalog, tag), has_rates=self.shows_rates) for tag in tags
+        ]
         span_limit = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
         # What is common lies among the newest spans: a second thread reads what nobody needs.
         durations = {question.duration_nano_min, question.duration_nano_max}

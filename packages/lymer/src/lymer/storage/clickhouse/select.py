@@ -16,6 +16,7 @@ from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Parameter
 from lymer.storage.clickhouse.span_columns import CAST_RESOURCE, CAST_SCOPE
 from lymer.storage.clickhouse.statements import NESTED_VALUES, statement
+from lymer.storage.clickhouse.tail_rates import POLICY_TAG, RATE_DIGITS, RATE_TAG
 from lymer.wire.go_text import from_bool_text
 
 __all__ = [
@@ -40,6 +41,7 @@ _PRESENT_FIELDS: Final = {
     "service.name": "1",
 }
 """When a field is shown as a tag."""
+_SHOWS_RATE: Final = statement("shows_rate")
 _SCOPE_NAME: Final = frozenset({"scope.name", "otel.scope.name"})
 _SCOPE_VERSION: Final = frozenset({"scope.version", "otel.scope.version"})
 
@@ -94,6 +96,8 @@ class Places:
     """The resources that meet the tag, as `cityHash64` of their texts; None: ask the tables."""
     scopes: tuple[int, ...] | None = None
     """The scopes that meet the tag, likewise."""
+    has_rates: bool = False
+    """Whether traces that tail sampling kept by chance are shown with their rate and policy."""
 
 
 def find_places(catalog: Catalog, tag: Tag) -> Places:
@@ -185,6 +189,8 @@ def _alternatives(query: Query, tag: Tag, places: Places) -> list[str]:
     field (`span.kind`) can be an attribute's, too.
     """
     alternatives = [f"({_indexed_pair(query, tag)})", *_fields(query, tag)]
+    if places.has_rates and tag.key in {POLICY_TAG, RATE_TAG}:
+        alternatives.append(_sampled(query, tag))
     if places.is_nested:
         alternatives.append(f"({_nested(query, tag)})")
     for column, hashes in (("resource", places.resources), ("scope", places.scopes)):
@@ -240,6 +246,15 @@ def _is_number(column: str, names: Sequence[str], name: str) -> str:
         return "0"
     number = names.index(name)
     return f"{column} = {number}" if number else f"{column} NOT BETWEEN 1 AND {len(names) - 1}"
+
+
+def _sampled(query: Query, tag: Tag) -> str:
+    """Return the condition on how a trace was kept: its roots show it, as `tail_rates` has it."""
+    value = query.text(tag.value)
+    meant = f"policy = {value}" if tag.key == POLICY_TAG else (
+        f"round(toFloat64(rate), {RATE_DIGITS}) = toFloat64OrNull({value})"
+    )  # fmt: skip
+    return f"(trace_id IN ({statement('sampled_traces', meant=meant)}) AND {_SHOWS_RATE})"
 
 
 def _unknown_origin(query: Query, tag: Tag, column: str) -> str:

@@ -117,12 +117,12 @@ class ClickHouseStore:
         self._warn_of_detached_parts()
 
     @property
-    def settled_segment_id(self) -> int:
-        """The highest segment known to be stored, of any tenant; 0 if none."""
+    def newest_segment_id(self) -> int:
+        """The highest segment of which anything was ever stored, of any tenant; 0 if none."""
         return max(
-            max(tenant.writer.settled_segment_id, tenant.tail.decided_segment_id)
+            max(tenant.writer.newest_segment_id, tenant.tail.decided_segment_id)
             if tenant.tail
-            else tenant.writer.settled_segment_id
+            else tenant.writer.newest_segment_id
             for tenant in self._all()
         )
 
@@ -148,6 +148,15 @@ class ClickHouseStore:
     def write_part(self, segment: SealedSegment, path: Path, /) -> None:
         """See `SpanWriter.write_part`."""
         self._made(segment.tenant).writer.write_part(segment, path)
+
+    def expect(self, segments: Sequence[SealedSegment], /) -> None:
+        """See `SpanWriter.expect`."""
+        for segment in segments:
+            self._made(segment.tenant).writer.expect(segment.segment_id)
+
+    def announce(self, segment: SealedSegment, /) -> None:
+        """See `SpanWriter.announce`."""
+        self._made(segment.tenant).writer.announce(segment)
 
     def catch_up(self) -> bool:
         """Bring all rollups up to what is stored; return whether there was anything to do."""

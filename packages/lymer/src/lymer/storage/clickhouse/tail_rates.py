@@ -9,12 +9,16 @@ import orjson
 
 from lymer.model.columns import SpanColumns
 
-__all__ = ["POLICY_TAG", "RATE_TAG", "add_rates"]
+__all__ = ["POLICY_TAG", "RATE_DIGITS", "RATE_TAG", "add_rates"]
 
 POLICY_TAG: Final = "sampling.tail.policy"
 """Tag with the name of the policy that kept a trace by chance."""
 RATE_TAG: Final = "sampling.tail.rate"
 """Tag with the chance that a trace like this is kept: it stands for 1 / rate of them."""
+
+
+RATE_DIGITS: Final = 6
+"""Digits of it behind the point that are shown."""
 
 
 def add_rates(columns: SpanColumns, rates: Mapping[str, tuple[float, str]]) -> None:
@@ -45,7 +49,7 @@ def _with_tags(tags_json: str, rate: float, policy: str) -> str:
     added = orjson.dumps(
         [
             {"key": POLICY_TAG, "type": "string", "value": policy},
-            {"key": RATE_TAG, "type": "float64", "value": round(rate, 6)},
+            {"key": RATE_TAG, "type": "float64", "value": round(rate, RATE_DIGITS)},
         ]
     ).decode()
     return added if tags_json == "[]" else f"{tags_json[:-1]},{added[1:]}"

@@ -40,15 +40,31 @@ class SegmentWriter:
             "max_memory_usage": load_memory_bytes_max,
         }
         self._catalog = catalog
-        self._settled_lock = threading.Lock()
+        self._lock = threading.Lock()
         ((newest,),) = engine.select(database, "SELECT {mark}, max(seg) FROM {db}.spans", 1)
-        self._settled_segment_id: int = newest
+        self._newest: int = newest
+        self._expected: set[int] = set()
+
+    @property
+    def newest_segment_id(self) -> int:
+        """The highest segment of which anything is stored; 0 if none."""
+        with self._lock:
+            return self._newest
 
     @property
     def settled_segment_id(self) -> int:
-        """The highest segment known to be stored; 0 if none. Rollups may count up to it."""
-        with self._settled_lock:
-            return self._settled_segment_id
+        """The highest segment up to which all are stored; 0 if none. Rollups may count up to it."""
+        with self._lock:
+            return min(self._newest, min(self._expected, default=self._newest + 1) - 1)
+
+    def expect(self, segment_id: int) -> None:
+        """Know that a segment will be stored; see `SpanWriter.expect`."""
+        with self._lock:
+            self._expected.add(segment_id)
+
+    def announce(self, segment: SealedSegment, /) -> None:
+        """Let what is stored so far be found; see `SpanWriter.announce`."""
+        self._catalog.add(segment.segment_id)
 
     def write_segment(self, segment: SealedSegment, /) -> None:
         """Store a segment; see `SpanWriter.write_segment`."""
@@ -77,6 +93,7 @@ class SegmentWriter:
 
     def write_part(self, segment: SealedSegment, path: Path, /) -> None:
         """Store some spans of a segment; see `SpanWriter.write_part`."""
+        self.expect(segment.segment_id)
         statement = LOAD.replace("{seg}", str(segment.segment_id))
         self._engine.load_file(self._database, statement, path, STRUCTURE, self._load_settings)
 
@@ -86,5 +103,6 @@ class SegmentWriter:
         return int(count)
 
     def _settle(self, segment: SealedSegment) -> None:
-        with self._settled_lock:
-            self._settled_segment_id = max(self._settled_segment_id, segment.segment_id)
+        with self._lock:
+            self._newest = max(self._newest, segment.segment_id)
+            self._expected.discard(segment.segment_id)
