@@ -8,7 +8,7 @@ calls); Grafana, `pkg/tsdb/zipkin/client.go`.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -21,7 +21,7 @@ from lymer.api.answers import Answers, check_query_string
 from lymer.api.envelope import not_found_response
 from lymer.api.parameters import first_of
 from lymer.errors import QuestionError, TraceNotFoundError
-from lymer.model.question import TraceQuestion
+from lymer.model.question import DependencyLink, TraceQuestion
 from lymer.query.service import QueryService
 from lymer.wire.go_text import from_int_text
 from lymer.wire.jaeger_json import short_trace_id
@@ -179,12 +179,12 @@ class _Zipkin:
 
         def make_body() -> bytes:
             links = query.get_dependencies(start_nano, end_nano)
-            return orjson.dumps(
-                [
-                    {"parent": one.parent, "child": one.child, "callCount": one.call_count}
-                    for one in links
-                ]
-            )
+            errors = {
+                (edge.source, edge.target): edge.errors
+                for edge in query.get_graph(start_nano, end_nano)
+                if edge.source_kind == edge.target_kind == "service" and edge.type == "call"
+            }
+            return orjson.dumps([_link(one, errors) for one in links])
 
         return await self._answers.json(request, make_body)
 
@@ -250,6 +250,12 @@ def _annotations(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...
             wanted[key] = value
     tags = tuple((key, value) for key, value in wanted.items() if value)
     return tags, tuple(key for key, value in wanted.items() if not value)
+
+
+def _link(link: DependencyLink, errors: Mapping[tuple[str, str], float]) -> dict[str, Any]:
+    shown = {"parent": link.parent, "child": link.child, "callCount": link.call_count}
+    failed = min(round(errors.get((link.parent, link.child), 0.0)), link.call_count)
+    return {**shown, "errorCount": failed} if failed else shown
 
 
 def _of(trace_id: str, traces: Any) -> list[list[dict[str, Any]]]:

@@ -203,6 +203,27 @@ def test_dependencies(client: _At) -> None:
     assert '[{"parent":"frontend","child":"backend","callCount":1}]' == answer.text
 
 
+def test_dependencies_say_how_many_calls_failed(tmp_path: Any) -> None:
+    """Lens colours lines by it; calls that did not fail have none."""
+    store = MemoryStore()
+    requests = [
+        make_request(make_span(1, 1, kind=3), make_span(1, 3, kind=3), service="shop"),
+        make_request(
+            make_span(1, 2, 1, kind=2, status=2), make_span(1, 4, 3, kind=2), service="cart"
+        ),
+        make_request(make_span(1, 5, 3, kind=2), service="pay"),
+    ]
+    store.write_segment(write_segment_file(tmp_path, *requests))
+    with ThreadPoolExecutor(1) as threads:
+        client = Client(create_zipkin_app(Queries(store), executor=threads))
+        found = client.get(f"/api/v2/dependencies?endTs={END_MS}").json()
+
+    assert [
+        {"parent": "shop", "child": "cart", "callCount": 2, "errorCount": 1},
+        {"parent": "shop", "child": "pay", "callCount": 1},
+    ] == found
+
+
 def test_spans_of_otlp_are_written_as_exporters_write_them(tmp_path: Any) -> None:
     """Resource and scope are tags, links and events packed, a failure is `error`; copies go."""
     span = make_span(

@@ -131,7 +131,7 @@ HELD: Final = {
     "`remoteServices`": f"{_ZIPKIN} test_what_lens_asks_before_a_search",
     "copies of a span": f"{_ZIPKIN} test_spans_of_otlp_are_written_as_exporters_write_them",
     "spans of OTLP": f"{_ZIPKIN} test_spans_of_otlp_are_written_as_exporters_write_them",
-    "`errorCount` of a dependency": f"{_ZIPKIN} test_dependencies",
+    "`errorCount` of a dependency": f"{_ZIPKIN} test_dependencies_say_how_many_calls_failed",
     "who may ask on 9411": "e2e/test_zipkin_readers.py "
     "test_who_may_not_ask_on_16686_may_not_ask_on_9411",
     "attribute types: string, bool, int64, double, bytes, list, map": "contract/storage/"
@@ -200,6 +200,8 @@ HELD: Final = {
     "configuration": "unit/config/test_sources.py test_the_listen_host_has_aliases",
     "`/api/lymer/v1/*`": "integration/api/test_trace_columns.py "
     "test_columns_say_what_the_json_says",
+    "`/api/openapi.json`": "integration/api/test_openapi.py "
+    "test_every_route_is_in_the_document test_every_answer_is_what_the_document_says",
     "storage backends": "unit/config/test_jaeger_flags.py "
     "test_variables_of_jaegers_storage_are_named",
 }
