@@ -21,12 +21,12 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from certwright.adapters.atomic_files import PRIVATE_MODE, PUBLIC_MODE, sync_folder
 from certwright.errors import StoreError
 
-__all__ = ["Access", "publish", "shows", "tidy", "withdraw"]
+__all__ = ["Access", "Look", "look_of", "publish", "shows", "tidy", "withdraw"]
 
 _DATA: Final = "..data"
 _PUBLIC: Final = frozenset({"tls.crt", "ca.crt", "truststore.p12", "truststore.jks"})
@@ -43,6 +43,18 @@ class Access:
 
     group_id: int | None = None
     """This group; None for nobody."""
+
+
+_Entry: TypeAlias = tuple[str, str, int, int]
+"""Name, target of a link, time of the last change of anything (ns), inode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What can be seen of a folder without reading its files."""
+
+    entries: tuple[_Entry, ...]
+    has_old_versions: bool
 
 
 def publish(folder: Path, files: Mapping[str, bytes], access: Access) -> bool:
@@ -82,6 +94,31 @@ def shows(folder: Path, files: Mapping[str, bytes], access: Access) -> bool:
             return False
     visible = {path.name for path in folder.iterdir() if not path.name.startswith("..")}
     return visible == set(files)
+
+
+def look_of(folder: Path) -> Look | None:
+    """Return what can be seen of a folder without reading its files; None if it is not whole.
+
+    Two looks that are equal show the same files: whoever writes one, or changes its mode or its
+    group, changes its time, which nobody can set.
+    """
+    entries: list[_Entry] = []
+    current = ""
+    try:
+        with os.scandir(folder) as found:
+            for entry in found:
+                target = str(Path(entry.path).readlink()) if entry.is_symlink() else ""
+                entries.append((entry.name, target, 0, 0))
+                if entry.name == _DATA:
+                    current = target
+        with os.scandir(folder / _DATA) as found:
+            for entry in found:
+                status = entry.stat()
+                entries.append((entry.name, "", status.st_ctime_ns, status.st_ino))
+    except OSError:
+        return None
+    old = any(name.startswith("..") and name not in {_DATA, current} for name, *_ in entries)
+    return Look(tuple(sorted(entries)), has_old_versions=old)
 
 
 def withdraw(folder: Path) -> bool:

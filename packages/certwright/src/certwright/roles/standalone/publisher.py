@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from certwright import clock
-from certwright.adapters.secret_folder import Access, publish, shows, tidy, withdraw
+from certwright.adapters.secret_folder import Access, Look, look_of, publish, shows, tidy, withdraw
 from certwright.engine.store import Selection, Store
 from certwright.errors import InvalidError, StoreError
 from certwright.pki.certificates import decode_certificates
@@ -64,34 +64,43 @@ class Publisher:
         self._layout = layout
         self._readers = readers
         self._before_change = before_change
+        self._revision = -1
+        self._wanted: dict[Path, Manifest] = {}
+        self._seen: dict[Path, tuple[str, Look]] = {}
+        """Version of the Secret and look of the folder when they were last compared in full."""
 
-    async def publish_all(self) -> Published:
+    async def publish_all(self, revision: int) -> Published:
         """Write what is not yet there, remove what has no Secret any more.
+
+        Args:
+            revision: Of the store; while it is the same, so are the Secrets.
 
         Raises:
             StoreError: The store does not answer.
         """
-        listing = await self._store.list(Selection(SECRET))
-        wanted = {
-            self._layout.secrets / meta.namespace(obj) / meta.name(obj): _files(obj)
-            for obj in listing.objects
-            if _is_shown(obj)
-        }
-        return await asyncio.to_thread(self._write, wanted)
+        if revision != self._revision:
+            listing = await self._store.list(Selection(SECRET))
+            self._wanted = {
+                self._layout.secrets / meta.namespace(obj) / meta.name(obj): obj
+                for obj in listing.objects
+                if _is_shown(obj)
+            }
+            self._revision = revision
+        return await asyncio.to_thread(self._write, self._wanted)
 
-    def _write(self, wanted: Mapping[Path, Mapping[str, bytes]]) -> Published:
-        stale = [
-            folder for folder, files in wanted.items() if not self._is_shown_already(folder, files)
-        ]
+    def _write(self, wanted: Mapping[Path, Manifest]) -> Published:
+        looks = {folder: look_of(folder) for folder in wanted}
+        stale = [folder for folder, obj in wanted.items() if not self._is_shown(folder, obj, looks)]
         gone = [folder for folder in self._present() if folder not in wanted]
         if stale or gone:
             self._before_change([_shown(folder) for folder in (*stale, *gone)])
         changed: list[str] = []
         problems: list[str] = []
         for folder in (*stale, *gone):
+            self._seen.pop(folder, None)
             try:
                 if folder in wanted:
-                    files = wanted[folder]
+                    files = _files(wanted[folder])
                     publish(folder, files, self._readers.access(folder, files))
                 else:
                     withdraw(folder)
@@ -100,15 +109,27 @@ class Publisher:
             else:
                 changed.append(_shown(folder))
         now = clock.now().timestamp()
-        for folder in wanted:
-            tidy(folder, now)
+        for folder, look in looks.items():
+            if look is None or look.has_old_versions or folder in stale:
+                tidy(folder, now)
         return Published(tuple(changed), tuple(problems))
 
-    def _is_shown_already(self, folder: Path, files: Mapping[str, bytes]) -> bool:
+    def _is_shown(self, folder: Path, obj: Manifest, looks: Mapping[Path, Look | None]) -> bool:
+        """Tell whether a folder shows a Secret; files are read only if either has changed."""
+        look = looks[folder]
+        if look is None:
+            return False
+        state = (meta.resource_version(obj), look)
+        if self._seen.get(folder) == state:
+            return True
+        files = _files(obj)
         try:
-            return shows(folder, files, self._readers.access(folder, files))
+            is_shown = shows(folder, files, self._readers.access(folder, files))
         except OSError:
             return False
+        if is_shown:
+            self._seen[folder] = state
+        return is_shown
 
     def _present(self) -> list[Path]:
         """Return the folders that we made: those that have versions."""

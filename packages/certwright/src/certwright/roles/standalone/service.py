@@ -272,7 +272,7 @@ class _Service:
 
     async def publish(self) -> list[str]:
         """Write what changed and ask for the reload command; return what could not be written."""
-        published = await self.publisher.publish_all()
+        published = await self.publisher.publish_all(self.store.table.revision)
         self.reload.after_change(published.changed)
         for place in published.changed:
             _log.info("files written", place=place)
