@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
 
 from fakes.language_oracle import answer, oracle_spans
 from fakes.memory_store.columns import is_found, to_columns
-from fakes.memory_store.graph import graph_of
+from fakes.memory_store.graph import graph_of, weight_of
 from fakes.memory_store.match import is_match
 from fakes.memory_store.segment import decode_segment
 from fakes.memory_store.span import Attributes, StoredSpan, to_stored_spans
@@ -221,7 +221,7 @@ class _Tenant:
         for span in self._all_spans():
             if first <= span.start_unix_nano < end and service in {"", span.service}:
                 key = (span.service, span.name, SPAN_KINDS[span.kind])
-                groups.setdefault(key, []).append(span)
+                groups.setdefault(key, []).extend([span] * round(weight_of(span)))
         return [_red(*key, groups[key]) for key in sorted(groups)]
 
     def get_red_slots(
@@ -245,7 +245,7 @@ class _Tenant:
             ):
                 name = span.name if by_operation else ""
                 key = (span.service, name, minute // slot_minutes * slot_minutes)
-                groups.setdefault(key, []).append(span)
+                groups.setdefault(key, []).extend([span] * round(weight_of(span)))
         return [
             RedSlot(
                 *key,

@@ -34,7 +34,7 @@ _COUNTING: Final[dict[str, str | int]] = {
     "join_algorithm": "hash",
     "query_plan_join_swap_table": "false",
 }
-COUNT_RED: Final = statement("count_red", minute=_MINUTE)
+COUNT_RED: Final = statement("count_red", minute=_MINUTE, weight=WEIGHT)
 COUNT_DEPENDENCIES: Final = statement(
     "count_dependencies",
     special_spans=statement("special_spans"),

@@ -5,9 +5,10 @@ FROM
 (
     SELECT service, name, kind, toUInt32(least(intDiv(start, 60000000000), 4294967295)) AS minute,
         toInt16(floor(log2(duration + 1) * 8)) AS bucket,
-        count() AS calls,
-        countIf(status = 2) AS errors,
-        sum(toUInt64(duration)) AS durations
+        sum(if(trace_state = '', 1, toUInt64(floor(if(trace_state = '', 1., least(1 / (1 - reinterpretAsUInt64(reverse(unhex(concat('00', rightPad(extract(trace_state, '(?:^|,)[ \\t]*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})(?:[;, \\t]|$)'), 14, '0'))))) / 72057594037927936), 1048576.)) +
+            cityHash64(trace_id, span_id) / 18446744073709551616))) AS times) AS calls,
+        sumIf(times, status = 2) AS errors,
+        sum(times * toUInt64(duration)) AS durations
     FROM {db}.spans
     WHERE seg > {after} AND seg <= {upto}
     GROUP BY service, name, kind, minute, bucket
