@@ -43,6 +43,7 @@ _COMMANDS: Final = {
     "watch": _Entry("lymer.cli.watch", "watch", "Tell when rate, errors or latency jump."),
     "mcp": _Entry("lymer.cli.mcp", "mcp", "Give an assistant the store, over stdio."),
     "config": _Entry("lymer.cli.configuration", "config", "Show, check and describe settings."),
+    "doctor": _Entry("lymer.cli.doctor", "doctor", "Say what keeps a role from working."),
     "tenants": _Entry("lymer.cli.tenants", "tenants", "List and remove tenants."),
     "completion": _Entry("lymer.cli.about", "completion", "Print a shell's completion script."),
     "version": _Entry("lymer.cli.about", "version", "Print the version."),
