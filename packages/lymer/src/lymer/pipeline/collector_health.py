@@ -65,6 +65,7 @@ class CollectorHealth:
             said = self._said("collector works again", now)
         self.attempts = self.failures = 0
         self.retry_at = 0.0
+        self.probe = None
         self.last_success = now
         return said
 

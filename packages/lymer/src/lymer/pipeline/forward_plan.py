@@ -318,6 +318,8 @@ class ForwardPlan:
             self.problem = f"{segment.route.reference} is not known any more"
             return None
         segment.lost_since = None
+        if health.probe is segment:
+            return health  # it came to find out
         if health.is_failing and self._may_move(segment, now - health.failing_since):
             other = self._healths.choose(now, but=health)
             if other is not None and other.may_try(now):
@@ -377,23 +379,23 @@ class ForwardPlan:
         self._ready.append(Send(parcel, health.reference, segment.agent, segment.known.tenant))
 
     def _probe(self, now: float) -> None:
-        """Send one request to each collector that fails and may be tried, the one least tried."""
-        ready: dict[CollectorHealth, list[tuple[int, int, _Segment]]] = {}
-        for number, segment in self._segments.items():
+        """Send one request to each collector that fails and may be tried, the one least tried.
+
+        What failed is at the end of its segment's queue, so the first one is that segment's.
+        """
+        ready: dict[CollectorHealth, list[_Segment]] = {}
+        for segment in self._segments.values():
             if not segment.waiting or segment.is_routing:
                 continue
             health = self._healths.get(segment.route.reference)
             if health is None or not health.is_failing or health.retry_at > now:
                 continue
             if health.probe is None or health.probe is segment:
-                least = min(parcel.attempts for parcel in segment.waiting)
-                ready.setdefault(health, []).append((least, number, segment))
-        for health, candidates in ready.items():
-            least, _, segment = min(candidates)
-            parcel = next(one for one in segment.waiting if one.attempts == least)
-            segment.waiting.remove(parcel)
-            health.probe = parcel
-            self._send(segment, parcel, health, now)
+                ready.setdefault(health, []).append(segment)
+        for health, segments in ready.items():
+            segment = min(segments, key=lambda one: one.waiting[0].attempts)
+            health.probe = segment.waiting[0]
+            self._send(segment, segment.waiting.popleft(), health, now)
 
     def _pause(self, attempts: int) -> float:
         """Return a pause: between half and all of a time that doubles with every attempt."""

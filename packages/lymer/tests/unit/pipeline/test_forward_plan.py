@@ -55,7 +55,7 @@ class World:
     collectors: tuple[str, ...] = ("a|1", "b|1")
     limits: ForwardLimits = LIMITS
     seed: int = 0
-    latency: float = 0.01
+    latency: Callable[[Send], float] = lambda _send: 0.01
     now: float = 100.0
     sent: list[tuple[float, Send]] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
@@ -123,7 +123,7 @@ class World:
         if isinstance(action, Send):
             self.sent.append((self.now, action))
         self._steps += 1
-        latency = self.latency if isinstance(action, Send) else 0.0
+        latency = self.latency(action) if isinstance(action, Send) else 0.0
         self._due.append((self.now + latency, self._steps, action))
 
     def _finish(self, action: Action) -> None:
@@ -331,14 +331,13 @@ def test_what_one_collector_may_have_goes_nowhere_else_for_a_while(*, restart: b
 
 def test_a_request_without_an_answer_yet_keeps_its_segment() -> None:
     """Its neighbour's failure says that nothing was sent, but it was sent itself."""
-    world = World(_accept)
 
-    def answer(_world: World, send: Send) -> Outcome:
+    def answer(world: World, send: Send) -> Outcome:
         if world.now < 110:
             return AWAY if send.parcel.index else LOST
         return Accepted()
 
-    world.answer = answer
+    world = World(answer, latency=lambda send: 0.01 if send.parcel.index else 5.0)
     world.put(1, b"x", b"y")
     world.run(30)
 
@@ -359,6 +358,30 @@ def test_one_segment_finds_out_whether_the_other_collector_is_back() -> None:
     world.run(30)
 
     assert sorted(world.removed) == list(range(1, 17))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_comes_back_first_gets_everything(seed: int) -> None:
+    """Of three that are away, after any time; and then another one."""
+    chance = random.Random(seed)
+    works: set[str] = set()
+
+    def answer(_world: World, send: Send) -> Outcome:
+        return Accepted() if send.collector in works else AWAY
+
+    world = World(answer, collectors=("a|1", "b|1", "c|1"), seed=seed)
+    number = 0
+    for _ in range(6):
+        works.clear()
+        for _ in range(chance.randrange(1, 12)):
+            number += 1
+            world.put(number, *[b"x"] * chance.randrange(1, 40))
+            world.run(chance.uniform(0, 4))
+        works.add(chance.choice(world.collectors))
+        world.run(20)
+
+        assert sorted(world.removed) == list(range(1, number + 1))
+    assert set(world.taken.values()) == {1}
 
 
 def test_nobody_to_send_to_is_a_problem_and_loses_nothing() -> None:
