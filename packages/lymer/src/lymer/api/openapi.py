@@ -103,12 +103,12 @@ _SCHEMAS: Final[dict[str, _Schema]] = {
 _TYPES: Final = {"": _TEXT, "i": _WHOLE, "n": _NUMBER, "b": _TRUTH}
 _SEARCH: Final = (
     "service operation start:i end:i limit:i minDuration maxDuration tag* tags* traceID* raw:b "
-    "lookback prettyPrint:b"
+    "lookback prettyPrint:b anyName:b"
 )
 _V3_SEARCH: Final = (
     "query.serviceName query.operationName query.attributes query.startTimeMin! "
     "query.startTimeMax! query.durationMin query.durationMax query.searchDepth:i query.filter "
-    "query.rawTraces:b"
+    "query.rawTraces:b query.anyName:b"
 )
 _METRICS: Final = (
     "service!* spanKind* groupByOperation:b endTs:i lookback:i step:i ratePer:i quantile:n"

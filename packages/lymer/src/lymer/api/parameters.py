@@ -104,6 +104,7 @@ def to_search(parameters: QueryParams, now_unix_nano: int) -> Search:
         duration_nano_min=shortest or None,
         duration_nano_max=longest or None,
         limit=limit,
+        any_name=to_flag(parameters, "anyName"),
     )
     return Search(trace_ids, question, raw)
 
@@ -203,6 +204,7 @@ def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion | SpansetQues
         duration_nano_min=shortest or None,
         duration_nano_max=longest or None,
         limit=depth or DEFAULT_LIMIT,
+        any_name=bool(_v3(parameters, from_bool_text, "query.anyName", "query.any_name")),
     )
     return with_filter(question, document) if document else question, bool(raw)
 

@@ -11,6 +11,7 @@ from lymer.analysis.statistics import statistics_by
 from lymer.analysis.trace_tree import self_times
 from lymer.errors import QuestionError
 from lymer.model.columns import SpanColumns
+from lymer.model.conventions import names_of
 from lymer.model.question import SPAN_KINDS
 from lymer.query.adjust.parents import find_parent_rows
 from lymer.wire.jaeger_json import json_string
@@ -47,7 +48,8 @@ def encode_statistics(trace: SpanColumns, by: list[str]) -> bytes:
 
     Args:
         trace: With tags if `needs_attributes`.
-        by: `service`, `name`, `kind`, `status`, or the key of an attribute of span or resource.
+        by: `service`, `name`, `kind`, `status`, or the key of an attribute of span or resource,
+            under any name that conventions gave it.
     """
     parent = find_parent_rows(trace)
     own = self_times(parent, trace.start_unix_nano, trace.duration_nano)
@@ -76,13 +78,22 @@ def encode_statistics(trace: SpanColumns, by: list[str]) -> bytes:
 def _values(trace: SpanColumns, by: str) -> list[str] | list[str | None]:
     if by in _FIELDS:
         return _FIELDS[by](trace)
-    wanted = f'{{"key":{json_string(by)},'
-    processes = [_value(text, wanted, by) for text in trace.process_json]
+    wanted = {f'{{"key":{json_string(name)},': name for name in names_of(by)}
+    processes = [_first_value(text, wanted) for text in trace.process_json]
     values = []
     for tags, process in zip(trace.tags_json, trace.process, strict=True):
-        own = _value(tags, wanted, by)
+        own = _first_value(tags, wanted)
         values.append(processes[process] if own is None else own)
     return values
+
+
+def _first_value(text: str, wanted: dict[str, str]) -> str | None:
+    """Return the text of the first of some tags that is there."""
+    for begin, key in wanted.items():
+        value = _value(text, begin, key)
+        if value is not None:
+            return value
+    return None
 
 
 def _value(text: str, wanted: str, key: str) -> str | None:

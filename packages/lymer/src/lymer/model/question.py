@@ -47,6 +47,9 @@ class TraceQuestion:
     present: tuple[str, ...] = ()
     """Texts each of which must be the key of a tag, whatever its value, or the name of an event;
     keys match as those of `tags` do."""
+    any_name: bool = False
+    """Whether a key of `tags` stands for every name that OpenTelemetry's conventions have given to
+    the same thing (`model.conventions`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from fakes.memory_store.columns import with_ip_text
 from fakes.memory_store.span import Attributes, StoredSpan
+from lymer.model.conventions import names_of
 from lymer.model.question import SPAN_KINDS, TraceQuestion
 from lymer.wire.go_text import from_bool_text
 from lymer.wire.jaeger_json import to_text
@@ -30,7 +31,13 @@ def is_match(span: StoredSpan, question: TraceQuestion) -> bool:
         and question.operation in {"", span.name}
         and (question.duration_nano_min or 0) <= span.duration_nano
         and (question.duration_nano_max is None or span.duration_nano <= question.duration_nano_max)
-        and all(_tag_matches(span, key, value) for key, value in question.tags)
+        and all(
+            any(
+                _tag_matches(span, name, value)
+                for name in (names_of(key) if question.any_name else (key,))
+            )
+            for key, value in question.tags
+        )
         and all(_is_present(span, text) for text in question.present)
     )
 

@@ -112,6 +112,8 @@ def test_statistics(client: Client) -> None:
     assert by_service["totalNano"] == [100_000_000, 140_000_000]
     assert by_service["selfTotalNano"] == [20_000_000, 80_000_000]
     by_attributes = client.get(f"{path}?by=zone&by=http.status_code").json()
+    by_new_name = client.get(f"{path}?by=zone&by=http.response.status_code").json()
+    assert by_new_name["groups"] == by_attributes["groups"]
     assert by_attributes["groups"] == [["a", "200"], ["b", None]]
     assert by_attributes["durationNano"] == 100_000_000
     assert client.get(path).status_code == 400

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from lymer.errors import QuestionError
 from lymer.model.columns import SpanColumns
+from lymer.model.conventions import names_of
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.graph import GraphEdge
 from lymer.model.question import (
@@ -159,7 +160,7 @@ class TenantReader:
         service, operation = question.service.encode(), question.operation.encode()
         if not self._catalog.has_operation(service, operation):
             return []
-        tags = [self._tag(question, key, value) for key, value in question.tags]
+        tags = [tag for key, value in question.tags for tag in self._tags(question, key, value)]
         places = [
             replace(find_places(self._catalog, tag), has_rates=self.shows_rates) for tag in tags
         ]
@@ -406,6 +407,14 @@ class TenantReader:
         with self._known_lock:
             self._known = Origins({}, {}) if is_full else known
         return known
+
+    def _tags(self, question: TraceQuestion, key: str, value: str) -> list[Tag]:
+        """Return the tag that is asked for, under each name it may have."""
+        names = names_of(key) if question.any_name else (key,)
+        if len(names) == 1:
+            return [self._tag(question, key, value)]
+        whole = f"{names[0]}={value}"
+        return [replace(self._tag(question, name, value), alternative_to=whole) for name in names]
 
     def _tag(self, question: TraceQuestion, key: str, value: str) -> Tag:
         meanings = any_value_meanings(value) + address_meanings(key, value)

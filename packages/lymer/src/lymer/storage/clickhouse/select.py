@@ -84,6 +84,8 @@ class Tag:
     value: str
     meanings: tuple[bytes, ...]
     """AnyValue bytes, any of which is a match."""
+    alternative_to: str = ""
+    """Another name of the same thing: tags that say the same here need not match all, but one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +177,10 @@ def _conditions(
     if question.duration_nano_max is not None:
         conditions.append(f"duration <= {query.number(question.duration_nano_max)}")
     conditions.extend(_is_present(query, text) for text in question.present)
-    conditions.extend(
-        f"({' OR '.join(_alternatives(query, tag, place))})"
-        for tag, place in zip(tags, places, strict=True)
-    )
+    groups: dict[str | int, list[str]] = {}
+    for number, (tag, place) in enumerate(zip(tags, places, strict=True)):
+        groups.setdefault(tag.alternative_to or number, []).extend(_alternatives(query, tag, place))
+    conditions.extend(f"({' OR '.join(group)})" for group in groups.values())
     return conditions
 
 
