@@ -20,6 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from lymer.api.envelope import pretty
+from lymer.api.turn import Pace, Turn
 from lymer.errors import LargeAnswerError, OverloadedError, TooLargeError
 from lymer.query.service import ALLOWS_LARGE
 
@@ -37,11 +38,6 @@ QUERY_STRING_BYTES_MAX: Final = 1_048_576
 
 GZIP_BYTES_MIN: Final = 1_400
 """Smallest answer worth compressing, bytes: less fits one packet anyway."""
-
-SLOW_READER_SECONDS: Final = 15.0
-SLOW_READER_BYTES_PER_SECOND: Final = 262_144
-"""A reader of a large answer that takes less, once it has had `SLOW_READER_SECONDS` more, is left:
-others wait for their turn."""
 
 _PRETTY_BYTES_MAX: Final = 8 * 1_048_576
 """Largest answer that is indented where `prettyPrint` asks for it; a larger one comes as it is."""
@@ -63,13 +59,13 @@ class Answers:
         *,
         in_flight_max: int = ANSWERS_IN_FLIGHT_MAX,
         seconds_max: float = ANSWER_SECONDS_MAX,
+        turn: Turn | None = None,
     ) -> None:
         self._executor = executor
         self._in_flight_max = in_flight_max
         self._seconds_max = seconds_max
         self._in_flight = 0
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._turn = turn or Turn()
 
     async def json(self, request: Request, make_body: Callable[[], bytes]) -> Response:
         """Answer with the JSON that `make_body` returns from a thread; see `in_pieces`."""
@@ -140,11 +136,7 @@ class Answers:
     async def _in_turn(
         self, call: Callable[[], Response], running: list[asyncio.Future[Response]]
     ) -> Response:
-        self._waiting += 1
-        try:
-            await self._turn.acquire()
-        finally:
-            self._waiting -= 1
+        await self._turn.acquire()
         try:
             return await self._run(call, running, large=True)
         except BaseException:
@@ -172,15 +164,11 @@ class Answers:
     async def _sent(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         """Yield the pieces of a large answer, unless its reader keeps others waiting."""
         loop = asyncio.get_running_loop()
-        reading, size = 0.0, 0
+        pace = Pace(self._turn)
         while (piece := await loop.run_in_executor(self._executor, next, pieces, None)) is not None:
             asked = loop.time()
             yield piece
-            size += len(piece)
-            reading += loop.time() - asked
-            late = reading - SLOW_READER_SECONDS
-            if late * SLOW_READER_BYTES_PER_SECOND > size and self._waiting:
-                raise OverloadedError("the answer is read too slowly, and others wait")
+            pace.took(len(piece), loop.time() - asked)
 
 
 class _Stream(StreamingResponse):

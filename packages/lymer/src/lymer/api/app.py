@@ -23,6 +23,7 @@ from lymer.api.service_graph import ServiceGraphs
 from lymer.api.trace_summaries import QueryV3
 from lymer.api.trace_views import TraceViews
 from lymer.api.traces_v1 import TracesV1
+from lymer.api.turn import Turn
 from lymer.api.zipkin_v2 import zipkin_routes
 from lymer.errors import LymerError, OverloadedError, TenantError
 from lymer.query.service import Queries, QueryService
@@ -34,7 +35,7 @@ _Handler = Callable[[Request, QueryService], Awaitable[Response]]
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - what a role decides
     queries: Queries,
     *,
     executor: Executor,
@@ -44,6 +45,7 @@ def create_app(
     now_unix_nano: Callable[[], int] = clock.unix_nano,
     answers_in_flight_max: int = ANSWERS_IN_FLIGHT_MAX,
     answer_seconds_max: float = ANSWER_SECONDS_MAX,
+    turn: Turn | None = None,
 ) -> ASGIApp:
     """Return the query API as an ASGI application.
 
@@ -57,8 +59,11 @@ def create_app(
         now_unix_nano: The clock, nanoseconds since the epoch.
         answers_in_flight_max: Most questions answered at once; more are refused with 503.
         answer_seconds_max: Longest wait for an answer, seconds; then the answer is 503.
+        turn: Shared with other doors.
     """
-    answers = Answers(executor, in_flight_max=answers_in_flight_max, seconds_max=answer_seconds_max)
+    answers = Answers(
+        executor, in_flight_max=answers_in_flight_max, seconds_max=answer_seconds_max, turn=turn
+    )
     prefix = base_path.rstrip("/")
     api = _api_routes(_Tenants(queries, tenancy), answers, now_unix_nano)
     routes = [openapi_route(prefix), *api, *extra_routes]
@@ -74,9 +79,12 @@ def create_zipkin_app(
     executor: Executor,
     tenancy: Tenancy | None = None,
     now_unix_nano: Callable[[], int] = clock.unix_nano,
+    turn: Turn | None = None,
 ) -> ASGIApp:
     """Return Zipkin's query API as an ASGI application, at `/` and below `/zipkin`."""
-    routes = zipkin_routes(Answers(executor), _Tenants(queries, tenancy).asking, now_unix_nano)
+    routes = zipkin_routes(
+        Answers(executor, turn=turn), _Tenants(queries, tenancy).asking, now_unix_nano
+    )
     return Starlette(
         routes=[Mount("/zipkin", routes=routes), *routes],
         exception_handlers={LymerError: _answer_zipkin_error, Exception: _answer_zipkin_bug},

@@ -6,6 +6,8 @@ Source: Jaeger v2.20, `jaegerquery/internal/grpc_handler.go` and `apiv3/grpc_han
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, Final, TypeVar
@@ -15,11 +17,19 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from lymer.api.answers import ANSWER_SECONDS_MAX
 from lymer.api.parameters import to_trace_id, with_filter
-from lymer.errors import LymerError, OverloadedError, QuestionError, UndecodableError
+from lymer.api.turn import Turn
+from lymer.errors import (
+    LargeAnswerError,
+    LymerError,
+    OverloadedError,
+    QuestionError,
+    UndecodableError,
+)
 from lymer.model.question import DependencyLink, TraceQuestion, TraceSummary
 from lymer.query.checks import FOUND_TRACES_MAX, AnyQuestion
-from lymer.query.service import Queries, QueryService
+from lymer.query.service import ALLOWS_LARGE, Queries, QueryService
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 from lymer.transport.gate import Gate
 from lymer.transport.grpc_calls import Call, CallEndedError, CallServer, Method
@@ -55,6 +65,7 @@ class QueryGrpc(CallServer):
         *,
         tenancy: Tenancy | None = None,
         gate: Gate | None = None,
+        turn: Turn | None = None,
     ) -> None:
         """Prepare.
 
@@ -63,12 +74,14 @@ class QueryGrpc(CallServer):
             executor: Where it does so: threads.
             tenancy: How calls name their tenant; None if they need not.
             gate: Who may call; None is everybody.
+            turn: Of large answers, shared with other doors.
         """
         super().__init__(message_bytes_max=QUESTION_BYTES_MAX, gate=gate)
         self._queries = queries
         self._executor = executor
         self._tenancy = tenancy
         self._in_flight = 0
+        self._turn = turn or Turn()
         for name, several in (("GetTrace", _get_trace_v2), ("FindTraces", _find_traces_v2)):
             self.add(SERVICE_V2, name, self._streaming(V2[f"{name}Request"], several))
         for name, several in (("GetTrace", _get_trace_v3), ("FindTraces", _find_traces_v3)):
@@ -85,7 +98,8 @@ class QueryGrpc(CallServer):
         async def serve(message: bytes, call: Call) -> bytes:
             with _Place(self):
                 service, question = self._asked(question_class, message, call)
-                return await self._in_thread(lambda: answer(service, question))
+                with _Errors():
+                    return await self._in_thread(lambda: answer(service, question), large=True)
 
         def method(message: bytes, call: Call) -> Awaitable[bytes]:
             return serve(message, call)
@@ -96,11 +110,37 @@ class QueryGrpc(CallServer):
         async def serve(message: bytes, call: Call) -> AsyncIterator[bytes]:
             with _Place(self):
                 service, question = self._asked(question_class, message, call)
-                parts = await self._in_thread(lambda: answer(service, question))
-                while (part := await self._in_thread(lambda: next(parts, None))) is not None:
-                    yield part
+                async with contextlib.AsyncExitStack() as turn:
+                    with _Errors():
+                        try:
+                            parts = await self._in_thread(lambda: answer(service, question))
+                        except LargeAnswerError:
+                            await self._take_turn(turn)
+                            parts = await self._in_thread(
+                                lambda: answer(service, question), large=True
+                            )
+                    while (part := await self._next(parts)) is not None:
+                        yield part
 
         return serve
+
+    async def _take_turn(self, stack: contextlib.AsyncExitStack) -> None:
+        """Wait until no other large answer is being made."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise OverloadedError(
+                f"cannot answer: other large answers took {ANSWER_SECONDS_MAX:g} s"
+            ) from None
+        stack.callback(self._turn.release)
+
+    async def _next(self, parts: Iterator[bytes]) -> bytes | None:
+        def take() -> bytes | None:
+            return next(parts, None)
+
+        with _Errors():
+            return await self._in_thread(take, large=True)
 
     def _asked(self, question_class: Any, message: bytes, call: Call) -> tuple[QueryService, Any]:
         with _Errors():
@@ -114,9 +154,11 @@ class QueryGrpc(CallServer):
                 raise UndecodableError(f"cannot decode the question: {error}") from error
             return self._queries.for_tenant(tenant), question
 
-    async def _in_thread(self, call: Callable[[], _T]) -> _T:
-        with _Errors():
-            return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+    async def _in_thread(self, call: Callable[[], _T], *, large: bool = False) -> _T:
+        context = contextvars.copy_context()
+        context.run(ALLOWS_LARGE.set, large)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, context.run, call)
 
 
 class _Errors:

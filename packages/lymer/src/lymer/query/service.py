@@ -31,6 +31,7 @@ from lymer.model.question import (
     TraceQuestion,
     TraceSummary,
 )
+from lymer.model.span_table import SpanSample
 from lymer.model.trace_arrays import TraceArrays
 from lymer.query.adjust.arrays import adjust_arrays, limit_arrays
 from lymer.query.adjust.otlp import adjust_otlp, name_services, split_otlp
@@ -73,6 +74,7 @@ OTLP_TRACES_PER_READ: Final = 20
 """Traces read in one call where each is answered by itself: a statement costs as much as they."""
 
 _JUDGED: Final = tuple(one.name for one in fields(Trace))[1:]
+_UINT64_MAX: Final = 2**64 - 1
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 
@@ -235,18 +237,21 @@ class QueryService:
             QuestionError: A question cannot be answered; raised at once.
         """
         if len(questions) == 1:
-            return self._each_otlp(self._find_ids(questions[0]), raw=raw)
+            only = self._find_ids(questions[0])
+            self._check_size(only)
+            return self._each_otlp(only, raw=raw)
         newest: dict[str, int] = {}
         for question in questions:
             for found in self._find(question):
                 newest[found.trace_id] = max(newest.get(found.trace_id, 0), found.start_unix_nano)
         ids = sorted(newest, key=lambda one: (-newest[one], one))[: limit_of(questions[0])]
+        self._check_size(ids)
         return self._each_otlp(ids, raw=raw)
 
     def _each_otlp(self, ids: Sequence[str], *, raw: bool) -> Iterator[tuple[str, TracesData]]:
         for first in range(0, len(ids), OTLP_TRACES_PER_READ):
             some = ids[first : first + OTLP_TRACES_PER_READ]
-            by_id = split_otlp(self._otlp(some, raw=raw))
+            by_id = split_otlp(self._read_otlp(some, raw=raw))
             yield from ((one, by_id[one]) for one in some if one in by_id)
 
     def get_paths(self, question: TraceQuestion) -> tuple[list[Path], int]:
@@ -350,7 +355,24 @@ class QueryService:
         )
         return points_of(question, slots, what, quantile)
 
+    def _check_size(self, trace_ids: Sequence[str]) -> None:
+        """Raise `LargeAnswerError` if the traces have many spans and that is not allowed now."""
+        if ALLOWS_LARGE.get():
+            return
+        spans = 0
+        for first in range(0, len(trace_ids), TRACES_PER_READ):
+            some = tuple(trace_ids[first : first + TRACES_PER_READ])
+            spans += self._reader.get_sample_size(
+                SpanSample(start_unix_nano_min=0, start_unix_nano_max=_UINT64_MAX, trace_ids=some)
+            )[0]
+            if spans > SMALL_ANSWER_SPANS_MAX:
+                raise LargeAnswerError("the answer is large and must wait for its turn")
+
     def _otlp(self, trace_ids: Sequence[str], *, raw: bool) -> TracesData:
+        self._check_size(trace_ids)
+        return self._read_otlp(trace_ids, raw=raw)
+
+    def _read_otlp(self, trace_ids: Sequence[str], *, raw: bool) -> TracesData:
         traces = TracesData()
         span_count = 0
         for first in range(0, len(trace_ids), TRACES_PER_READ):

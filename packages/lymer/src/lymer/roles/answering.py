@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from lymer import __version__
 from lymer.api.app import create_app, create_zipkin_app
 from lymer.api.query_grpc import QueryGrpc
+from lymer.api.turn import Turn
 from lymer.config import Config
 from lymer.query.service import Queries
 from lymer.receivers.grpc_services import add_health, add_reflection
@@ -63,6 +64,7 @@ async def serve_queries(
         max_clock_skew_adjust_seconds=config.query.max_clock_skew_adjust_seconds,
         max_trace_size_spans=config.query.max_trace_size_spans,
     )
+    turn = Turn()
     base_path = config.query.base_path
     shown = UiConfig(
         base_path=base_path or "/",
@@ -79,6 +81,7 @@ async def serve_queries(
         extra_routes=ui,
         base_path=base_path,
         tenancy=tenancy_of(config),
+        turn=turn,
     )
     ports.serve(app, UI)
     if config.query.grpc.enabled:
@@ -87,9 +90,10 @@ async def serve_queries(
             executor,
             tenancy=tenancy_of(config),
             gate=ports.security.gate(config.query.auth, "query.auth"),
+            turn=turn,
         )
         add_health(server)
         add_reflection(server)
         await ports.serve_grpc(server, config.query.grpc, "query gRPC", "query.grpc.port")
-    zipkin = create_zipkin_app(queries, executor=executor, tenancy=tenancy_of(config))
+    zipkin = create_zipkin_app(queries, executor=executor, tenancy=tenancy_of(config), turn=turn)
     return behind_gate(zipkin, ports.security.gate(config.query.auth, "query.auth"))
