@@ -325,6 +325,16 @@ def test_what_cannot_be_loaded_is_said_and_offered_again(
         expect(page.get_by_role("rowheader", name="card.brand")).to_be_visible()
 
 
+def test_a_trace_is_archived(shared_lymer: Lymer, page: Page, trace_id: str) -> None:
+    """By the button, which then says so and offers it no more."""
+    open_trace(page, shared_lymer, trace_id)
+    button = page.get_by_role("button", name="Keep in the archive")
+    button.click()
+
+    expect(page.get_by_role("status").filter(has_text="Kept in the archive")).to_be_visible()
+    expect(button).to_be_disabled()
+
+
 def test_a_trace_is_looked_up_by_its_id(shared_lymer: Lymer, page: Page, trace_id: str) -> None:
     """The box in the top bar opens a trace, however the id is written."""
     page.goto(f"{shared_lymer.query_url}/search")
