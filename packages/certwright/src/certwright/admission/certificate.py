@@ -88,6 +88,7 @@ def certificate_errors(cert: Certificate, gates: FeatureGates) -> list[FieldErro
     errors += _email_address_errors(cert)
     errors += _private_key_errors(cert)
     errors += _duration_errors(cert)
+    errors += _percentage_errors(cert)
     errors += _usage_errors(cert)
     limit = cert.revision_history_limit
     if limit is not None and limit < 1:
@@ -229,6 +230,27 @@ def _private_key_errors(cert: Certificate) -> list[FieldError]:
         case other:
             text = "must be either empty or one of rsa or ecdsa"
             return [invalid("spec.privateKey.algorithm", other, text)]
+    return []
+
+
+def _percentage_errors(cert: Certificate) -> list[FieldError]:
+    """Check `renewBeforePercentage`, a field of later versions, by their rules."""
+    percentage, path = cert.renew_before_percentage, "spec.renewBeforePercentage"
+    if percentage is None:
+        return []
+    if cert.renew_before_nano is not None:
+        both = "renewBefore and renewBeforePercentage are mutually exclusive and cannot both be set"
+        shown = Raw(format_duration(cert.renew_before_nano))
+        return [invalid("spec.renewBefore", shown, both), invalid(path, percentage, both)]
+    if percentage >= 100:
+        text = "certificate renewBeforePercentage must result in a renewBefore less than duration"
+        return [invalid(path, percentage, text)]
+    if cert.duration_nano_or_default * percentage // 100 < _RENEW_BEFORE_NANO_MIN:
+        least = format_duration(_RENEW_BEFORE_NANO_MIN)
+        text = (
+            f"certificate renewBeforePercentage must result in a renewBefore greater than {least}"
+        )
+        return [invalid(path, percentage, text)]
     return []
 
 

@@ -36,7 +36,12 @@ def renewal_moment(
     if rule.use_suggestions and (window := suggested_window(certificate, issued)) is not None:
         start, end = window
         return start + (end - start) * fraction_of(who)
-    due = renewal_time(issued.not_before, issued.not_after, certificate.renew_before_nano)
+    due = renewal_time(
+        issued.not_before,
+        issued.not_after,
+        certificate.renew_before_nano,
+        certificate.renew_before_percentage,
+    )
     if rule.spread:
         due -= (issued.not_after - due) * rule.spread * fraction_of(who)
     return due.replace(microsecond=0)

@@ -21,6 +21,7 @@ from certwright.reconcile.options import Options
 from certwright.reconcile.readiness import readiness_controller
 from certwright.reconcile.request_manager import request_manager_controller
 from certwright.reconcile.revision_manager import revision_manager_controller
+from certwright.reconcile.revocation import revocation_controller
 from certwright.reconcile.shim import (
     gateway_shim_controller,
     ingress_shim_controller,
@@ -77,6 +78,7 @@ def certificate_controllers(options: Options) -> tuple[AnyController, ...]:
         key_manager_controller(options),
         request_manager_controller(options),
         issuing_controller(options),
+        revocation_controller(options),
         revision_manager_controller(),
         certificate_metrics_controller(),
     )

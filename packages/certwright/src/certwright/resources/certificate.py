@@ -250,6 +250,12 @@ class Certificate:
         return _duration_nano(self.spec, "renewBefore")
 
     @property
+    def renew_before_percentage(self) -> int | None:
+        """`spec.renewBeforePercentage` of later versions, or None."""
+        percentage = self.spec.get("renewBeforePercentage")
+        return None if percentage is None else int(percentage)
+
+    @property
     def usages(self) -> tuple[str, ...]:
         """`spec.usages`."""
         return _texts(self.spec, "usages")

@@ -67,6 +67,8 @@ __all__ = [
     "RENEW_BEFORE",
     "RENEW_BEFORE_PERCENTAGE",
     "REVISION_HISTORY_LIMIT",
+    "REVOKE_FINALIZER",
+    "REVOKE_ON_DELETE",
     "ROLLOVER_ACCOUNT_KEY",
     "SECRET_TEMPLATE",
     "SUBJECT_COUNTRIES",
@@ -154,6 +156,12 @@ HTTP01_PARENT_NAMESPACE: Final = "acme.cert-manager.io/http01-parentrefnamespace
 
 ROLLOVER_ACCOUNT_KEY: Final = "certwright.dev/rollover-account-key"
 """On an ACME issuer: its account is to get a new key; goes when it has."""
+
+# ------------------------------------------------------------------------------ Certificates, ours
+
+REVOKE_ON_DELETE: Final = "certwright.dev/revoke-on-delete"
+"""`true` on a Certificate: what it issued is revoked when it is deleted."""
+REVOKE_FINALIZER: Final = "certwright.dev/revoke"
 
 # ------------------------------------------------------------------------------ injectables
 

@@ -79,6 +79,11 @@ METRICS: Final = (
         "summary",
         "The HTTP request latencies in seconds for the Venafi client.",
     ),
+    Metric(
+        "certwright_certificate_renewal_late",
+        "gauge",
+        "1 if half of the time is over that renewing the certificate should have had.",
+    ),
 )
 """By name. A metric without samples is not in the text, as in the original."""
 

@@ -328,6 +328,39 @@ CASES = [
         [],
         id="formats",
     ),
+    pytest.param({"renewBeforePercentage": 25}, NONE, [], id="a percentage"),
+    pytest.param(
+        {"renewBeforePercentage": 100},
+        NONE,
+        [
+            (
+                "spec.renewBeforePercentage: Invalid value: 100: certificate "
+                "renewBeforePercentage must result in a renewBefore less than duration"
+            )
+        ],
+        id="all of the life",
+    ),
+    pytest.param(
+        {"renewBeforePercentage": 1, "duration": "2h"},
+        NONE,
+        [
+            (
+                "spec.renewBeforePercentage: Invalid value: 1: certificate "
+                "renewBeforePercentage must result in a renewBefore greater than 5m0s"
+            )
+        ],
+        id="too little of the life",
+    ),
+    pytest.param(
+        {"renewBeforePercentage": 25, "renewBefore": "1h"},
+        NONE,
+        [
+            f"spec.{field}: Invalid value: {value}: renewBefore and renewBeforePercentage are"
+            " mutually exclusive and cannot both be set"
+            for field, value in (("renewBefore", "1h0m0s"), ("renewBeforePercentage", "25"))
+        ],
+        id="two times before the end",
+    ),
     pytest.param(
         {"additionalOutputFormats": [{"type": "DER"}, {"type": "DER"}]},
         FORMATS,

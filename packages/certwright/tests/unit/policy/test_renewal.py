@@ -66,3 +66,13 @@ def test_a_window_of_another_certificate_does_not_count() -> None:
         rule,
     )
     assert other == renewal_time(leaf.not_before, leaf.not_after, None)
+
+
+def test_a_percentage_of_the_life() -> None:
+    """A field of later versions; what is no part of the life is not used."""
+    spec = {"secretName": "tls", "issuerRef": {"name": "ca"}}
+    for percentage, hours in ((25, 40), (1, 1.6), (0, 160 / 3), (100, 160 / 3)):
+        wanted = certificate(uid="u", spec={**spec, "renewBeforePercentage": percentage})
+        found = renewal_moment(Certificate(wanted), issued(), RenewalRule())
+        expected = START + LIFE - timedelta(hours=hours)
+        assert abs(found - expected) < timedelta(seconds=2), percentage

@@ -328,7 +328,36 @@ def test_gauges_hold_what_the_spec_says() -> None:
         "conditions": [{"type": "Ready", "status": "True"}],
     }
     values = [sample.value for sample in certificate_samples(Certificate(obj))]
-    assert values == [120, 60, 1, 0, 0]
+    assert values == [120, 60, 1, 0, 0, 0]
+
+
+async def test_a_certificate_that_is_not_renewed_is_an_alarm() -> None:
+    """When half of the time is over: a gauge, and an event that says why; both end with it."""
+    world = World(private_key=ecdsa_only)
+    await world.apply(issuer(), certificate(spec=SPEC))
+    await world.settle()
+    await world.store.delete(ISSUER.key("one", "ca"))
+
+    def is_late() -> float:
+        (value,) = [
+            sample.value
+            for sample in world.gauges[WEB]
+            if sample.name == "certwright_certificate_renewal_late"
+        ]
+        return value
+
+    await world.advance(timedelta(days=74))
+    assert is_late() == 0.0
+    assert not world.said("RenewalLate")
+    await world.advance(timedelta(days=2))
+    assert is_late() == 1.0
+    assert world.said("RenewalLate")[0] == (
+        "The certificate ends at 2023-08-31T10:00:00Z, to be renewed since 2023-08-01T10:00:00Z: "
+        "Renewing certificate as renewal was scheduled at 2023-08-01 10:00:00 +0000 UTC"
+    )
+    await world.apply(issuer())
+    await world.advance(timedelta(hours=1))
+    assert is_late() == 0.0
 
 
 async def test_readiness_ends_with_the_certificate_even_if_nothing_happens() -> None:

@@ -86,7 +86,14 @@ _FIELDS: Final[Mapping[Kind, Mapping[tuple[str, ...], Any]]] = {
     ISSUER: _ISSUER,
     CLUSTER_ISSUER: _ISSUER,
     CHALLENGE: {("spec", "solver", "waitInsteadOfSelfCheck"): _WAIT},
-    CERTIFICATE: {("status", "acme"): _ACME},
+    CERTIFICATE: {
+        ("status", "acme"): _ACME,
+        ("spec", "renewBeforePercentage"): {
+            "description": "How long before its end to renew, in percent of the life: 1 to 99.",
+            "type": "integer",
+            "format": "int32",
+        },
+    },
 }
 
 
