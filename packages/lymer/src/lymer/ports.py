@@ -20,6 +20,7 @@ __all__ = [
     "SAMPLING_GRPC",
     "SAMPLING_HTTP",
     "STORAGE_GRPC",
+    "TEMPO_HTTP",
     "ZIPKIN_HTTP",
     "ZIPKIN_UDP_COMPACT",
 ]
@@ -50,6 +51,9 @@ QUERY_GRPC: Final = 16685
 
 QUERY_HTTP: Final = 16686
 """The UI and the HTTP JSON API."""
+
+TEMPO_HTTP: Final = 3200
+"""Tempo's HTTP API, for Grafana's Tempo data source."""
 
 SAMPLING_HTTP: Final = 5778
 """Sampling strategies over HTTP, for the clients of this machine: `GET /sampling?service=`."""

@@ -34,6 +34,7 @@ PORT_SETTINGS: Final = {
     "storage_api": "LYMER__STORAGE_API__PORT",
     "query": "LYMER__QUERY__PORT",
     "query_grpc": "LYMER__QUERY__GRPC__PORT",
+    "tempo": "LYMER__API__TEMPO__PORT",
     "admin": "LYMER__ADMIN__PORT",
     "health": "LYMER__HEALTH__PORT",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,29 @@ def test_the_demo_makes_traces_of_several_services(shared_lymer: Lymer) -> None:
         len({process["serviceName"] for process in trace["processes"].values()}) for trace in traces
     )
     assert widest >= 3
+
+
+@pytest.mark.slow
+def test_every_example_of_the_language_finds_something_in_the_demo(shared_lymer: Lymer) -> None:
+    """What docs/language.md shows is what the demo has."""
+    endpoint = f"--endpoint=http://{shared_lymer.otlp_grpc_target}"
+    done = _run("demo", endpoint, "--rate=20", "--duration=5s", seconds_max=50)
+    assert done.returncode == 0, done.stderr
+    page = Path(__file__).parents[4] / "docs" / "language.md"
+    questions = re.findall(r"```traceql\n(.*?)\n```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(questions) == 10
+
+    def found(question: str) -> bool:
+        is_series = "_over_time" in question or "rate()" in question
+        path, key = ("/api/search/series", "series") if is_series else ("/api/search", "traces")
+        answer = shared_lymer.http.get(
+            f"{shared_lymer.query_url}{path}", params={"q": question, "since": "1h"}
+        )
+        assert answer.status_code == 200, answer.text
+        return bool(answer.json()[key])
+
+    for question in questions:
+        assert any(found(question) for _ in poll(20.0)), question
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])

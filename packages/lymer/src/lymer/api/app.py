@@ -19,7 +19,9 @@ from lymer.api.envelope import error_response, not_found_response, v3_error_resp
 from lymer.api.mcp.door import McpDoor
 from lymer.api.metrics_v1 import MetricsV1
 from lymer.api.openapi import openapi_route
+from lymer.api.search import Searches
 from lymer.api.service_graph import ServiceGraphs
+from lymer.api.tempo import TempoApi, answer_tempo_error
 from lymer.api.trace_summaries import QueryV3
 from lymer.api.trace_views import TraceViews
 from lymer.api.traces_v1 import TracesV1
@@ -29,7 +31,7 @@ from lymer.errors import LymerError, OverloadedError, TenantError
 from lymer.query.service import Queries, QueryService
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 
-__all__ = ["create_app", "create_zipkin_app"]
+__all__ = ["create_app", "create_tempo_app", "create_zipkin_app"]
 
 _Handler = Callable[[Request, QueryService], Awaitable[Response]]
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -64,9 +66,10 @@ def create_app(  # noqa: PLR0913 - what a role decides
     answers = Answers(
         executor, in_flight_max=answers_in_flight_max, seconds_max=answer_seconds_max, turn=turn
     )
+    tempo = TempoApi(queries, answers, tenancy, now_unix_nano)
     prefix = base_path.rstrip("/")
     api = _api_routes(_Tenants(queries, tenancy), answers, now_unix_nano)
-    routes = [openapi_route(prefix), *api, *extra_routes]
+    routes = [openapi_route(prefix), *tempo.routes("/tempo"), *api, *extra_routes]
     return Starlette(
         routes=[Mount(prefix, routes=routes)] if prefix else routes,
         exception_handlers={LymerError: _answer_error, Exception: _answer_bug},
@@ -91,12 +94,28 @@ def create_zipkin_app(
     )
 
 
+def create_tempo_app(
+    queries: Queries,
+    *,
+    executor: Executor,
+    tenancy: Tenancy | None = None,
+    now_unix_nano: Callable[[], int] = clock.unix_nano,
+) -> ASGIApp:
+    """Return Tempo's query API as an ASGI application, at `/` and below `/tempo`."""
+    tempo = TempoApi(queries, Answers(executor), tenancy, now_unix_nano)
+    return Starlette(
+        routes=[*tempo.routes(), *tempo.routes("/tempo")],
+        exception_handlers={LymerError: answer_tempo_error, Exception: answer_tempo_error},
+    )
+
+
 def _api_routes(
     tenants: _Tenants, answers: Answers, now_unix_nano: Callable[[], int]
 ) -> list[BaseRoute]:
     v1 = TracesV1(answers, now_unix_nano)
     v3 = QueryV3(answers)
     metrics = MetricsV1(answers, now_unix_nano)
+    searches = Searches(answers, now_unix_nano)
     deep = Deep(answers, now_unix_nano)
     views = TraceViews(answers)
     diagnosis = DiagnosisApi(answers, now_unix_nano)
@@ -116,6 +135,10 @@ def _api_routes(
         Route("/api/deep-dependencies", tenants.asking(deep.get_paths)),
         Route("/analytics/v1/dependencies", tenants.asking(deep.get_paths)),
         Route("/api/quality-metrics", tenants.asking(deep.get_quality)),
+        Route("/api/search", tenants.asking(searches.find)),
+        Route("/api/search/series", tenants.asking(searches.measure)),
+        Route("/api/search/fields", tenants.asking(searches.fields)),
+        Route("/api/search/values", tenants.asking(searches.values)),
         Route("/api/metrics/{name}", tenants.asking(metrics.get_metrics)),
         Route("/api/lymer/v1/service-graph", tenants.asking(graphs.get_graph)),
         Route("/api/v3/services", tenants.asking(v3.get_services)),
@@ -177,6 +200,8 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         return PlainTextResponse(str(error), error.http_status)
     if _is_zipkin(request):
         return await _answer_zipkin_error(request, error)
+    if "/tempo/" in request.url.path:
+        return await answer_tempo_error(request, error)
     retry_after = error.retry_after_seconds if isinstance(error, OverloadedError) else 0
     respond = v3_error_response if _is_v3(request) else error_response
     return respond(error.http_status, str(error), retry_after_seconds=retry_after)

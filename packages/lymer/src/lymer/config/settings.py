@@ -399,6 +399,31 @@ class QuerySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TempoSettings:
+    """Tempo's HTTP API, for Grafana. Who may ask is what `query.auth` says."""
+
+    enabled: Annotated[bool, SWITCH] = True
+    """Whether to listen at all. Default true; the same is below `/tempo` on `query.port`."""
+
+    host: Annotated[str, HOST] = "localhost"
+    """Name or address to listen on. Default `listen_host`."""
+
+    port: Annotated[int, count(0, 65535)] = ports.TEMPO_HTTP
+    """TCP port. Default 3200, Tempo's; 0 takes any free one."""
+
+    tls: ListenerTlsSettings = field(default_factory=ListenerTlsSettings)
+    """Its TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Ports that answer as other programs do."""
+
+    tempo: TempoSettings = field(default_factory=TempoSettings)
+    """Grafana Tempo."""
+
+
+@dataclass(frozen=True, slots=True)
 class AdminSettings:
     """The admin port: metrics for Prometheus, and health as Jaeger v1 answers it."""
 
@@ -468,6 +493,9 @@ class Config:
 
     receivers: ReceiverSettings = field(default_factory=ReceiverSettings)
     """The doors."""
+
+    api: ApiSettings = field(default_factory=ApiSettings)
+    """Ports that answer as other programs do."""
 
     query: QuerySettings = field(default_factory=QuerySettings)
     """UI and API."""

@@ -41,6 +41,7 @@ from lymer.query.adjust.size import limit_trace_size
 from lymer.query.adjust.standard import adjust, standard_adjusters
 from lymer.query.checks import AnyQuestion, check_question, check_text, check_trace_ids, limit_of
 from lymer.query.diagnosis import Diagnosis
+from lymer.query.language import LanguageService
 from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.transform import transform_request
 from lymer.storage.contract import SpanReader, TenantReaders
@@ -118,6 +119,11 @@ class QueryService:
     def diagnosis(self) -> Diagnosis:
         """Return who thinks about many traces at once."""
         return Diagnosis(self._reader)
+
+    @property
+    def language(self) -> LanguageService:
+        """Return who answers questions in the search language."""
+        return LanguageService(self._reader)
 
     def get_services(self) -> list[str]:
         """Return the names of all services, sorted."""

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
 from lymer import __version__
-from lymer.api.app import create_app, create_zipkin_app
+from lymer.api.app import create_app, create_tempo_app, create_zipkin_app
 from lymer.api.query_grpc import QueryGrpc
 from lymer.api.turn import Turn
 from lymer.config import Config
@@ -20,9 +20,10 @@ from lymer.ui.assets import UiConfig, ui_routes
 from lymer.ui.mounted import mounted_ui_routes
 from lymer.ui.site import read_site_file
 
-__all__ = ["UI", "listen_for_queries", "serve_queries"]
+__all__ = ["TEMPO", "UI", "listen_for_queries", "serve_queries"]
 
 UI = "UI and query API"
+TEMPO = "Tempo's API"
 
 
 def listen_for_queries(ports: Ports, config: Config) -> None:
@@ -33,6 +34,8 @@ def listen_for_queries(ports: Ports, config: Config) -> None:
     """
     gate = ports.security.gate(config.query.auth, "query.auth")
     ports.take(UI, config.query, "query.port", gate=gate)
+    if config.api.tempo.enabled:
+        ports.take(TEMPO, config.api.tempo, "api.tempo.port", gate=gate)
 
 
 async def serve_queries(
@@ -84,6 +87,9 @@ async def serve_queries(
         turn=turn,
     )
     ports.serve(app, UI)
+    if ports.has(TEMPO):
+        tempo = create_tempo_app(queries, executor=executor, tenancy=tenancy_of(config))
+        ports.serve(tempo, TEMPO)
     if config.query.grpc.enabled:
         server = QueryGrpc(
             queries,

@@ -31,7 +31,15 @@ from lymer.model.question import (
 from lymer.model.segment import SealedSegment
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
-from lymer.storage.search_contract import FoundSpansets, SpansetQuestion
+from lymer.storage.search_contract import (
+    FieldName,
+    FieldQuestion,
+    FieldValue,
+    FoundSeries,
+    FoundSpansets,
+    SeriesQuestion,
+    SpansetQuestion,
+)
 
 __all__ = ["SealedSegment", "SpanReader", "SpanStore", "SpanWriter", "TenantReaders"]
 
@@ -218,6 +226,19 @@ class SpanReader(Protocol):
         Raises:
             QuestionError: It asks for what is not supported; the message names it.
         """
+
+    def get_series(self, question: SeriesQuestion, /) -> FoundSeries:
+        """Return numbers over time, as a question in the search language asks for them.
+
+        Raises:
+            QuestionError: It asks for what is not supported; the message names it.
+        """
+
+    def get_field_names(self, question: FieldQuestion, /) -> list[FieldName]:
+        """Return attributes that spans have, by scope, most frequent first; for completion."""
+
+    def get_field_values(self, question: FieldQuestion, /) -> list[FieldValue]:
+        """Return values that spans have in a field, most frequent first; for completion."""
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """Return the traces as one OTLP `TracesData` protobuf message; empty if none is known.

@@ -9,11 +9,18 @@ from lymer.language import tree
 
 __all__ = [
     "Cursor",
+    "Exemplar",
+    "FieldName",
+    "FieldQuestion",
+    "FieldValue",
+    "FoundSeries",
     "FoundSpan",
     "FoundSpanset",
     "FoundSpansets",
     "MatchedTrace",
     "Scanned",
+    "Series",
+    "SeriesQuestion",
     "SpansetQuestion",
     "TypedValue",
 ]
@@ -130,3 +137,95 @@ class FoundSpansets:
         if not self.has_more or not self.traces:
             return None
         return Cursor(self.traces[-1].key, self.traces[-1].trace_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesQuestion:
+    """What to count or measure over time.
+
+    Interval i of a range holds the spans that start in (start + i step, start + (i + 1) step]; its
+    value stands at its end. The range is widened to whole steps since the epoch.
+    Source: Grafana Tempo, `pkg/traceql/engine_metrics.go`, `IntervalMapperQueryRange`.
+    """
+
+    query: tree.Query
+    """Its body is of `tree.Metrics`."""
+    start_unix_nano: int
+    end_unix_nano: int
+    step_nano: int
+    """0: one value for the whole range, both ends included."""
+    exemplars_max: int = 0
+    series_max: int = 1_000
+    seconds_max: float = 30.0
+    """Then the answer is empty, and says why."""
+    text: str = ""
+    """What the tree was read from, for the places of errors; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A span that was counted."""
+
+    unix_milli: int
+    value: float
+    """What was measured of it, durations in seconds; 1 where spans are counted."""
+    trace_id: str
+    span_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Values over time that belong to the same labels."""
+
+    labels: tuple[tuple[str, TypedValue | None], ...]
+    samples: tuple[tuple[int, float], ...]
+    """(end of the interval in Unix milliseconds, value), by time; nothing measured: none."""
+    exemplars: tuple[Exemplar, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSeries:
+    """Series in the order of their labels."""
+
+    series: tuple[Series, ...] = ()
+    is_complete: bool = True
+    reason: str = ""
+    """Why the answer is not complete."""
+    scanned: Scanned = field(default_factory=Scanned)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldQuestion:
+    """Which fields spans have, or which values a field has: of the newest spans that match."""
+
+    start_unix_nano_min: int
+    start_unix_nano_max: int
+    field: tree.Attribute | tree.Intrinsic | None = None
+    """Whose values; None asks for names."""
+    condition: tree.Expression | None = None
+    """Which spans; what only the whole trace knows is not looked at."""
+    limit: int = 1_000
+    seconds_max: float = 2.0
+    """Then the answer is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldName:
+    """An attribute that spans have."""
+
+    scope: str
+    """`span`, `resource`, `event`, `link` or `instrumentation`; an event's may be a link's."""
+    name: str
+    type: tree.Type
+    """Of one of its values; `any` where none was looked at."""
+    count: int
+    """Spans that have it, of those looked at; 0 where it is known from the catalog."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldValue:
+    """A value that spans have."""
+
+    value: TypedValue
+    count: int
+    """Spans that have it, of those looked at."""

@@ -10,11 +10,12 @@ import pytest
 
 from contract.storage.conftest import Store
 from lymer.language.parsing import parse
+from lymer.language.tree import Attribute
 from lymer.model.columns import SpanColumns
 from lymer.model.question import SPAN_KINDS, TraceQuestion
 from lymer.model.span_table import SpanSample
 from lymer.storage.contract import SpanReader
-from lymer.storage.search_contract import SpansetQuestion
+from lymer.storage.search_contract import FieldQuestion, SeriesQuestion, SpansetQuestion
 from lymer.tenancy import DEFAULT_TENANT, TENANT_BYTES_MAX, is_tenant
 from make import START, make_request, make_span, span_hex, trace_hex, write_segment_file
 
@@ -44,6 +45,8 @@ CRAFTED: Final = [
 ]
 """Names that want to be another's, a path, or SQL."""
 
+COUNT: Final = parse('{ .secret = "1" } | count_over_time()')
+FIELD: Final = FieldQuestion(START - HOUR, START + HOUR, Attribute("secret", "span"))
 EVERY_QUESTION: Final[dict[str, Callable[[SpanReader], object]]] = {
     "services": lambda reader: reader.get_services(),
     "operations": lambda reader: reader.get_operations("shop", ""),
@@ -73,6 +76,15 @@ EVERY_QUESTION: Final[dict[str, Callable[[SpanReader], object]]] = {
     "tag keys": lambda reader: reader.get_tag_keys(),
     "tag values": lambda reader: reader.get_tag_values("service.name", ""),
     "archive": lambda reader: reader.archive_trace(T1),
+    "series": lambda reader: [
+        T1 for one in reader.get_series(SeriesQuestion(COUNT, START - HOUR, START, 0)).series
+    ],
+    "tag names of the language": lambda reader: [
+        one.name for one in reader.get_field_names(FIELD) if one.name == "secret"
+    ],
+    "tag values of the language": lambda reader: [
+        one.value for one in reader.get_field_values(FIELD)
+    ],
     "spansets": lambda reader: [
         one.trace_id
         for one in reader.find_spansets(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from fakes.memory_store.span import StoredSpan
+if TYPE_CHECKING:  # the store in memory asks us
+    from fakes.memory_store.span import StoredSpan
 
 Typed = tuple[str, Any]
 """(type, value): bool, int, float, string, duration, status, kind, array, other."""

@@ -16,7 +16,7 @@ from typing import cast
 import numpy as np
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
 
-from fakes.language_oracle import answer, oracle_spans
+from fakes.language_oracle import answer, oracle_spans, run
 from fakes.memory_store.columns import is_found, to_columns
 from fakes.memory_store.graph import graph_of, weight_of
 from fakes.memory_store.match import is_match
@@ -24,7 +24,7 @@ from fakes.memory_store.segment import decode_segment
 from fakes.memory_store.span import Attributes, StoredSpan, to_stored_spans
 from fakes.memory_store.span_table import sampled, to_span_table
 from lymer.errors import StorageError
-from lymer.language.tree import Pipeline
+from lymer.language.tree import MetricsQuery, Pipeline
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.graph import GraphEdge
@@ -42,9 +42,15 @@ from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays, to_arrays
 from lymer.storage.contract import SealedSegment, SpanReader
 from lymer.storage.search_contract import (
+    FieldName,
+    FieldQuestion,
+    FieldValue,
+    FoundSeries,
     FoundSpanset,
     FoundSpansets,
     MatchedTrace,
+    Series,
+    SeriesQuestion,
     SpansetQuestion,
 )
 from lymer.wire.jaeger_json import to_text
@@ -272,6 +278,33 @@ class _Tenant:
             ),
             has_more=len(found) > question.traces_max,
         )
+
+    def get_series(self, question: SeriesQuestion, /) -> FoundSeries:
+        """See `SpanReader.get_series`; it counts spans, whatever is measured."""
+        source = cast("MetricsQuery", question.query.body).source
+        sets = [
+            some
+            for spans in oracle_spans(self._all_spans()).values()
+            for some in run([source], [spans])
+        ]
+        count = float(sum(map(len, sets)))
+        return FoundSeries((Series((), ((0, count),)),) if count else ())
+
+    def get_field_names(self, question: FieldQuestion, /) -> list[FieldName]:
+        """See `SpanReader.get_field_names`."""
+        keys = Counter(key for span in self._all_spans() for key, _ in span.attributes)
+        return [FieldName("span", key, "any", count) for key, count in keys.most_common()]
+
+    def get_field_values(self, question: FieldQuestion, /) -> list[FieldValue]:
+        """See `SpanReader.get_field_values`; values are texts."""
+        wanted = getattr(question.field, "name", "")
+        values = Counter(
+            to_text(value)
+            for span in self._all_spans()
+            for key, value in span.attributes
+            if key == wanted
+        )
+        return [FieldValue(("string", text), count) for text, count in values.most_common()]
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""

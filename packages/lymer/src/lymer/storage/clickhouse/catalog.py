@@ -142,6 +142,15 @@ class Catalog:
         """Return the AnyValue that scopes have under a key, by hash; None: too many to know."""
         return self._said(self._known.scopes_by_attribute, key)
 
+    def keys(self) -> dict[str, set[bytes]]:
+        """Return the keys of attributes of resources, scopes and events or links."""
+        with self._lock:
+            return {
+                "resource": {key for key, _ in self._known.resources_by_attribute},
+                "instrumentation": {key for key, _ in self._known.scopes_by_attribute},
+                "event": set(self._known.nested_keys),
+            }
+
     def names_of_scopes(self) -> dict[int, bytes] | None:
         """Return the names of scopes that have one, by hash; None: too many to know."""
         return self._texts(self._known.scopes_by_name)

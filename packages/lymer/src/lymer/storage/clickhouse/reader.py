@@ -54,12 +54,22 @@ from lymer.storage.clickhouse.span_columns import (
     select_spans,
 )
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
+from lymer.storage.clickhouse.spansets.fields import find_names, find_values
 from lymer.storage.clickhouse.spansets.search import Asking, find_spansets
+from lymer.storage.clickhouse.spansets.series import find_series
 from lymer.storage.clickhouse.statements import statement
 from lymer.storage.clickhouse.tag_select import select_tag_keys, select_tag_values
 from lymer.storage.clickhouse.tail_rates import add_rates
 from lymer.storage.clickhouse.trace_arrays import read_trace_arrays
-from lymer.storage.search_contract import FoundSpansets, SpansetQuestion
+from lymer.storage.search_contract import (
+    FieldName,
+    FieldQuestion,
+    FieldValue,
+    FoundSeries,
+    FoundSpansets,
+    SeriesQuestion,
+    SpansetQuestion,
+)
 from lymer.wire.jaeger_json import any_value_text
 from lymer.wire.otlp_values import with_readable_values
 from lymer.wire.span_rows import COLUMNS, Origins, SpanRows, to_columns
@@ -297,8 +307,22 @@ class TenantReader:
 
     def find_spansets(self, question: SpansetQuestion, /) -> FoundSpansets:
         """See `SpanReader.find_spansets`."""
-        asking = Asking(self._engine, self._database, self._settings, question)
-        return find_spansets(asking, self._catalog, question)
+        return find_spansets(self._asking(question), self._catalog, question)
+
+    def get_series(self, question: SeriesQuestion, /) -> FoundSeries:
+        """See `SpanReader.get_series`."""
+        return find_series(self._asking(question), self._catalog, question)
+
+    def get_field_names(self, question: FieldQuestion, /) -> list[FieldName]:
+        """See `SpanReader.get_field_names`."""
+        return find_names(self._asking(question), self._catalog, question)
+
+    def get_field_values(self, question: FieldQuestion, /) -> list[FieldValue]:
+        """See `SpanReader.get_field_values`."""
+        return find_values(self._asking(question), self._catalog, question)
+
+    def _asking(self, question: SpansetQuestion | SeriesQuestion | FieldQuestion) -> Asking:
+        return Asking(self._engine, self._database, self._settings, question)
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""

@@ -261,6 +261,9 @@ METHODS: Final = {
         Method("get_tag_keys", _pack, _decoding(list)),
         Method("get_tag_values", _pack, _decoding(list)),
         _nodes("find_spansets"),
+        _nodes("get_series"),
+        _nodes("get_field_names"),
+        _nodes("get_field_values"),
     )
 }
 """Every method of `SpanReader` by its name there."""

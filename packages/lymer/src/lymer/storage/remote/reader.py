@@ -25,7 +25,15 @@ from lymer.model.question import (
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
-from lymer.storage.search_contract import FoundSpansets, SpansetQuestion
+from lymer.storage.search_contract import (
+    FieldName,
+    FieldQuestion,
+    FieldValue,
+    FoundSeries,
+    FoundSpansets,
+    SeriesQuestion,
+    SpansetQuestion,
+)
 from lymer.tenancy import DEFAULT_TENANT, tenant_code
 from lymer.transport.tls_client import ClientTls
 
@@ -274,6 +282,19 @@ class RemoteReader:
         """See `SpanReader.find_spansets`."""
         answer: FoundSpansets = self._ask("find_spansets", question)
         return answer
+
+    def get_series(self, question: SeriesQuestion, /) -> FoundSeries:
+        """See `SpanReader.get_series`."""
+        answer: FoundSeries = self._ask("get_series", question)
+        return answer
+
+    def get_field_names(self, question: FieldQuestion, /) -> list[FieldName]:
+        """See `SpanReader.get_field_names`."""
+        return list(self._ask("get_field_names", question))
+
+    def get_field_values(self, question: FieldQuestion, /) -> list[FieldValue]:
+        """See `SpanReader.get_field_values`."""
+        return list(self._ask("get_field_values", question))
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""

@@ -10,14 +10,23 @@ Source: Grafana Tempo, `pkg/traceql/ast_execute.go`, `enum_statics.go`, `enum_op
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NoReturn, cast
+from typing import Final, cast
 
 from lymer.language import tree
-from lymer.language.reading import PlaceError
 from lymer.model.question import SPAN_KINDS
 from lymer.storage.clickhouse.any_value import any_value_meanings
+from lymer.storage.clickhouse.spansets.expressions import OF_TRACE, nested_scope, refuse
+from lymer.storage.clickhouse.spansets.operators import (
+    COMPARED,
+    PATTERNS,
+    STATUSES,
+    as_fraction,
+    compared_text,
+    fraction,
+    turned,
+    whole,
+)
 from lymer.storage.clickhouse.spansets.values import (
     ARRAY,
     NOTHING,
@@ -32,21 +41,10 @@ from lymer.storage.clickhouse.spansets.values import (
     raw_typed,
 )
 
-__all__ = ["OF_TRACE", "Conditions", "leaves", "refuse"]
+__all__ = ["Conditions"]
 
-OF_TRACE: Final = frozenset(
-    name
-    for name in tree.INTRINSIC_TYPES
-    if (name.startswith("trace:") and name != "trace:id") or "nestedSet" in name
-) | {"span:childCount"}
-"""Intrinsics that a span does not know by itself."""
-
-_STATUSES: Final = ("unset", "ok", "error")
-_PATTERNS: Final = ("=~", "!~")
-_COMPARED: Final = ("=", "!=", "<", "<=", ">", ">=", *_PATTERNS)
 _EVERY: Final = ("!=", "!~")
 """What all elements of an array must fulfil; of the others one is enough."""
-_ARITHMETIC: Final = {"+": "plus", "-": "minus", "*": "multiply"}
 
 
 @dataclass(slots=True)
@@ -104,7 +102,7 @@ class Conditions:
                 refuse(node, "a tag's text is asked for by key only")
             case _:
                 pass
-        nested = None if bound is not None else _nested_scope(node)
+        nested = None if bound is not None else nested_scope(node)
         if nested is not None and not isinstance(node, tree.Unary | tree.Exists):
             inner = _Bound(nested)
             return inner.exists(self.condition(node, inner))
@@ -113,7 +111,7 @@ class Conditions:
                 return self._negation(operand, bound)
             case tree.Exists(operand, negated):
                 return self._existence(operand, negated, bound)
-            case tree.Binary() if node.operator in _COMPARED:
+            case tree.Binary() if node.operator in COMPARED:
                 return self._comparison(node, bound)
             case _:
                 guard, value = self.typed(node, bound).alternatives.get("bool", ("0", "0"))
@@ -134,7 +132,7 @@ class Conditions:
                 return self._intrinsic(node, bound)
             case tree.Unary("-", operand):
                 return self._negative(self.typed(operand, bound))
-            case tree.Binary() if node.operator not in _COMPARED:
+            case tree.Binary() if node.operator not in COMPARED:
                 left, right = self.typed(node.left, bound), self.typed(node.right, bound)
                 return self._calculated(node.operator, left, right, bound)
             case _:
@@ -142,7 +140,7 @@ class Conditions:
 
     def first_nested(self, node: tree.Field) -> Typed:
         """Return what the first event (or link) that has the value has."""
-        scope = _nested_scope(node)
+        scope = nested_scope(node)
         if scope is None:
             return self.typed(node)
         inner = _Bound(scope)
@@ -163,7 +161,7 @@ class Conditions:
     def _negation(self, operand: tree.Expression, bound: _Bound | None) -> str:
         if isinstance(operand, tree.Attribute):
             # Only what is false is not true: what is absent or no boolean is neither.
-            nested = None if bound is not None else _nested_scope(operand)
+            nested = None if bound is not None else nested_scope(operand)
             inner = _Bound(nested) if nested is not None else bound
             guard, value = self.typed(operand, inner).alternatives.get("bool", ("0", "0"))
             text = joined_all([guard or "1", f"NOT {value}"])
@@ -171,7 +169,7 @@ class Conditions:
         return f"NOT ({self.condition(operand, bound)})"
 
     def _existence(self, operand: tree.Expression, negated: bool, bound: _Bound | None) -> str:  # noqa: FBT001
-        nested = None if bound is not None else _nested_scope(operand)
+        nested = None if bound is not None else nested_scope(operand)
         inner = _Bound(nested) if nested is not None else bound
         value = self.typed(operand, inner)
         if value.raw:
@@ -190,13 +188,13 @@ class Conditions:
         bound: _Bound | None,
     ) -> str:
         operator, left, right = node.operator, node.left, node.right
-        for one, other, sign in ((left, right, operator), (right, left, _turned(operator))):
+        for one, other, sign in ((left, right, operator), (right, left, turned(operator))):
             if isinstance(other, tree.Literal) and other.type == "any":
                 return self._comparison_as_shown(one, sign, other, bound)
             by_bytes = self._by_bytes(one, sign, other, bound)
             if by_bytes:
                 return by_bytes
-        if operator in _PATTERNS and not isinstance(right, tree.Literal):
+        if operator in PATTERNS and not isinstance(right, tree.Literal):
             refuse(node, f"the pattern of {operator} must be a text")
         sides = self.typed(left, bound), self.typed(right, bound)
         parts = [self._compared(operator, *sides)]
@@ -219,7 +217,7 @@ class Conditions:
         if not self._with_arrays:
             self.arrays[bound.exists(tag) if bound is not None else tag] = None
             return "0"
-        if isinstance(literal, bool | int | float | str) and operator not in _PATTERNS:
+        if isinstance(literal, bool | int | float | str) and operator not in PATTERNS:
             each = compared_bytes("x", operator, literal, self.names.blob)
         else:
             pair = [other, other]
@@ -237,7 +235,7 @@ class Conditions:
         self, side: tree.Expression, operator: str, other: tree.Expression, bound: _Bound | None
     ) -> str:
         """Return the comparison of an attribute with a value, by bytes; empty: it is another."""
-        if operator in _PATTERNS or not isinstance(side, tree.Attribute):
+        if operator in PATTERNS or not isinstance(side, tree.Attribute):
             return ""
         if not isinstance(other, tree.Literal) or not isinstance(
             other.value, bool | int | float | str
@@ -280,7 +278,7 @@ class Conditions:
         parts = []
         for one, (guard, value) in left.alternatives.items():
             for two, (other_guard, other) in right.alternatives.items():
-                text = _compared_text(operator, one, value, two, other)
+                text = compared_text(operator, one, value, two, other)
                 if text:
                     parts.append(joined_all([guard or "1", other_guard or "1", text]))
         return joined_any(parts)
@@ -299,7 +297,7 @@ class Conditions:
             case "float":
                 return Typed({"float": ("", self.names.fraction(cast("float", value)))})
             case "status":
-                return Typed({"status": ("", str(_STATUSES.index(str(value))))})
+                return Typed({"status": ("", str(STATUSES.index(str(value))))})
             case "kind":
                 return Typed({"kind": ("", str(SPAN_KINDS.index(str(value))))})
             case _:
@@ -365,15 +363,15 @@ class Conditions:
             return Typed({})
         if "int" in sides[0] and "int" in sides[1] and operator != "^":
             guards = [sides[0]["int"][0] or "1", sides[1]["int"][0] or "1"]
-            zero, text = _whole(operator, sides[0]["int"][1], sides[1]["int"][1])
-            whole = joined_all(guards)
-            found["int"] = self._named(joined_all([whole, zero]), text, bound)
-            if whole == "1":
+            zero, text = whole(operator, sides[0]["int"][1], sides[1]["int"][1])
+            both = joined_all(guards)
+            found["int"] = self._named(joined_all([both, zero]), text, bound)
+            if both == "1":
                 return Typed(found)
-            other = joined_all([left.guard(sides[0]), right.guard(sides[1]), f"NOT {whole}"])
+            other = joined_all([left.guard(sides[0]), right.guard(sides[1]), f"NOT {both}"])
         else:
             other = joined_all([left.guard(sides[0]), right.guard(sides[1])])
-        text = _fraction(operator, _as_fraction(sides[0]), _as_fraction(sides[1]))
+        text = fraction(operator, as_fraction(sides[0]), as_fraction(sides[1]))
         found["float"] = self._named(other, text, bound)
         return Typed(found)
 
@@ -404,93 +402,3 @@ _OF_MANY: Final = {
     "link:spanID": "lower(hex(tupleElement(e, 'span_id')))",
     "link:traceState": "tupleElement(e, 'trace_state')",
 }
-
-
-def refuse(node: object, cause: str) -> NoReturn:
-    """Say what is not supported, and where it stands."""
-    raise PlaceError(cause, at=getattr(node, "at", 0))
-
-
-def leaves(node: tree.Expression) -> Iterator[tree.Expression]:
-    """Return the literals, fields and other ends of an expression."""
-    waiting = [node]
-    while waiting:
-        match waiting.pop():
-            case tree.Logic(_, operands):
-                waiting.extend(operands)
-            case tree.Binary(_, left, right):
-                waiting += [right, left]
-            case tree.Unary(_, operand) | tree.Exists(operand):
-                waiting.append(operand)
-            case end:
-                yield end
-
-
-def _nested_scope(node: tree.Expression) -> str | None:
-    """Return `event` or `link` if the expression reads one of them."""
-    for leaf in leaves(node):
-        match leaf:
-            case tree.Attribute(scope="event" | "link" as scope):
-                return scope
-            case tree.Intrinsic(name):
-                if name.startswith(("event:", "link:")):
-                    return name.partition(":")[0]
-            case _:
-                pass
-    return None
-
-
-def _turned(operator: str) -> str:
-    return {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(operator, operator)
-
-
-def _compared_text(operator: str, one: str, value: str, two: str, other: str) -> str:
-    """Return the comparison of values of two types; empty if there is none."""
-    if operator in _PATTERNS:
-        text = {"string": value, "status": _words(value, _STATUSES)}.get(one, "")
-        if one == "kind":
-            text = _words(value, SPAN_KINDS)
-        if not text or two != "string":
-            return ""
-        matched = f"match({text}, concat('^(?:', {other}, ')$'))"
-        return matched if operator == "=~" else f"NOT {matched}"
-    if one != two and not (one in NUMBERS and two in NUMBERS):
-        return ""
-    if one in {"bool", "status", "kind"} and operator not in {"=", "!="}:
-        return ""
-    return f"{value} {operator} {other}"
-
-
-def _words(value: str, words: tuple[str, ...]) -> str:
-    return f"[{', '.join(repr(word) for word in words)}][{value} + 1]"
-
-
-def _as_fraction(side: dict[str, tuple[str, str]]) -> str:
-    cases = [(guard, f"toFloat64({text})") for guard, text in side.values()]
-    *first, (_, last) = cases
-    pairs = ", ".join(f"{guard or '1'}, {text}" for guard, text in first)
-    return f"multiIf({pairs}, {last})" if first else last
-
-
-def _whole(operator: str, left: str, right: str) -> tuple[str, str]:
-    """Return when a whole result exists, and it: division cuts towards zero."""
-    if operator in _ARITHMETIC:
-        return "1", f"toInt64({_ARITHMETIC[operator]}({left}, {right}))"
-    safe = f"if({right} IN (0, -1), 1, {right})"
-    if operator == "/":
-        text = f"if({right} = -1, negate({left}), intDiv({left}, {safe}))"
-    else:
-        text = f"if({right} = -1, 0, modulo({left}, {safe}))"
-    return f"{right} != 0", f"toInt64({text})"
-
-
-def _fraction(operator: str, left: str, right: str) -> str:
-    match operator:
-        case "/":
-            return f"divide({left}, {right})"
-        case "%":
-            return f"modulo({left}, {right})"
-        case "^":
-            return f"pow({left}, {right})"
-        case _:
-            return f"{_ARITHMETIC[operator]}({left}, {right})"

@@ -8,21 +8,49 @@ their traces must have.
 
 from __future__ import annotations
 
-import math
-import operator as operators
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from lymer.language import tree
-from lymer.language.printing import text as printed
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.select import Query
-from lymer.storage.clickhouse.spansets.conditions import OF_TRACE, Conditions, leaves, refuse
-from lymer.storage.clickhouse.spansets.values import Names, Typed, joined_all, joined_any, shown
+from lymer.storage.clickhouse.spansets.conditions import Conditions
+from lymer.storage.clickhouse.spansets.expressions import (
+    COMPARE,
+    OF_ROOT,
+    OF_TRACE,
+    is_walked,
+    leaves,
+    moved,
+    of_root,
+    own,
+    plain,
+    printed,
+    printed_scalar,
+    refuse,
+    shown_name,
+)
+from lymer.storage.clickhouse.spansets.numbers import (
+    TRACE_NUMBERS,
+    Getter,
+    Number,
+    aggregate,
+    as_value,
+    calculated,
+)
+from lymer.storage.clickhouse.spansets.operators import as_fraction, turned
+from lymer.storage.clickhouse.spansets.values import (
+    NUMBERS,
+    Names,
+    Typed,
+    joined_all,
+    joined_any,
+    shown,
+)
 from lymer.storage.clickhouse.spansets.walk import Members, Trace, Value, related
 
-__all__ = ["BITS_MAX", "Plan", "shown_name"]
+__all__ = ["BITS_MAX", "Plan"]
 
 BITS_MAX: Final = 60
 """Conditions of one question that the walk tells apart; each is a bit of a number."""
@@ -30,37 +58,8 @@ BITS_MAX: Final = 60
 _Predicate = Callable[[Trace, int], bool]
 _Sets = Callable[[Trace, list[int]], list[Members]]
 _Step = Callable[[Trace, list[Members]], list[Members]]
-_Getter = Callable[[Trace, int], Value | None]
-_Number = Callable[[Trace, Members], float | None]
 
 _IS_ROOT: Final = "parent_span_id = toFixedString('', 8)"
-_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
-    "=": operators.eq,
-    "!=": operators.ne,
-    "<": operators.lt,
-    "<=": operators.le,
-    ">": operators.gt,
-    ">=": operators.ge,
-}
-_TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-_OF_ROOT: Final[dict[str, tree.Field]] = {
-    "trace:rootName": tree.Intrinsic("span:name"),
-    "trace:rootService": tree.Attribute("service.name", "resource"),
-}
-_CALCULATE: Final[dict[str, Callable[[float, float], float]]] = {
-    "+": operators.add,
-    "-": operators.sub,
-    "*": operators.mul,
-    "/": operators.truediv,
-    "%": lambda one, two: math.copysign(abs(one) % abs(two), one),
-}
-_MEASURE: Final[dict[str, Callable[[list[Any]], Any]]] = {
-    "min": min,
-    "max": max,
-    "sum": sum,
-    "avg": lambda numbers: sum(numbers) / len(numbers),
-}
-_COUNTED: Final = ("i", "d", "f", "t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Plan:
     """Conditions, in the order of their numbers."""
     values: dict[str, int] = field(default_factory=dict)
     """Expressions of values, likewise."""
-    shown: list[tuple[str, _Getter]] = field(default_factory=list)
+    shown: list[tuple[str, Getter]] = field(default_factory=list)
     """What is shown of each span."""
     needs: _Needs = field(default_factory=_Needs)
     is_walked: bool = False
@@ -153,7 +152,7 @@ class Plan:
 
     def _scalar_filter(self, stage: tree.ScalarFilter) -> _Step:
         left, right = self._number(stage.left), self._number(stage.right)
-        compare = _COMPARE[stage.operator]
+        compare = COMPARE[stage.operator]
         named = [
             (printed_scalar(one), self._number(one))
             for one in (stage.left, stage.right)
@@ -165,14 +164,14 @@ class Plan:
             for one in sets:
                 first, second = left(trace, one), right(trace, one)
                 if first is not None and second is not None and compare(first, second):
-                    numbers = [(name, _as_value(number(trace, one))) for name, number in named]
+                    numbers = [(name, as_value(number(trace, one))) for name, number in named]
                     found.append(Members(one.spans, [*one.attributes, *numbers]))
             return found
 
         return step
 
     def _group(self, by: tree.Expression) -> _Step:
-        getter, name = self.getter(by), printed(tree.Query(tree.Pipeline((tree.Group(by),))))
+        getter, name = self.getter(by), f"by({printed(by)})"
 
         def step(trace: Trace, sets: list[Members]) -> list[Members]:
             found: list[Members] = []
@@ -273,8 +272,8 @@ class Plan:
     # ------------------------------------------------------------------ conditions
 
     def _predicate(self, node: tree.Expression) -> _Predicate:
-        if not _is_walked(node):
-            return self._bit(self._conditions.condition(_plain(node)), "span")
+        if not is_walked(node):
+            return self._bit(self._conditions.condition(plain(node)), "span")
         self.is_walked = True
         match node:
             case tree.Logic(operator, operands):
@@ -295,20 +294,20 @@ class Plan:
         """Return a comparison that is about the parent, the root or a number of the trace."""
         fields = [one for one in leaves(node) if not isinstance(one, tree.Literal)]
         if all(isinstance(one, tree.Attribute) and one.of_parent for one in fields):
-            return self._bit(self._conditions.condition(_moved(node, _own)), "parent")
-        if all(isinstance(one, tree.Intrinsic) and one.name in _OF_ROOT for one in fields):
-            return self._bit(self._conditions.condition(_moved(node, _of_root)), "root")
+            return self._bit(self._conditions.condition(moved(node, own)), "parent")
+        if all(isinstance(one, tree.Intrinsic) and one.name in OF_ROOT for one in fields):
+            return self._bit(self._conditions.condition(moved(node, of_root)), "root")
         match node:
             case tree.Binary(operator, tree.Intrinsic(name), tree.Literal(value)):
                 sign = operator
             case tree.Binary(operator, tree.Literal(value), tree.Intrinsic(name)):
-                sign = _TURNED.get(operator, operator)
+                sign = turned(operator)
             case _:
                 name, sign, value = "", "", None
-        if sign not in _COMPARE or name not in OF_TRACE or not isinstance(value, int | float):
-            what = ", ".join(dict.fromkeys(shown_name(cast("tree.Field", one)) for one in fields))
+        if sign not in COMPARE or name not in OF_TRACE or not isinstance(value, int | float):
+            what = ", ".join(dict.fromkeys(printed(one) for one in fields))
             refuse(node, f"{what} can be compared with a value only")
-        number, limit, compare = _TRACE_NUMBERS[name], value, _COMPARE[sign]
+        number, limit, compare = TRACE_NUMBERS[name], value, COMPARE[sign]
         return lambda trace, row: compare(number(trace, row), limit)
 
     def _bit(self, condition: str, of: str) -> _Predicate:
@@ -327,8 +326,8 @@ class Plan:
 
     def _needed(self, node: tree.Expression) -> _Needs:
         """Return what every span that fulfils `node`, and its trace, must have."""
-        if not _is_walked(node):
-            span, arrays = self._compiled(_plain(node))
+        if not is_walked(node):
+            span, arrays = self._compiled(plain(node))
             return _Needs(joined_any([span, *arrays]), is_exact=not arrays)
         match node:
             case tree.Logic("&&", operands):
@@ -341,11 +340,11 @@ class Plan:
                 return _Needs(span, is_exact=False)
             case tree.Binary() if all(
                 isinstance(one, tree.Literal)
-                or (isinstance(one, tree.Intrinsic) and one.name in _OF_ROOT)
+                or (isinstance(one, tree.Intrinsic) and one.name in OF_ROOT)
                 for one in leaves(node)
             ):
-                of_root, _ = self._compiled(_moved(node, _of_root))
-                return _Needs(of_trace=(joined_all([_IS_ROOT, of_root]),), is_exact=False)
+                root, _ = self._compiled(moved(node, of_root))
+                return _Needs(of_trace=(joined_all([_IS_ROOT, root]),), is_exact=False)
             case _:
                 return _Needs(is_exact=False)
 
@@ -360,24 +359,24 @@ class Plan:
 
     # ------------------------------------------------------------------ values
 
-    def getter(self, node: tree.Expression) -> _Getter:
+    def getter(self, node: tree.Expression) -> Getter:
         """Return a function that reads a value of a span.
 
         Raises:
             PlaceError: It asks for what is not supported.
         """
         match node:
-            case tree.Intrinsic(name) if name in _TRACE_NUMBERS:
-                number = _TRACE_NUMBERS[name]
+            case tree.Intrinsic(name) if name in TRACE_NUMBERS:
+                number = TRACE_NUMBERS[name]
                 letter = "d" if name == "trace:duration" else "i"
                 return lambda trace, row: (letter, number(trace, row))
-            case tree.Intrinsic(name) if name in _OF_ROOT:
-                column = self._column(self._conditions.typed(_OF_ROOT[name]))
+            case tree.Intrinsic(name) if name in OF_ROOT:
+                column = self._column(self._conditions.typed(OF_ROOT[name]))
                 return lambda trace, _row: (
                     trace.value(column, trace.root) if trace.root >= 0 else None
                 )
             case tree.Attribute(of_parent=True):
-                column = self._column(self._conditions.typed(_own(node)))
+                column = self._column(self._conditions.typed(own(node)))
                 return lambda trace, row: (
                     trace.value(column, trace.parents[row]) if trace.parents[row] >= 0 else None
                 )
@@ -387,10 +386,45 @@ class Plan:
                 column = self._column(self._conditions.typed(node))
         return lambda trace, row: trace.value(column, row)
 
+    def said(self, node: tree.Field) -> str | None:
+        """Return the SQL of a span's value as `values.shown` writes it; None if only a walk knows.
+
+        Raises:
+            PlaceError: It asks for what is not supported.
+        """
+        if is_walked(node):
+            return None
+        return shown(self._conditions.first_nested(node))
+
+    def measured(self, node: tree.Field) -> tuple[str, str, bool] | None:
+        """Return when a span's value is a number, the number, and whether it is a duration."""
+        if is_walked(node):
+            return None
+        value = self._conditions.first_nested(node)
+        numbers: dict[str, tuple[str, str]] = {
+            kind: value.alternatives[kind] for kind in NUMBERS if kind in value.alternatives
+        }
+        if not numbers:
+            return "0", "0.", False
+        return value.guard(numbers), self.names.name(as_fraction(numbers)), "duration" in numbers
+
+    def condition_of(self, node: tree.Expression | None) -> str | None:
+        """Return one more condition on spans as SQL; None if only a walk knows."""
+        if node is None:
+            return "1"
+        return None if is_walked(node) else self._compiled(plain(node))[0]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each span is chosen by itself: its bits decide, and no set is looked at."""
+        stages = self.pipeline.stages if isinstance(self.pipeline, tree.Pipeline) else ()
+        kinds = (tree.Filter, tree.Select)
+        return not self.is_walked and all(isinstance(one, kinds) for one in stages)
+
     def _column(self, value: Typed) -> int:
         return self.values.setdefault(shown(value), len(self.values))
 
-    def _number(self, node: tree.Scalar) -> _Number:
+    def _number(self, node: tree.Scalar) -> Number:
         match node:
             case tree.Literal(value):
                 limit = cast("float", value)
@@ -398,9 +432,9 @@ class Plan:
             case tree.Aggregate("count"):
                 return lambda _trace, members: len(members.spans)
             case tree.Aggregate(name, operand) if operand is not None:
-                return _aggregate(name, self.getter(operand))
+                return aggregate(name, self.getter(operand))
             case tree.ScalarBinary(operator, left, right):
-                return _calculated(operator, self._number(left), self._number(right))
+                return calculated(operator, self._number(left), self._number(right))
             case tree.Aggregate(name):
                 return refuse(node, f"{name}() without what it is to measure")
 
@@ -410,79 +444,6 @@ class Plan:
                 name = shown_name(leaf)
                 if name not in {"name", "duration", "id"}:
                     self._shows.setdefault(name, leaf)
-
-
-def shown_name(node: tree.Field) -> str:
-    """Return the key that an answer shows a field under: an attribute's has no scope."""
-    return node.name if isinstance(node, tree.Attribute) else node.name.partition(":")[2]
-
-
-def printed_scalar(node: tree.Scalar) -> str:
-    """Return a number of a spanset as text."""
-    stage = tree.ScalarFilter("=", node, tree.Literal(0, "int"))
-    return printed(tree.Query(tree.Pipeline((stage,)))).removesuffix(" = 0")
-
-
-_TRACE_NUMBERS: Final[dict[str, Callable[[Trace, int], int]]] = {
-    "trace:duration": lambda trace, _row: trace.duration,
-    "span:childCount": lambda trace, row: trace.child_counts[row],
-    "span:nestedSetLeft": lambda trace, row: trace.nested[row][0],
-    "span:nestedSetRight": lambda trace, row: trace.nested[row][1],
-    "span:nestedSetParent": lambda trace, row: trace.nested[row][2],
-}
-
-
-def _is_walked(node: tree.Expression) -> bool:
-    """Tell whether a condition reads what a span does not know by itself."""
-    return any(
-        (isinstance(leaf, tree.Attribute) and leaf.of_parent)
-        or (isinstance(leaf, tree.Intrinsic) and leaf.name in OF_TRACE)
-        for leaf in leaves(_plain(node))
-    )
-
-
-def _plain(node: tree.Expression) -> tree.Expression:
-    """Write `nestedSetParent < 0`, and what else only asks for roots, as a test of the span."""
-    match node:
-        case tree.Logic(operator, operands):
-            return tree.Logic(operator, tuple(_plain(one) for one in operands), at=node.at)
-        case tree.Unary(sign, operand):
-            return tree.Unary(sign, _plain(operand), at=node.at)
-        case tree.Binary(sign, tree.Intrinsic("span:nestedSetParent"), tree.Literal(value, "int")):
-            compare = _COMPARE.get(sign)
-            if compare is None or not isinstance(value, int):
-                return node
-            of_root = compare(-1, value)
-            if of_root != compare(0, value) and compare(0, value) == compare(2**62, value):
-                if sign in {"=", "!="} and value >= 0:
-                    return node
-                return tree.Exists(tree.Intrinsic("span:parentID"), negated=of_root, at=node.at)
-            return node
-        case _:
-            return node
-
-
-def _moved(
-    node: tree.Expression, move: Callable[[tree.Expression], tree.Expression]
-) -> tree.Expression:
-    """Return a comparison with its fields replaced."""
-    match node:
-        case tree.Binary(operator, left, right):
-            return tree.Binary(operator, _moved(left, move), _moved(right, move), at=node.at)
-        case tree.Unary(operator, operand):
-            return tree.Unary(operator, _moved(operand, move), at=node.at)
-        case tree.Exists(operand, negated):
-            return tree.Exists(_moved(operand, move), negated, at=node.at)
-        case _:
-            return move(node)
-
-
-def _own(node: tree.Expression) -> tree.Expression:
-    return replace(node, of_parent=False) if isinstance(node, tree.Attribute) else node
-
-
-def _of_root(node: tree.Expression) -> tree.Expression:
-    return _OF_ROOT[node.name] if isinstance(node, tree.Intrinsic) else node
 
 
 def _each(sets: _Sets) -> _Step:
@@ -498,37 +459,3 @@ def _each(sets: _Sets) -> _Step:
 
 def _coalesce(_trace: Trace, sets: list[Members]) -> list[Members]:
     return [Members(sorted({row for one in sets for row in one.spans}))]
-
-
-def _as_value(number: float | None) -> Value | None:
-    if number is None:
-        return None
-    return ("i" if isinstance(number, int) else "f", number)
-
-
-def _aggregate(name: str, getter: _Getter) -> _Number:
-    def measure(trace: Trace, members: Members) -> float | None:
-        numbers = [
-            value[1]
-            for row in members.spans
-            if (value := getter(trace, row)) is not None and value[0] in _COUNTED
-        ]
-        if not numbers:
-            return None
-        result: float = _MEASURE[name](numbers)
-        return result
-
-    return measure
-
-
-def _calculated(operator: str, left: _Number, right: _Number) -> _Number:
-    def calculate(trace: Trace, members: Members) -> float | None:
-        one, two = left(trace, members), right(trace, members)
-        if one is None or two is None:
-            return None
-        if operator in {"/", "%"} and not two:
-            return None
-        result: float = _CALCULATE[operator](one, two)
-        return result
-
-    return calculate

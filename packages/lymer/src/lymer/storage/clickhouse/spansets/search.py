@@ -30,16 +30,25 @@ from lymer.storage.clickhouse.spansets.walk import (
 )
 from lymer.storage.clickhouse.statements import statement
 from lymer.storage.search_contract import (
+    FieldQuestion,
     FoundSpan,
     FoundSpanset,
     FoundSpansets,
     MatchedTrace,
     Scanned,
+    SeriesQuestion,
     SpansetQuestion,
     TypedValue,
 )
 
-__all__ = ["WINDOW_NANO", "Asking", "find_spansets", "typed_value"]
+__all__ = [
+    "SPANS_READ_MAX",
+    "WINDOW_NANO",
+    "Asking",
+    "LateError",
+    "find_spansets",
+    "typed_value",
+]
 
 WINDOW_NANO: Final = 3_600 * 10**9
 """How far before and after the range a trace is looked at, nanoseconds."""
@@ -91,7 +100,11 @@ class Asking:
     """Asks the engine for one question, until its time is over."""
 
     def __init__(
-        self, engine: Engine, database: str, settings: Settings, question: SpansetQuestion
+        self,
+        engine: Engine,
+        database: str,
+        settings: Settings,
+        question: SpansetQuestion | SeriesQuestion | FieldQuestion,
     ) -> None:
         """Begin to count the time."""
         self._engine = engine
@@ -130,11 +143,12 @@ class Asking:
             raise
 
     def _refuse_pattern(self, error: StorageError) -> NoReturn:
-        patterns = [one for one in _patterns(self._question.query) if one.value]
+        patterns = [one for one in _patterns(self._question) if one.value]
         words = str(error).partition("error: ")[2] or "it cannot be read"
         cause = f"a regular expression is not valid: {words[:200]}"
         at = patterns[0].at if patterns else 0
-        raise place_error(self._question.text, PlaceError(cause, at=at)) from error
+        text = "" if isinstance(self._question, FieldQuestion) else self._question.text
+        raise place_error(text, PlaceError(cause, at=at)) from error
 
     def members(
         self, plan: Plan, where: str, window: str, spans_max: int

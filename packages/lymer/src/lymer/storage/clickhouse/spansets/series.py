@@ -1,0 +1,370 @@
+"""Numbers over time: what the engine counts itself, and what a walk has to choose first.
+
+Where each span is chosen by itself, one statement counts. Where the trace decides, the traces that
+can match are read and walked, and counted here.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from collections import Counter, defaultdict
+from typing import Any, Final
+
+from lymer.errors import QuestionError
+from lymer.language import tree
+from lymer.language.parsing import place_error
+from lymer.language.reading import PlaceError
+from lymer.storage.clickhouse.catalog import Catalog
+from lymer.storage.clickhouse.spansets.expressions import printed
+from lymer.storage.clickhouse.spansets.partials import (
+    Grid,
+    Labels,
+    Partial,
+    Values,
+    calculated,
+    finished,
+    merged,
+    staged,
+)
+from lymer.storage.clickhouse.spansets.plan import Plan
+from lymer.storage.clickhouse.spansets.search import (
+    SPANS_READ_MAX,
+    WINDOW_NANO,
+    Asking,
+    LateError,
+    typed_value,
+)
+from lymer.storage.clickhouse.spansets.values import joined_all
+from lymer.storage.clickhouse.spansets.walk import LOOK_AGAIN, Trace, any_value, value_of
+from lymer.storage.clickhouse.statements import statement
+from lymer.storage.search_contract import (
+    Exemplar,
+    FoundSeries,
+    Scanned,
+    Series,
+    SeriesQuestion,
+    TypedValue,
+)
+
+__all__ = ["INTERVALS_MAX", "find_series"]
+
+INTERVALS_MAX: Final = 11_000
+"""Values of one series, as Prometheus has it."""
+_ROWS_MAX: Final = 500_000
+_NUMBERS: Final = ("int", "float", "duration", "time")
+_PLAIN_KEYS: Final = frozenset({"name", "kind", "status", "resource.service.name"})
+
+
+def find_series(asking: Asking, catalog: Catalog, question: SeriesQuestion) -> FoundSeries:
+    """See `SpanReader.get_series`."""
+    body = question.query.body
+    if not isinstance(
+        body, tree.MetricsQuery | tree.MetricsStaged | tree.MetricsMath | tree.MetricsNumber
+    ):
+        raise QuestionError("cannot count over time: the question asks for traces")
+    try:
+        return _Counting(asking, catalog, question).run(body)
+    except PlaceError as error:
+        raise place_error(question.text, error) from None
+    except LateError:
+        reason = f"the time of {question.seconds_max:g} s was over"
+        return FoundSeries(is_complete=False, reason=reason)
+
+
+class _Counting:
+    """One question being answered."""
+
+    def __init__(self, asking: Asking, catalog: Catalog, question: SeriesQuestion) -> None:
+        self._asking = asking
+        self._catalog = catalog
+        self._question = question
+        self._grid = Grid.of(question)
+        self._exemplars: dict[Labels, list[Exemplar]] = defaultdict(list)
+        self._reason = ""
+        self._spans = self._traces = 0
+        if self._grid.count > INTERVALS_MAX:
+            raise QuestionError(
+                f"cannot count over time: the step makes {self._grid.count} intervals, "
+                f"the limit is {INTERVALS_MAX}"
+            )
+
+    def run(self, body: tree.Metrics) -> FoundSeries:
+        values = self._series(body)
+        if isinstance(values, float):
+            values = {(): [values] * self._grid.count}
+        ordered = sorted(values.items(), key=lambda one: str(one[0]))
+        if len(ordered) > self._question.series_max:
+            ordered = ordered[: self._question.series_max]
+            self._reason = f"there are more than {self._question.series_max} series"
+        left = self._question.exemplars_max
+        series = []
+        for labels, numbers in ordered:
+            exemplars = self._exemplars.get(labels, [])[:left]
+            left -= len(exemplars)
+            series.append(self._made(labels, numbers, exemplars))
+        return FoundSeries(
+            tuple(one for one in series if one.samples),
+            is_complete=not self._reason,
+            reason=self._reason,
+            scanned=Scanned(self._traces, self._spans),
+        )
+
+    def _made(self, labels: Labels, values: Values, exemplars: list[Exemplar]) -> Series:
+        samples = tuple(
+            (self._grid.milli(place), value)
+            for place, value in enumerate(values)
+            if value is not None and not math.isnan(value)
+        )
+        return Series(labels, samples, tuple(exemplars))
+
+    def _series(self, node: tree.Metrics) -> dict[Labels, Values] | float:
+        match node:
+            case tree.MetricsNumber(value):
+                return value
+            case tree.MetricsMath(operator, left, right):
+                return calculated(operator, self._series(left), self._series(right))
+            case tree.MetricsStaged(source, stages):
+                series = self._series(source)
+                for stage in stages:
+                    if isinstance(series, float):
+                        break
+                    series = staged(series, stage)
+                return series
+            case tree.MetricsQuery(comparison=comparison) if comparison is not None:
+                return self._compared(node, comparison)
+            case tree.MetricsQuery():
+                return self._measured(node)
+
+    def _measured(self, query: tree.MetricsQuery) -> dict[Labels, Values]:
+        plan = Plan(query.source, self._catalog)
+        label_texts = [plan.said(one) for one in query.by]
+        operand = plan.measured(query.operand) if query.operand is not None else ("1", "1.", False)
+        if plan.is_plain and operand is not None and None not in label_texts:
+            partials = self._counted(query, with_arrays=False)
+        else:
+            partials = self._walked(query)
+        series = finished(query, partials, self._grid)
+        for labels, by_interval in partials.items():
+            ones = [one.exemplar for _, one in sorted(by_interval.items()) if one.exemplar]
+            for whole in series:
+                if whole[: len(labels)] == labels:
+                    self._exemplars[whole] = ones
+        return series
+
+    # ------------------------------------------------------------------ counted by the engine
+
+    def _range(self, plan: Plan) -> str:
+        low, high = plan.names.whole(self._grid.start), plan.names.whole(self._grid.end)
+        return f"start {'>=' if self._grid.is_instant else '>'} {low} AND start <= {high}"
+
+    def _interval(self, plan: Plan) -> str:
+        if self._grid.is_instant:
+            return "toInt64(0)"
+        start, step = plan.names.whole(self._grid.start), plan.names.whole(self._grid.step)
+        return f"intDiv(toInt64(start) - {start} - 1, {step})"
+
+    def _counted(
+        self, query: tree.MetricsQuery, *, with_arrays: bool
+    ) -> dict[Labels, dict[int, Partial]]:
+        plan = Plan(query.source, self._catalog, with_arrays=with_arrays)
+        labels = [plan.said(one) or "''" for one in query.by]
+        operand = plan.measured(query.operand) if query.operand is not None else None
+        has, value, is_duration = operand or ("1", "1.", False)
+        more = {
+            "quantile_over_time": f"groupArrayIf({value}, {has})",
+            "histogram_over_time": f"sumMapIf([{_exponent(value)}], [toUInt64(1)], {has})",
+        }.get(query.function, "[]")
+        where = joined_all([self._range(plan), plan.needs.span])
+        names = [f"label{place}" for place in range(len(labels))]
+        pieces = {
+            "interval": self._interval(plan),
+            "arrays": f"toUInt8({plan.arrays})",
+            "has": has,
+            "value": value,
+            "more": more,
+            "labels": "".join(f",\n    {one} AS {n}" for one, n in zip(labels, names, strict=True)),
+            "label_names": "".join(f", {name}" for name in names),
+        }
+        clause = plan.names.clause(where, *pieces.values())
+        text = statement("spansets_series", rows_max=_ROWS_MAX, **pieces)
+        text = text.replace("{with}", clause).replace("{where}", where)
+        columns = self._asking.rows(plan, text, 9 + len(labels))
+        if not with_arrays and any(columns[1]):
+            return self._counted(query, with_arrays=True)
+        if len(columns[0]) >= _ROWS_MAX:
+            self._reason = f"more than {_ROWS_MAX} values were counted"
+        divisor = 1e9 if is_duration else 1.0
+        rows = [
+            (self._labels(query, row[9:]), row[0], _partial(row, divisor))
+            for row in zip(*columns, strict=True)
+        ]
+        self._spans += sum(partial.spans for _, _, partial in rows)
+        return merged(rows)
+
+    def _labels(self, query: tree.MetricsQuery, said: tuple[bytes, ...]) -> Labels:
+        values = [typed_value(value_of(one)) if one else None for one in said]
+        return _labelled(query, values)
+
+    # ------------------------------------------------------------------ counted here
+
+    def _walked(self, query: tree.MetricsQuery) -> dict[Labels, dict[int, Partial]]:
+        plan, labels, operand = self._walking(query, with_arrays=False)
+        traces = self._read(plan)
+        if any(flags & LOOK_AGAIN for trace in traces for flags in trace.flags):
+            plan, labels, operand = self._walking(query, with_arrays=True)
+            traces = self._read(plan)
+        found: dict[Labels, dict[int, Partial]] = defaultdict(lambda: defaultdict(Partial))
+        for trace in traces:
+            rows = sorted({row for one in plan.evaluate(trace) for row in one.spans})
+            for row in rows:
+                place = self._grid.interval(trace.starts[row])
+                if place >= 0:
+                    values = [one(trace, row) for one in labels]
+                    named = _labelled(query, [v and typed_value(v) for v in values])
+                    _add(found[named][place], trace, row, operand and operand(trace, row), query)
+        return found
+
+    def _walking(
+        self, query: tree.MetricsQuery, *, with_arrays: bool
+    ) -> tuple[Plan, list[Any], Any]:
+        plan = Plan(query.source, self._catalog, with_arrays=with_arrays)
+        labels = [plan.getter(one) for one in query.by]
+        operand = plan.getter(query.operand) if query.operand is not None else None
+        return plan, labels, operand
+
+    def _read(self, plan: Plan) -> list[Trace]:
+        names, grid = plan.names, self._grid
+        low, high = (
+            names.whole(max(grid.start - WINDOW_NANO, 0)),
+            names.whole(grid.end + WINDOW_NANO),
+        )
+        window = f"start BETWEEN {low} AND {high}"
+        chosen = [joined_all([self._range(plan), plan.needs.span])]
+        chosen += [
+            joined_all([window, one]) for one in dict.fromkeys(plan.needs.of_trace) if one != "1"
+        ]
+        where = "\n    AND ".join(
+            f"trace_id IN ({names.clause(one)}SELECT trace_id FROM {{db}}.spans WHERE {one})"
+            for one in chosen
+        )
+        traces, spans = self._asking.members(plan, where, window, SPANS_READ_MAX)
+        self._traces += len(traces)
+        self._spans += spans
+        if spans > SPANS_READ_MAX:
+            self._reason = f"more than {SPANS_READ_MAX} spans would have to be read"
+        return traces
+
+    # ------------------------------------------------------------------ comparisons
+
+    def _compared(self, query: tree.MetricsQuery, comparison: tree.Compare) -> dict[Labels, Values]:
+        source = Plan(query.source, self._catalog, with_arrays=True)
+        selection = source.condition_of(comparison.selection.condition)
+        if not source.is_plain or selection is None:
+            raise PlaceError(
+                "compare() of spans that only their traces decide on", at=comparison.at
+            )
+        if comparison.start_unix_nano or comparison.end_unix_nano:
+            low = source.names.whole(comparison.start_unix_nano)
+            high = source.names.whole(comparison.end_unix_nano)
+            selection = joined_all([selection, f"start BETWEEN {low} AND {high}"])
+        where = joined_all([self._range(source), source.needs.span])
+        pieces = {
+            "interval": self._interval(source),
+            "arrays": "toUInt8(0)",
+            "selected": f"toUInt8({selection})",
+        }
+        text = statement("spansets_compare", rows_max=_ROWS_MAX, **pieces)
+        clause = source.names.clause(where, *pieces.values())
+        text = text.replace("{with}", clause).replace("{where}", where)
+        rows = zip(*self._asking.rows(source, text, 6), strict=True)
+        return self._compared_series(list(rows), comparison.top)
+
+    def _compared_series(self, rows: list[tuple[Any, ...]], top: int) -> dict[Labels, Values]:
+        counts: dict[tuple[int, bytes, bytes], list[int]] = {}
+        for interval, _, is_selected, key, said, spans in rows:
+            values = counts.setdefault((is_selected, key, said), [0] * self._grid.count)
+            values[interval] += spans
+        by_key: dict[tuple[int, bytes], Counter[bytes]] = defaultdict(Counter)
+        for (is_selected, key, said), values in counts.items():
+            by_key[is_selected, key][said] = sum(values)
+        found: dict[Labels, Values] = {}
+        for (is_selected, key), values_of_key in by_key.items():
+            word = "selection" if is_selected else "baseline"
+            name = key.decode(errors="replace")
+            total = [0] * self._grid.count
+            for said in values_of_key:
+                total = [a + b for a, b in zip(total, counts[is_selected, key, said], strict=True)]
+            if not name:
+                continue
+            totals: Labels = (
+                ("__meta_type", ("string", f"{word}_total")),
+                (name, ("string", "nil")),
+            )
+            found[totals] = [float(one) for one in total]
+            for said, _ in values_of_key.most_common(top):
+                value = _said(name, said)
+                labels: Labels = (("__meta_type", ("string", word)), (name, value))
+                found[labels] = [float(one) for one in counts[is_selected, key, said]]
+        return found
+
+
+def _said(name: str, said: bytes) -> TypedValue:
+    kind, value = typed_value(value_of(said) if name in _PLAIN_KEYS else any_value(said))
+    return ("string", "an array") if kind == "any" else (kind, value)
+
+
+def _labelled(query: tree.MetricsQuery, values: list[TypedValue | None]) -> Labels:
+    if not query.by:
+        no_name = query.function in {"quantile_over_time", "histogram_over_time"}
+        return () if no_name else (("__name__", ("string", query.function)),)
+    return tuple((printed(one), value) for one, value in zip(query.by, values, strict=True))
+
+
+def _partial(row: tuple[Any, ...], divisor: float) -> Partial:
+    _, _, spans, measured, total, least, most, more, one = row[:9]
+    trace_id, span_id, start, value = one
+    partial = Partial(
+        spans,
+        measured,
+        total / divisor,
+        least / divisor if measured else math.inf,
+        most / divisor if measured else -math.inf,
+        exemplar=Exemplar(start // 1_000_000, value / divisor, trace_id.hex(), span_id.hex()),
+    )
+    if len(more) == 2 and isinstance(more[0], tuple):
+        partial.buckets = {
+            2.0**power / divisor: count for power, count in zip(*more, strict=True) if power > 0
+        }
+    else:
+        partial.numbers = sorted(number / divisor for number in more)
+    return partial
+
+
+def _exponent(value: str) -> str:
+    """Return of which power of two a number is not above; 0 for what is below 2."""
+    return f"toInt16(if({value} < 2, 0, ceil(log2(greatest({value}, 2.)))))"
+
+
+def _add(partial: Partial, trace: Trace, row: int, value: Any, query: tree.MetricsQuery) -> None:
+    partial.spans += 1
+    number = 1.0
+    if query.operand is not None:
+        kind, content = typed_value(value) if value is not None else ("nil", 0)
+        if kind not in _NUMBERS:
+            return
+        divisor = 1e9 if kind == "duration" else 1.0
+        number = float(content) / divisor
+        if query.function == "histogram_over_time" and content >= 2:
+            bound = 2.0 ** math.ceil(math.log2(content)) / divisor
+            partial.buckets[bound] = partial.buckets.get(bound, 0) + 1
+        if query.function == "quantile_over_time":
+            insort(partial.numbers, number)
+    partial.measured += 1
+    partial.total += number
+    partial.least = min(partial.least, number)
+    partial.most = max(partial.most, number)
+    if partial.exemplar is None:
+        partial.exemplar = Exemplar(
+            trace.starts[row] // 1_000_000, number, trace.trace_id.hex(), trace.span_ids[row].hex()
+        )
