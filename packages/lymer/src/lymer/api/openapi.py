@@ -93,6 +93,14 @@ _SCHEMAS: Final[dict[str, _Schema]] = {
         groups=_list(_list(_or_null(_TEXT))), count=_WHOLES, totalNano=_WHOLES, minNano=_WHOLES,
         maxNano=_WHOLES, selfTotalNano=_WHOLES, selfMinNano=_WHOLES, selfMaxNano=_WHOLES,
     ),
+    "Search": _object(traces=_list(_object(traceID=_TEXT, spanSets=_list(_ANYTHING)))),
+    "Series": _object(series=_list(_object(labels=_list(_ANYTHING)))),
+    "Fields": _object(fields=_list(_object(scope=_TEXT, name=_TEXT, type=_TEXT, count=_WHOLE))),
+    "Values": _object(values=_list(_object(type=_TEXT, value=_TEXT, count=_WHOLE))),
+    "Tags": _object(tagNames=_list(_TEXT)),
+    "TagScopes": _object(scopes=_list(_object(name=_TEXT, tags=_list(_TEXT)))),
+    "TagTexts": _object(tagValues=_list(_TEXT)),
+    "TagValues": _object(tagValues=_list(_object(type=_TEXT, value=_TEXT))),
     "Texts": _list(_TEXT),
     "ZipkinTrace": _list(_object(traceId=_TEXT, id=_TEXT)),
     "ZipkinTraces": _list(_ref("ZipkinTrace")),
@@ -116,6 +124,8 @@ _METRICS: Final = (
 _WINDOW: Final = "start:i end:i windowStart:i windowEnd:i"
 _TRACE: Final = "/api/lymer/v1/traces/{trace_id}"
 _DIAGNOSIS: Final = "/api/lymer/v1/diagnosis"
+_TEMPO: Final = "/tempo/api"
+_TIMES: Final = "start end since"
 _ZIPKIN: Final = "/zipkin/api/v2"
 _ZIPKIN_SEARCH: Final = (
     "serviceName remoteServiceName spanName annotationQuery minDuration:i maxDuration:i endTs:i "
@@ -161,6 +171,28 @@ _PATHS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (f"{_TRACE}/part", "What was found and what is around it", "text! levels:i", COLUMNS),
     (f"{_TRACE}/statistics", "Times by groups of spans", "by!*", "Statistics"),
     (f"{_TRACE}/spans/{{span_id}}", "One span with everything", "", "Traces"),
+    ("/api/search", "Traces that match a question in the search language",
+     f"q {_TIMES} limit:i spss:i order cursor", "Search"),
+    ("/api/search/series", "Numbers over time", f"q! {_TIMES} step exemplars:i", "Series"),
+    ("/api/search/fields", "Attributes that spans have", f"q {_TIMES} limit:i", "Fields"),
+    ("/api/search/values", "Values of a field", f"field! q {_TIMES} limit:i", "Values"),
+    (f"{_TEMPO}/traces/{{trace_id}}", "One trace as OTLP", "", "Object"),
+    (f"{_TEMPO}/v2/traces/{{trace_id}}", "One trace as OTLP", "", "Object"),
+    (f"{_TEMPO}/search", "Traces that match a question in TraceQL",
+     f"q {_TIMES} limit:i spss:i tags minDuration maxDuration", "Search"),
+    (f"{_TEMPO}/search/tags", "Attributes that spans have", f"q scope {_TIMES} limit:i", "Tags"),
+    (f"{_TEMPO}/v2/search/tags", "Attributes, by scope", f"q scope {_TIMES} limit:i",
+     "TagScopes"),
+    (f"{_TEMPO}/search/tag/{{tag_name}}/values", "Values of a field", f"q {_TIMES} limit:i",
+     "TagTexts"),
+    (f"{_TEMPO}/v2/search/tag/{{tag_name}}/values", "Values of a field, with types",
+     f"q {_TIMES} limit:i", "TagValues"),
+    (f"{_TEMPO}/metrics/query_range", "Numbers over time", f"q! {_TIMES} step exemplars:i",
+     "Series"),
+    (f"{_TEMPO}/metrics/query", "Numbers of a range", f"q! {_TIMES}", "Series"),
+    (f"{_TEMPO}/echo", "Whether somebody answers", "", "text/plain"),
+    (f"{_TEMPO}/status/buildinfo", "Which release of Tempo this speaks", "", "Object"),
+    ("/tempo/ready", "Whether questions are answered", "", "text/plain"),
     (f"{_ZIPKIN}/services", "Names of all services", "", "Texts"),
     (f"{_ZIPKIN}/spans", "Names of a service's spans", "serviceName!", "Texts"),
     (f"{_ZIPKIN}/remoteServices", "Whom a service calls", "serviceName!", "Texts"),
@@ -190,7 +222,7 @@ def document(base_path: str = "") -> dict[str, Any]:
         "info": {
             "title": "Lymer",
             "version": "1",
-            "description": "Jaeger's and Zipkin's query APIs, and Lymer's own below /api/lymer/v1.",
+            "description": "Query APIs of Jaeger, Zipkin and Tempo, and Lymer's own.",
         },
         "servers": [{"url": base_path or "/"}],
         "paths": paths,

@@ -63,8 +63,10 @@ class TempoApi:
             Route(prefix + "/api/search", self._json(self._search)),
             Route(prefix + "/api/search/tags", self._json(self._tags_v1)),
             Route(prefix + "/api/v2/search/tags", self._json(self._tags_v2)),
-            Route(prefix + "/api/search/tag/{tag:path}/values", self._json(self._values_v1)),
-            Route(prefix + "/api/v2/search/tag/{tag:path}/values", self._json(self._values_v2)),
+            Route(prefix + "/api/search/tag/{tag_name:path}/values", self._json(self._values_v1)),
+            Route(
+                prefix + "/api/v2/search/tag/{tag_name:path}/values", self._json(self._values_v2)
+            ),
             Route(prefix + "/api/metrics/query_range", self._json(self._range)),
             Route(prefix + "/api/metrics/query", self._json(self._instant)),
             Route(prefix + "/api/echo", _echo),
@@ -158,7 +160,7 @@ class TempoApi:
         parameters = request.query_params
         limit = number(parameters, "limit", 0) or 1_000
         found = language.values(
-            tag_field(unquote(request.path_params["tag"])),
+            tag_field(unquote(request.path_params["tag_name"])),
             time_range(parameters, self._now()),
             parameters.get("q", ""),
             limit=limit,

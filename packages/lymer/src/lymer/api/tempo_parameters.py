@@ -16,7 +16,9 @@ from lymer.language.literals import duration_nano, name_text, quoted
 __all__ = ["legacy_question", "number", "step_of", "time_range"]
 
 _SINCE_NANO: Final = 3_600 * 10**9
-_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+_NUMBER: Final = re.compile(r"[0-9]{1,19}(\.[0-9]{1,9})?")
+_INSTANT_MAX: Final = 2**62
+"""Far enough, and room for what is added to it in 64 bits."""
 _UNITS: Final = ((11, 10**9), (14, 10**6), (17, 10**3))
 """Digits of a number of seconds, milliseconds, microseconds; more are nanoseconds."""
 _INTERVALS: Final = 240
@@ -29,7 +31,7 @@ def number(parameters: Mapping[str, str], name: str, default: int) -> int:
     text = parameters.get(name, "")
     if not text:
         return default
-    if not re.fullmatch(r"\d{1,9}", text):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise QuestionError(f"cannot read {name}: {text[:100]!r} is no whole number")
     return int(text)
 
@@ -54,10 +56,11 @@ def _instant(parameters: Mapping[str, str], name: str, default: int) -> int:
     if _NUMBER.fullmatch(text):
         whole, _, part = text.partition(".")
         unit = next((unit for digits, unit in _UNITS if len(whole) <= digits), 1)
-        return int(whole) * unit + (int(float(f"0.{part}") * unit) if part else 0)
+        instant = int(whole) * unit + (int(float(f"0.{part}") * unit) if part else 0)
+        return min(instant, _INSTANT_MAX)
     try:
-        return int(datetime.fromisoformat(text).timestamp() * 1_000_000) * 1_000
-    except ValueError:
+        return max(int(datetime.fromisoformat(text).timestamp() * 1_000_000) * 1_000, 0)
+    except (ValueError, OverflowError):
         raise QuestionError(f"cannot read {name}: {text[:100]!r} is no time") from None
 
 
@@ -67,7 +70,7 @@ def step_of(parameters: Mapping[str, str], time_range: tuple[int, int]) -> int:
     if not text:
         return _default_step(time_range[1] - time_range[0])
     step = int(float(text) * 1e9) if _NUMBER.fullmatch(text) else duration_nano(text)
-    if not step:
+    if not step or step > _INSTANT_MAX:
         raise QuestionError(f"cannot read step: {text[:100]!r} is no duration")
     return step
 

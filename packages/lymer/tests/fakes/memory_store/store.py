@@ -11,7 +11,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
@@ -23,8 +22,8 @@ from fakes.memory_store.match import is_match
 from fakes.memory_store.segment import decode_segment
 from fakes.memory_store.span import Attributes, StoredSpan, to_stored_spans
 from fakes.memory_store.span_table import sampled, to_span_table
-from lymer.errors import StorageError
-from lymer.language.tree import MetricsQuery, Pipeline
+from lymer.errors import QuestionError, StorageError
+from lymer.language.tree import Combine, Filter, MetricsQuery, Pipeline, Relate
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.graph import GraphEdge
@@ -266,7 +265,10 @@ class _Tenant:
         """See `SpanReader.find_spansets`; what is shown of spans is left out."""
         traces = oracle_spans(self._all_spans())
         low, high = question.start_unix_nano_min, question.start_unix_nano_max
-        found = answer(cast("Pipeline", question.query.body), traces, low, high)
+        body = question.query.body
+        if not isinstance(body, Pipeline | Filter | Combine | Relate):
+            raise QuestionError("the question asks for numbers over time")
+        found = answer(body, traces, low, high)
         return FoundSpansets(
             tuple(
                 MatchedTrace(
@@ -281,7 +283,9 @@ class _Tenant:
 
     def get_series(self, question: SeriesQuestion, /) -> FoundSeries:
         """See `SpanReader.get_series`; it counts spans, whatever is measured."""
-        source = cast("MetricsQuery", question.query.body).source
+        if not isinstance(question.query.body, MetricsQuery):
+            raise QuestionError("the store in memory counts spans only")
+        source = question.query.body.source
         sets = [
             some
             for spans in oracle_spans(self._all_spans()).values()
