@@ -22,8 +22,8 @@ from lymer.roles.securing import Security
 from lymer.transport.cors import CorsOptions, refusing_foreign_pages, with_cors
 from lymer.transport.gate import Gate
 from lymer.transport.grpc_calls import CallServer
+from lymer.transport.http1 import Http1
 from lymer.transport.http_gate import behind_gate
-from lymer.transport.long_urls import LongUrls
 from lymer.transport.tls_front import TlsFront
 from lymer.transport.tls_server import ServerTls
 
@@ -176,7 +176,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=LongUrls,
+                http=Http1,
                 ws="none",
                 lifespan="off",
                 access_log=False,

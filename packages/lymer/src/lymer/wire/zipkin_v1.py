@@ -218,7 +218,7 @@ def _status(attributes: dict[str, Value], kind: int) -> tuple[int, str]:
     error = attributes.get("error")
     if error is True or error == "true":
         del attributes["error"]
-    elif type(error) is str and error != "false":
+    elif type(error) is str:
         message = message or error
     else:
         error = None

@@ -179,9 +179,9 @@ def status_of(attributes: dict[str, Value]) -> tuple[int, str]:
         if error is True or error == "true":
             del attributes["error"]
             code = 2
-        elif type(error) is str and error != "false":
-            # To Zipkin the tag is the error, and its text says which; so do OpenTelemetry's
-            # exporters. Source: zipkin-api, `zipkin2-api.yaml`, "error".
+        elif type(error) is str:
+            # To Zipkin the tag is the error, whatever its text, "false" too; so do OpenTelemetry's
+            # exporters. Source: zipkin-api, `zipkin2-api.yaml`, "error"; zipkin, DependencyLinker.
             code = 2
             message = message or error
     return code, message

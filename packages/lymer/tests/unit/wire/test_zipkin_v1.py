@@ -119,7 +119,7 @@ def test_the_service_of_a_span_without_core_annotations(
         ({"error": True}, 2, "", set()),
         ({"otel.status_code": "ERROR", "error": "empty"}, 2, "empty", {"error"}),
         ({"error": "timeout"}, 2, "timeout", {"error"}),
-        ({"error": "false"}, 0, "", {"error"}),
+        ({"error": "false"}, 2, "false", {"error"}),
         ({"http.status_code": "500"}, 2, "", {"http.status_code"}),
         ({"http.status_code": 404}, 2, "", {"http.status_code"}),
         ({"http.status_code": "200"}, 0, "", {"http.status_code"}),

@@ -88,7 +88,7 @@ def test_kinds(fields: dict[str, Any], kind: int) -> None:
         ({"error": True}, Status.STATUS_CODE_ERROR, "", {}),
         ({"error": "timeout"}, Status.STATUS_CODE_ERROR, "timeout", {"error": "timeout"}),
         ({"error": ""}, Status.STATUS_CODE_ERROR, "", {"error": ""}),
-        ({"error": "false"}, Status.STATUS_CODE_UNSET, "", {"error": "false"}),
+        ({"error": "false"}, Status.STATUS_CODE_ERROR, "false", {"error": "false"}),
         ({"error": False}, Status.STATUS_CODE_UNSET, "", {"error": False}),
         ({"otel.status_code": "STATUS_CODE_OK"}, Status.STATUS_CODE_OK, "", {}),
         ({"otel.status_code": "OK"}, Status.STATUS_CODE_OK, "", {}),
