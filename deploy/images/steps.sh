@@ -32,7 +32,13 @@ build() {
     "$home/bin/pip" uninstall --quiet --yes pip setuptools >/dev/null 2>&1 || true
     find "$home" -name tests -type d -prune -exec rm -rf {} +
     find "$home" -name '*.pyi' -delete
-    find "$home" -name '*.so' -o -name '*.so.*' | xargs -r strip --strip-unneeded 2>/dev/null || true
+    # Not what auditwheel has put into *.libs: strip breaks the pages that patchelf has moved there.
+    find "$home" -name '*.libs' -prune -o \( -name '*.so' -o -name '*.so.*' \) -print |
+        xargs -r strip --strip-unneeded 2>/dev/null || true
+    # A generator of Fortran bindings, and the other Pythons' doors of the engine.
+    rm -rf "$home"/lib/python3.*/site-packages/numpy/f2py
+    this=$("$home/bin/python3" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    find "$home" -name 'libpybind11nonlimitedapi_chdb_3.*.so' ! -name "*_$this.so" -delete
     # The root file system is read-only: what is not compiled now is compiled at each start.
     "$home/bin/python3" -m compileall -q -j 2 "$home/lib" >/dev/null || true
     "$home/bin/$product" --version

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from e2e.envoy_process import bootstrap, envoy_binary
+from fakes.chart import render
 
 _PAGE = Path(__file__).parents[4] / "docs" / "istio.md"
 _BLOCK = re.compile(r"<!-- (?P<kind>[a-z: ]+) -->\n```yaml\n(?P<text>.*?)```", re.DOTALL)
@@ -29,9 +30,8 @@ def _blocks(kind: str) -> list[list[dict[str, Any]]]:
 
 
 def _ports_of_the_service() -> dict[str, int]:
-    """Return name → port of the Service that the page makes."""
-    ((*_, service),) = _blocks("kubernetes")
-    assert service["kind"] == "Service"
+    """Return name → port of the Service that the chart makes."""
+    service = render()["Service", "lymer-collector"]
     return {port["name"]: port["port"] for port in service["spec"]["ports"]}
 
 
@@ -75,7 +75,7 @@ def test_the_mesh_sends_to_ports_that_the_service_has() -> None:
     assert providers["lymer-over-http"]["opentelemetry"]["http"]["path"] == "/v1/traces"
     assert providers["lymer-as-zipkin"]["zipkin"]["port"] == ports["http-zipkin"]
     address = older["defaultConfig"]["tracing"]["zipkin"]["address"]
-    assert address == f"lymer.tracing:{ports['http-zipkin']}"
+    assert address == f"lymer-collector.tracing:{ports['http-zipkin']}"
 
 
 def test_the_telemetry_resource_names_a_provider_of_the_mesh() -> None:
@@ -86,3 +86,14 @@ def test_the_telemetry_resource_names_a_provider_of_the_mesh() -> None:
 
     names = {provider["name"] for provider in mesh["extensionProviders"]}
     assert {provider["name"] for provider in tracing["providers"]} <= names
+
+
+def test_the_chart_says_what_the_page_says() -> None:
+    """Its ConfigMap for `meshConfig` is the page's block, its Telemetry has the same provider."""
+    objects = render({"istio": {"enabled": True}})
+    (mesh,), _ = _blocks("istio: mesh")
+    written = objects["ConfigMap", "lymer-istio-mesh"]["data"]["meshConfig.yaml"]
+
+    assert yaml.safe_load(written) == mesh
+    (tracing,) = objects["Telemetry", "lymer"]["spec"]["tracing"]
+    assert tracing["providers"] == [{"name": mesh["extensionProviders"][0]["name"]}]
