@@ -55,7 +55,9 @@ _COMMANDS: Final = {
         "startup_api_check",
         "Wait until Certificates can be created.",
     ),
-    "ctl": _Entry("certwright.cli.ctl", "ctl", "Ask and tell about certificates, as cmctl does."),
+    "ctl": _Entry(
+        "certwright.cli.ctl_commands", "ctl", "Ask and tell about certificates, as cmctl does."
+    ),
     "doctor": _Entry("certwright.cli.doctor", "doctor", "Say what keeps a cluster from working."),
     "manifests": _Entry(
         "certwright.cli.manifests", "manifests", "Print what to install in a cluster."

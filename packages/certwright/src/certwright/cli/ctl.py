@@ -21,7 +21,7 @@ from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import CLUSTER_ISSUER, ISSUER
 from certwright.roles.ctl.stores import Place, open_store
 
-__all__ = ["ctl"]
+__all__ = ["Target", "check", "connected", "ctl"]
 
 P = ParamSpec("P")
 _SECOND_NANO: Final = 1_000_000_000
@@ -29,7 +29,7 @@ _PROGRAM: Final = "certwright ctl"
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """Where a command works, with the namespace that was given or is the context's."""
 
     place: Place
@@ -37,8 +37,8 @@ class _Target:
     namespace_given: bool
 
 
-def _connected(
-    body: Callable[Concatenate[_Target, P], Awaitable[int]],
+def connected(
+    body: Callable[Concatenate[Target, P], Awaitable[int]],
 ) -> Callable[P, None]:
     """Add the options that say where, and turn what fails into cmctl's words and exit code."""
 
@@ -64,7 +64,7 @@ def _connected(
             folder=given.pop("folder"),
         )
         try:
-            target = _Target(place, namespace or place.default_namespace(), bool(namespace))
+            target = Target(place, namespace or place.default_namespace(), bool(namespace))
             code = asyncio.run(_awaited(body(target, *args, **given)))
         except NotFoundError as error:
             click.echo(f"Error from server (NotFound): {error}", err=True)
@@ -114,8 +114,8 @@ def status() -> None:
 
 @status.command("certificate")
 @click.argument("name", nargs=-1)
-@_connected
-async def status_certificate(target: _Target, name: tuple[str, ...]) -> int:
+@connected
+async def status_certificate(target: Target, name: tuple[str, ...]) -> int:
     """Get details about the status of a Certificate and all that belongs to it."""
     from certwright.roles.ctl.certificate_status import certificate_status
 
@@ -132,8 +132,8 @@ async def status_certificate(target: _Target, name: tuple[str, ...]) -> int:
 
 @ctl.command(short_help="Say in one line why a Certificate is not as it should be.")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@_connected
-async def why(target: _Target, names: tuple[str, ...]) -> int:
+@connected
+async def why(target: Target, names: tuple[str, ...]) -> int:
     """Say in one line why a Certificate is not as it should be; all that are not, if none is named.
 
     Follows the chain of objects to its end: issuer, request, order, challenge. Exit code 1 if
@@ -165,8 +165,8 @@ def inspect() -> None:
 
 @inspect.command("secret")
 @click.argument("name", nargs=-1)
-@_connected
-async def inspect_secret_command(target: _Target, name: tuple[str, ...]) -> int:
+@connected
+async def inspect_secret_command(target: Target, name: tuple[str, ...]) -> int:
     """Get details about a kubernetes.io/tls typed secret."""
     from certwright.roles.ctl.internet import INTERNET
     from certwright.roles.ctl.secret_inspection import inspect_secret
@@ -190,9 +190,9 @@ async def inspect_secret_command(target: _Target, name: tuple[str, ...]) -> int:
 @click.option("-l", "--selector", default="", help="Labels to choose by, such as a=b,c!=d.")
 @click.option("-A", "--all-namespaces", is_flag=True, help="In all namespaces.")
 @click.option("--all", "all_of_them", is_flag=True, help="All Certificates of the namespace.")
-@_connected
+@connected
 async def renew_command(
-    target: _Target,
+    target: Target,
     names: tuple[str, ...],
     selector: str,
     all_namespaces: bool,  # noqa: FBT001 - click calls it
@@ -222,9 +222,9 @@ def acme() -> None:
 @acme.command("rollover", short_help="Give an ACME account another key.")
 @click.argument("name")
 @click.option("--cluster", is_flag=True, help="It is a ClusterIssuer.")
-@_connected
+@connected
 async def acme_rollover(
-    target: _Target,
+    target: Target,
     name: str,
     cluster: bool,  # noqa: FBT001 - click calls it
 ) -> int:
@@ -247,8 +247,8 @@ def _decision(verb: str, verdict: Literal["Approved", "Denied"], effect: str) ->
     @click.argument("name", nargs=-1)
     @click.option("--reason", default="KubectlCertManager", show_default=True)
     @click.option("--message", default=f'manually {done} by "{_PROGRAM}"', show_default=True)
-    @_connected
-    async def command(target: _Target, name: tuple[str, ...], reason: str, message: str) -> int:
+    @connected
+    async def command(target: Target, name: tuple[str, ...], reason: str, message: str) -> int:
         from certwright.roles.ctl.approval import decide
 
         wanted = _one(
@@ -303,9 +303,9 @@ def check() -> None:
 @click.option("--wait", "wait_seconds", type=GoDuration(), default="0s", help="How long to try.")
 @click.option("--interval", type=GoDuration(), default="5s", show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Print detailed error messages.")
-@_connected
+@connected
 async def check_api(
-    target: _Target,
+    target: Target,
     wait_seconds: float,
     interval: float,
     verbose: bool,  # noqa: FBT001 - click calls it
@@ -348,9 +348,9 @@ def create() -> None:
 @click.option("--fetch-certificate", "fetch", is_flag=True, help="Wait until it is signed.")
 @click.option("--timeout", "timeout_seconds", type=GoDuration(), default="5m", show_default=True)
 @click.option("--feature-gates", "gates", type=Gates(), default="", help=gates_help())
-@_connected
+@connected
 async def create_certificaterequest(
-    target: _Target,
+    target: Target,
     name: tuple[str, ...],
     certificate_file: Path | None,
     key_file: Path | None,
@@ -389,9 +389,9 @@ create.add_command(create_certificaterequest, "cr")
 @click.option("--client", "client_only", is_flag=True, help="Do not ask the cluster.")
 @click.option("--short", is_flag=True, help="Print just the version numbers.")
 @click.option("-o", "--output", type=click.Choice(["", "yaml", "json"]), default="")
-@_connected
+@connected
 async def version(
-    target: _Target,
+    target: Target,
     client_only: bool,  # noqa: FBT001 - click calls it
     short: bool,  # noqa: FBT001 - click calls it
     output: str,

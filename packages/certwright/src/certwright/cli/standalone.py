@@ -23,7 +23,7 @@ from certwright.cli.options import (
 from certwright.errors import StartupError
 from certwright.resources.features import FeatureGates
 
-__all__ = ["quickstart", "standalone", "status"]
+__all__ = ["acme_options", "acme_settings", "quickstart", "standalone", "status"]
 
 
 def acme_options(command: Any) -> Any:
@@ -169,7 +169,7 @@ def _acme_steps(hosts: tuple[str, ...], folder: Path, acme: str, given: dict[str
 
     if not (given["http01_listen"] or given["http01_webroot"] or given["http01_command"]):
         given["http01_listen"] = "0.0.0.0:80"
-    found = _acme_settings(given)
+    found = acme_settings(given)
     layout = Layout(folder)
     bundle = given["acme_ca_file"]
     settings = StandaloneSettings(
@@ -203,7 +203,7 @@ def status(folder: Path) -> None:
     sys.exit(0 if page.is_good else 1)
 
 
-def _acme_settings(given: dict[str, Any]) -> dict[str, Any]:
+def acme_settings(given: dict[str, Any]) -> dict[str, Any]:
     """Return what the flags of ACME say: settings, and how HTTP-01 challenges are answered."""
     from certwright.adapters.acme.http01 import (
         CommandAnswers,
@@ -247,7 +247,7 @@ def _settings(folder: Path, given: dict[str, Any]) -> Any:
     from certwright.roles.standalone.reload import ReloadSettings
     from certwright.roles.standalone.service import StandaloneSettings, folder_options
 
-    acme = _acme_settings(given)
+    acme = acme_settings(given)
     return StandaloneSettings(
         layout=Layout(folder),
         options=folder_options(
