@@ -27,7 +27,10 @@ from lymer.wire.proto_fields import (
     varint_bytes,
 )
 
-__all__ = ["ELEMENTS_MAX", "PIECE_BYTES", "Checked", "check_large"]
+__all__ = [
+    "ELEMENTS_MAX", "PIECE_BYTES", "RESOURCE_INSIDE", "SCOPE_INSIDE", "WITHIN", "Checked",
+    "check_large",
+]  # fmt: skip
 
 PIECE_BYTES: Final = 256 * 1024
 """Parsed in one go: 33 ms at worst, usually 1."""
@@ -61,11 +64,11 @@ class _Kind(NamedTuple):
     parents: tuple[int, ...]
     """Tags of the messages around it, from the request inwards."""
     inside: int
-    """What stands in it, by its place in `_INSIDE`."""
+    """What stands in it, by its place in `WITHIN`."""
 
 
-_VALUE, _LIST, _PAIR, _EVENT, _LINK, _SPAN_INSIDE, _RESOURCE_INSIDE, _SCOPE_INSIDE = range(8)
-_INSIDE: Final[Declared] = (
+_VALUE, _LIST, _PAIR, _EVENT, _LINK, _SPAN_INSIDE, RESOURCE_INSIDE, SCOPE_INSIDE = range(8)
+WITHIN: Final[Declared] = (
     {0x2A: _LIST, 0x32: _LIST},
     {0x0A: _PAIR},  # of an array: a value, whose list has other tags than a pair's value
     {0x12: _VALUE, 0x2A: _LIST, 0x32: _LIST},
@@ -76,8 +79,8 @@ _INSIDE: Final[Declared] = (
     {0x1A: _PAIR},
 )
 _SPAN_KIND: Final = _Kind(0x4A, 0x50, (_RESOURCE_SPANS, _SCOPE_SPANS, _SPAN), _SPAN_INSIDE)
-_RESOURCE_KIND: Final = _Kind(0x0A, 0x10, (_RESOURCE_SPANS, _RESOURCE), _RESOURCE_INSIDE)
-_SCOPE_KIND: Final = _Kind(0x1A, 0x20, (_RESOURCE_SPANS, _SCOPE_SPANS, _SCOPE), _SCOPE_INSIDE)
+_RESOURCE_KIND: Final = _Kind(0x0A, 0x10, (_RESOURCE_SPANS, _RESOURCE), RESOURCE_INSIDE)
+_SCOPE_KIND: Final = _Kind(0x1A, 0x20, (_RESOURCE_SPANS, _SCOPE_SPANS, _SCOPE), SCOPE_INSIDE)
 _NOTHING: Final = {
     tag: re.compile(
         rb"(?:%b(?:\x00|\x02[\x0a\x12]\x00|\x04\x0a\x00\x12\x00|\x04\x12\x00\x0a\x00))++"
@@ -195,7 +198,7 @@ class _Walk:
     def _large(self, kind: _Kind, what: str, field: Field) -> bytes:
         """Check a large span, resource or scope."""
         content = self._without_nothing(kind, field[1], field[2])
-        elements = count_messages(content, _INSIDE, kind.inside, ELEMENTS_MAX)
+        elements = count_messages(content, WITHIN, kind.inside, ELEMENTS_MAX)
         if elements > ELEMENTS_MAX:
             raise TooLargeError(
                 f"{what} has more than {ELEMENTS_MAX} elements "

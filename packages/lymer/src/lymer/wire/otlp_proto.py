@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from lymer.errors import UndecodableError
 from lymer.wire.otlp_classes import LenientRequest
+from lymer.wire.otlp_cost import check_cost
 from lymer.wire.otlp_depth import VALUE_DEPTH_MAX, with_shallow_values
 from lymer.wire.otlp_large import ELEMENTS_MAX, PIECE_BYTES, Checked, check_large
 from lymer.wire.otlp_text import sanitize_texts
@@ -67,13 +68,18 @@ def check_as_sent(body: bytes) -> CheckedRequest | None:
     """Do what `check_request` does if that takes one short parse; None if it does not.
 
     For an event loop: what is left takes 20 us a span, or has very many, and belongs on a thread.
+
+    Raises:
+        TooLargeError: Its spans share too much.
     """
     if len(body) > PIECE_BYTES or _LIBRARY_SPANS_BYTES in body:
         return None
     try:
-        return CheckedRequest(body, count_spans(_Request.FromString(body)))
+        span_count = count_spans(_Request.FromString(body))
     except DecodeError:
         return None
+    check_cost(body, span_count)
+    return CheckedRequest(body, span_count)
 
 
 def count_spans(request: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from lymer.wire.jaeger_proto import request_from_post_spans
 from lymer.wire.jaeger_thrift import request_from_batch
+from lymer.wire.otlp_cost import check_cost
 from lymer.wire.otlp_json import request_from_json
 from lymer.wire.otlp_proto import CheckedRequest, check_request
 from lymer.wire.zipkin_proto import request_from_zipkin_proto
@@ -51,4 +52,6 @@ def translate(body: bytes, how: Format) -> CheckedRequest:
         UndecodableError: It is not what `how` says.
         TooLargeError: It is over a limit.
     """
-    return _TRANSLATIONS[how.name](body, how)
+    request = _TRANSLATIONS[how.name](body, how)
+    check_cost(request.body, request.span_count)
+    return request

@@ -113,6 +113,7 @@ HELD: Final = {
     "resource tags (`host.name`, `k8s.pod.name`, …)": f"{_V2} "
     "test_resource_tags_move_to_the_resource_of_their_span",
     "`otel.status_code`": f"{_V2} test_status",
+    "tag `error`": f"{_V2} test_status",
     "tags that are no texts": f"{_V2} test_lenient_values",
     "times as texts or fractions, ids shorter than 64 bits, null": f"{_V2} test_lenient_values "
     "test_ids",
