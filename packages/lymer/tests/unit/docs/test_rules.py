@@ -64,7 +64,7 @@ def test_the_architecture_page_has_the_layers_that_are_checked() -> None:
 def test_a_decision_says_what_superseded_it(page: Path) -> None:
     """And the one that did says so, too."""
     text = page.read_text("utf-8")
-    status = re.search(r"Status:\W* (.*?)\n(?=\n|- |Date)", text, re.DOTALL)
+    status = re.search(r"\bStatus\b\W*(.*?)\n(?=\n|- |Date)", text, re.DOTALL)
 
     assert status is not None
     assert re.match(r"accepted|superseded by", status[1])
