@@ -315,3 +315,29 @@ def test_every_alert_rule_is_evaluated(prometheus: httpx.Client) -> None:
         anchor = urllib.parse.urlsplit(rule["annotations"]["runbook"]).fragment
         assert f"### {rule['name']}\n" in page
         assert anchor == rule["name"].lower()
+
+
+def test_an_agent_as_a_sidecar(tmp_path: Path) -> None:
+    """The patch that the chart writes, on an application's Deployment: it takes and passes on."""
+    objects = render({"mode": "distributed", "agent": {"kind": "Sidecar"}})
+    patch = yaml.safe_load(objects["ConfigMap", "lymer-sidecar"]["data"]["patch.yaml"])
+    labels = {"app": "shop"}
+    template = {"metadata": {"labels": labels}, **patch["spec"]["template"]}
+    template["spec"]["terminationGracePeriodSeconds"] = 30
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    objects["Deployment", "shop"] = {"kind": "Deployment", "spec": spec}
+    kubelet = Kubelet(tmp_path, objects)
+    trace_id = new_trace_id()
+    try:
+        kubelet.start()
+        httpx.post(
+            f"http://{kubelet.pods['shop'].address}:4318/v1/traces",
+            content=request_of(span_of(trace_id)).SerializeToString(),
+            headers={"content-type": PROTOBUF},
+            trust_env=False,
+        ).raise_for_status()
+        url = f"http://{kubelet.pods['lymer-query'].address}:16686/api/traces/{trace_id.hex()}"
+        with httpx.Client(trust_env=False) as http:
+            assert any(http.get(url).status_code == 200 for _ in poll(20))
+    finally:
+        kubelet.stop()
