@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -23,6 +23,7 @@ from lymer.api.envelope import pretty
 from lymer.api.turn import Pace, Turn
 from lymer.errors import LargeAnswerError, OverloadedError, TooLargeError
 from lymer.query.service import ALLOWS_LARGE
+from lymer.storage.caller import CALLER, Caller
 
 __all__ = ["Answers"]
 
@@ -43,6 +44,10 @@ _PRETTY_BYTES_MAX: Final = 8 * 1_048_576
 """Largest answer that is indented where `prettyPrint` asks for it; a larger one comes as it is."""
 
 _GZIP_LEVEL: Final = 3
+_LOOK_SECONDS: Final = 0.5
+"""How often it is looked whether whoever asked still waits, seconds."""
+_CLIENT_LEFT: Final = 499
+"""What a log shows of an answer that nobody waited for. Source: nginx."""
 
 
 class Answers:
@@ -112,17 +117,23 @@ class Answers:
                 f"the limit is {self._in_flight_max}"
             )
         running: list[asyncio.Future[Response]] = []
+        caller = Caller()
+        CALLER.set(caller)
         self._in_flight += 1
         left = asyncio.timeout(self._seconds_max)
         try:
             async with left:
                 try:
-                    return await self._run(make_whole, running, large=False)
+                    return await self._run(request, make_whole, running, large=False)
                 except LargeAnswerError:
-                    return await self._in_turn(make_stream, running)
+                    return await self._in_turn(request, make_stream, running)
+        except ClientDisconnect:
+            await self._leave(caller)
+            return Response(status_code=_CLIENT_LEFT)
         except TimeoutError as error:
             if not left.expired():
                 raise
+            await self._leave(caller)
             raise OverloadedError(
                 f"cannot answer: the store took more than {self._seconds_max:g} s"
             ) from error
@@ -133,18 +144,27 @@ class Answers:
             else:
                 self._in_flight -= 1
 
+    @staticmethod
+    async def _leave(caller: Caller) -> None:
+        """Stop what runs for somebody; in a thread of its own, for all others may be taken."""
+        await asyncio.get_running_loop().run_in_executor(None, caller.leave)
+
     async def _in_turn(
-        self, call: Callable[[], Response], running: list[asyncio.Future[Response]]
+        self,
+        request: Request,
+        call: Callable[[], Response],
+        running: list[asyncio.Future[Response]],
     ) -> Response:
         await self._turn.acquire()
         try:
-            return await self._run(call, running, large=True)
+            return await self._run(request, call, running, large=True)
         except BaseException:
             self._turn.release()
             raise
 
     async def _run(
         self,
+        request: Request,
         call: Callable[[], Response],
         running: list[asyncio.Future[Response]],
         *,
@@ -153,8 +173,12 @@ class Answers:
         context = contextvars.copy_context()
         context.run(ALLOWS_LARGE.set, large)
         loop = asyncio.get_running_loop()
-        running.append(loop.run_in_executor(self._executor, context.run, call))
-        return await asyncio.shield(running[-1])
+        future = loop.run_in_executor(self._executor, context.run, call)
+        running.append(future)
+        while not (await asyncio.wait({future}, timeout=_LOOK_SECONDS))[0]:
+            if await request.is_disconnected():
+                raise ClientDisconnect
+        return await future
 
     def _release(self, future: asyncio.Future[Response]) -> None:
         self._in_flight -= 1

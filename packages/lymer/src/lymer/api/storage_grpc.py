@@ -6,7 +6,9 @@ Calls block, so they run in the executor; an answer is encoded there too, and le
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any, Final, Protocol
@@ -14,6 +16,7 @@ from typing import Any, Final, Protocol
 import grpc
 
 from lymer.errors import LymerError, OverloadedError, UndecodableError
+from lymer.storage.caller import CALLER, Caller
 from lymer.storage.contract import SpanReader, TenantReaders
 from lymer.storage.remote.codec import (
     METHODS,
@@ -132,8 +135,13 @@ class StorageApi:
 
     async def _run(self, context: Any, call: Callable[..., Any], *arguments: bytes | str) -> Any:
         """Return what `call` does in a thread, or end the call with its error."""
+        caller = Caller()
         try:
-            return await asyncio.shield(self._started(call, *arguments))
+            return await asyncio.shield(self._started(caller, call, *arguments))
+        except asyncio.CancelledError:
+            # Whoever asked has gone, or waited long enough.
+            threading.Thread(target=caller.leave, daemon=True).start()
+            raise
         except LymerError as error:
             name = ((ERROR_KEY, type(error).__name__),)
             await context.abort(_CODES[error.grpc_code], str(error)[:_MESSAGE_CHARACTERS_MAX], name)
@@ -141,13 +149,19 @@ class StorageApi:
             _log.exception("BUG in the storage API", error)
             await context.abort(grpc.StatusCode.INTERNAL, "internal error: the log has the details")
 
-    def _started(self, call: Callable[..., Any], *arguments: bytes | str) -> asyncio.Future[Any]:
+    def _started(
+        self, caller: Caller, call: Callable[..., Any], *arguments: bytes | str
+    ) -> asyncio.Future[Any]:
         if self._calls_in_flight >= self._calls_in_flight_max:
             raise OverloadedError(
                 f"cannot answer now: {self._calls_in_flight} questions are being answered, "
                 f"the limit is {self._calls_in_flight_max}"
             )
-        future = asyncio.get_running_loop().run_in_executor(self._executor, call, *arguments)
+        context = contextvars.copy_context()
+        context.run(CALLER.set, caller)
+        future = asyncio.get_running_loop().run_in_executor(
+            self._executor, context.run, call, *arguments
+        )
         self._calls_in_flight += 1
         future.add_done_callback(self._release)
         return future

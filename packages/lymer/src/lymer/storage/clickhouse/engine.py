@@ -139,6 +139,11 @@ class Mark:
         """Draw one: nobody else's answer begins with it."""
         self._number = secrets.randbits(_MARK_BITS)
 
+    @property
+    def text(self) -> str:
+        """How it stands in the statement."""
+        return f"toUInt64({self._number})"
+
     def put(self, statement: str) -> str:
         """Return the statement with the number in its places.
 
@@ -147,7 +152,7 @@ class Mark:
         """
         if _MARK not in statement:
             raise ValueError(f"cannot ask: there is no {_MARK} in {statement[:200]!r}")
-        return statement.replace(_MARK, f"toUInt64({self._number})")
+        return statement.replace(_MARK, self.text)
 
     def columns(self, output: bytes, width: int) -> list[list[Any]]:
         """Return the columns of an answer in MsgPack.

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymer.errors import StorageError, StorageMemoryError, UndecodableError
+from lymer.storage.caller import stoppable
 from lymer.storage.clickhouse.chdb_start import session_class, starting
 from lymer.storage.clickhouse.engine import Mark, Parameter, Settings
 from lymer.storage.clickhouse.granules import refine_granules
@@ -96,7 +97,7 @@ class ChdbEngine:
         filled = (
             f"{mark.put(_bound(statement, database))} FORMAT MsgPack{self._clause(settings or {})}"
         )
-        return mark.columns(self._run(filled, parameters or {}), width)
+        return mark.columns(self._ask(mark, filled, parameters or {}), width)
 
     def select_array(
         self,
@@ -111,7 +112,7 @@ class ChdbEngine:
         mark = Mark()
         asked = mark.put(_bound(statement, database))
         filled = f"{asked} FORMAT RowBinary{self._clause(settings or {})}"
-        return mark.array(self._run(filled, parameters or {}), row)
+        return mark.array(self._ask(mark, filled, parameters or {}), row)
 
     def command(
         self,
@@ -184,6 +185,18 @@ class ChdbEngine:
             if not answered:
                 self._throw_away(session)
         return output
+
+    def _ask(self, mark: Mark, statement: str, parameters: Mapping[str, Parameter]) -> bytes:
+        """Run a statement that ends when nobody waits for it any more."""
+        with stoppable(lambda: self._stop(mark)):
+            return self._run(statement, parameters)
+
+    def _stop(self, mark: Mark) -> None:
+        """End the statement with this mark, which is nobody else's."""
+        found = f"query LIKE '%{mark.text}%' AND query NOT LIKE 'KILL%'"
+        with self._lock, contextlib.suppress(RuntimeError):
+            if not self._closed:
+                self._keeper.query(f"KILL QUERY WHERE {found} ASYNC FORMAT Null", "Null")
 
     def _session(self) -> Any:
         """Return this thread's Session."""

@@ -24,6 +24,7 @@ from lymer.model.question import (
 )
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import TraceArrays
+from lymer.storage.caller import stoppable
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
 from lymer.storage.search_contract import (
     FieldName,
@@ -128,7 +129,9 @@ class RemoteStore:
         )
         try:
             metadata = (*self._metadata(), *named)
-            return self._joined(call(body, timeout=seconds_max, metadata=metadata))
+            answer = call(body, timeout=seconds_max, metadata=metadata)
+            with stoppable(answer.cancel):
+                return self._joined(answer)
         except grpc.RpcError as error:
             raise self._raised(error) from error
 
