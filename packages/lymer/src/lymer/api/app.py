@@ -100,9 +100,10 @@ def create_tempo_app(
     executor: Executor,
     tenancy: Tenancy | None = None,
     now_unix_nano: Callable[[], int] = clock.unix_nano,
+    turn: Turn | None = None,
 ) -> ASGIApp:
     """Return Tempo's query API as an ASGI application, at `/` and below `/tempo`."""
-    tempo = TempoApi(queries, Answers(executor), tenancy, now_unix_nano)
+    tempo = TempoApi(queries, Answers(executor, turn=turn), tenancy, now_unix_nano)
     return Starlette(
         routes=[*tempo.routes(), *tempo.routes("/tempo")],
         exception_handlers={LymerError: answer_tempo_error, Exception: answer_tempo_error},

@@ -88,7 +88,7 @@ async def serve_queries(
     )
     ports.serve(app, UI)
     if ports.has(TEMPO):
-        tempo = create_tempo_app(queries, executor=executor, tenancy=tenancy_of(config))
+        tempo = create_tempo_app(queries, executor=executor, tenancy=tenancy_of(config), turn=turn)
         ports.serve(tempo, TEMPO)
     if config.query.grpc.enabled:
         server = QueryGrpc(

@@ -138,7 +138,8 @@ def test_what_is_wrong_is_said_with_its_place(tempo: Client) -> None:
     """400, a line of text."""
     for question, words in (
         ("{ name = }", "line 1, column 10"),
-        ('{ name =~ "[" }', "regular expression"),
+        ('{ name =~ "[" }', "line 1, column 11: the regular expression"),
+        ('{ .nobody.has = "1" && .nobody =~ "(" }', "regular expression"),
         ("{ .a = parent.b }", "parent"),
     ):
         answer = tempo.get(f"/api/search?{urlencode({'q': question, **RANGE})}")

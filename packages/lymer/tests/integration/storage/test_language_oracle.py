@@ -5,12 +5,14 @@ Trace for trace, span for span, and in order.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 
 import pytest
 
-from fakes.language_oracle import OracleSpan, answer, oracle_spans
+from fakes.language_oracle import OracleSpan, answer, oracle_spans, run
+from fakes.language_oracle.conditions import value
 from fakes.language_oracle.questions import Asker, random_traces
 from fakes.memory_store.span import to_stored_spans
 from lymer.errors import QuestionError
@@ -20,11 +22,13 @@ from lymer.language.printing import text as printed
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.contract import SpanReader
-from lymer.storage.search_contract import SpansetQuestion
+from lymer.storage.search_contract import SeriesQuestion, SpansetQuestion
 from lymer.tenancy import DEFAULT_TENANT
 from make import START, write_segment_file
 
 TRACES = 60
+QUESTIONS = int(os.environ.get("LYMER_ORACLE_QUESTIONS", "200"))
+"""More are asked by hand: LYMER_ORACLE_QUESTIONS=2000."""
 END = START + 10**11
 
 
@@ -88,8 +92,89 @@ def differences(
 def test_the_store_answers_random_questions_as_brute_force_does(
     stored: tuple[SpanReader, dict[str, list[OracleSpan]]],
 ) -> None:
-    """200 random questions of every operator agree, and many of them find something."""
-    outcomes = [differences(*stored, seed) for seed in range(200)]
+    """Random questions of every operator agree, and many of them find something."""
+    outcomes = [differences(*stored, seed) for seed in range(QUESTIONS)]
 
     assert [what for what, _ in outcomes if what] == []
-    assert sum(found for _, found in outcomes) > 60
+    assert sum(found for _, found in outcomes) > QUESTIONS // 4
+
+
+FUNCTIONS = {
+    "count_over_time": lambda _, spans: float(spans),
+    "sum_over_time": lambda numbers, _: sum(numbers) if numbers else None,
+    "min_over_time": lambda numbers, _: min(numbers) if numbers else None,
+    "max_over_time": lambda numbers, _: max(numbers) if numbers else None,
+    "avg_over_time": lambda numbers, _: sum(numbers) / len(numbers) if numbers else None,
+    "quantile_over_time": lambda numbers, _: (
+        sorted(numbers)[min(int(0.5 * len(numbers)), len(numbers) - 1)] if numbers else None
+    ),
+}
+LABELS = (
+    tree.Attribute("service.name", "resource"),
+    tree.Intrinsic("span:name"),
+    tree.Intrinsic("trace:rootName"),
+)
+
+
+def measured(
+    query: tree.MetricsQuery, traces: dict[str, list[OracleSpan]], step: int
+) -> dict[tuple[str, int], float]:
+    """Return label and interval → value, by brute force."""
+    groups: dict[tuple[str, int], tuple[list[float], list[int]]] = {}
+    for spans in traces.values():
+        chosen = {id(one): one for some in run([query.source], [spans]) for one in some}
+        for span in chosen.values():
+            place = (span.start - START // step * step - 1) // step
+            label = value(query.by[0], span)
+            key = (label[1] if label else "", place)
+            numbers, counted = groups.setdefault(key, ([], []))
+            counted.append(1)
+            if query.operand is not None:
+                found = value(query.operand, span)
+                if found is not None and found[0] in {"int", "float", "duration"}:
+                    numbers.append(found[1] / (1e9 if found[0] == "duration" else 1))
+    results = {
+        key: FUNCTIONS[query.function](numbers, len(counted))
+        for key, (numbers, counted) in groups.items()
+    }
+    return {key: result for key, result in results.items() if result is not None}
+
+
+def test_numbers_over_time_are_those_of_brute_force(
+    stored: tuple[SpanReader, dict[str, list[OracleSpan]]],
+) -> None:
+    """Functions of random spans, by labels of span, resource and trace."""
+    reader, traces = stored
+    step, asked = 10**9, 0
+    for seed in range(40):
+        rng = random.Random(seed)
+        asker = Asker(rng)
+        function = rng.choice(list(FUNCTIONS))
+        field = rng.choice([tree.Intrinsic("span:duration"), tree.Attribute("a", "span")])
+        made = tree.MetricsQuery(
+            tree.Pipeline((asker.spanset(rng.choice([0, 0, 1])),)),
+            function,
+            None if function == "count_over_time" else field,
+            (0.5,) if function == "quantile_over_time" else (),
+            (rng.choice(LABELS),),
+        )
+        text = printed(tree.Query(made))
+        try:
+            query = parse(text)
+            answer_of = reader.get_series(SeriesQuestion(query, START, END, step, text=text))
+        except QuestionError:
+            continue
+        asked += 1
+        assert isinstance(query.body, tree.MetricsQuery)
+        first = START // step * step
+        found = {
+            (
+                one.labels[0][1][1] if one.labels[0][1] else "",
+                (at * 10**6 - first) // step - 1,
+            ): number
+            for one in answer_of.series
+            for at, number in one.samples
+            if number or function != "count_over_time"
+        }
+        assert found == pytest.approx(measured(query.body, traces, step), rel=1e-9), text
+    assert asked > 25

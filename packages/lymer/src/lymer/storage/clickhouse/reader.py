@@ -54,6 +54,7 @@ from lymer.storage.clickhouse.span_columns import (
     select_spans,
 )
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
+from lymer.storage.clickhouse.spansets.arrays import ArrayKeys
 from lymer.storage.clickhouse.spansets.fields import find_names, find_values
 from lymer.storage.clickhouse.spansets.search import Asking, find_spansets
 from lymer.storage.clickhouse.spansets.series import find_series
@@ -135,6 +136,7 @@ class TenantReader:
             "max_threads": _THREADS_MAX,
         }
         self._archive = Archive(engine, database, self._settings)
+        self._arrays = ArrayKeys()
         self._known_lock = threading.Lock()
         self._known = Origins({}, {})
         self._few = _Few()
@@ -307,7 +309,7 @@ class TenantReader:
 
     def find_spansets(self, question: SpansetQuestion, /) -> FoundSpansets:
         """See `SpanReader.find_spansets`."""
-        return find_spansets(self._asking(question), self._catalog, question)
+        return find_spansets(self._asking(question), self._catalog, self._arrays, question)
 
     def get_series(self, question: SeriesQuestion, /) -> FoundSeries:
         """See `SpanReader.get_series`."""
@@ -322,7 +324,8 @@ class TenantReader:
         return find_values(self._asking(question), self._catalog, question)
 
     def _asking(self, question: SpansetQuestion | SeriesQuestion | FieldQuestion) -> Asking:
-        return Asking(self._engine, self._database, self._settings, question)
+        settled = self._settled_segment_id()
+        return Asking(self._engine, self._database, self._settings, question, settled)
 
     def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
         """See `SpanReader.get_otlp`."""

@@ -215,6 +215,8 @@ class Conditions:
         array, other = sides[place], sides[1 - place]
         tag = f"startsWith({array.raw}, {ARRAY})"
         if not self._with_arrays:
+            if not self.names.may_be_array(array.raw):
+                return "0"
             self.arrays[bound.exists(tag) if bound is not None else tag] = None
             return "0"
         if isinstance(literal, bool | int | float | str) and operator not in PATTERNS:

@@ -33,6 +33,7 @@ _ROOTS: Final = "parent_span_id = toFixedString('', 8)"
 def find_names(asking: Asking, catalog: Catalog, question: FieldQuestion) -> list[FieldName]:
     """See `SpanReader.get_field_names`."""
     try:
+        asking.check_patterns()
         plan = _plan(catalog, question)
         where = _where(plan, question)
         text = statement("spansets_names", spans_max=SPANS_LOOKED_AT, values_max=question.limit)
@@ -52,6 +53,7 @@ def find_values(asking: Asking, catalog: Catalog, question: FieldQuestion) -> li
     field = question.field
     if field is None or (isinstance(field, tree.Attribute) and field.of_parent):
         return []
+    asking.check_patterns()
     plan = _plan(catalog, question)
     where = _where(plan, question)
     if isinstance(field, tree.Intrinsic) and field.name in _OF_ROOT:

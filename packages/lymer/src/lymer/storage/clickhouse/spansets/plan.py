@@ -82,6 +82,8 @@ class Plan:
     catalog: Catalog | None = None
     with_arrays: bool = False
     """See `Conditions`."""
+    array_free: frozenset[str] = frozenset()
+    """See `Names`."""
     names: Names = field(init=False)
     bits: dict[str, int] = field(default_factory=dict)
     """Conditions, in the order of their numbers."""
@@ -102,7 +104,7 @@ class Plan:
         Raises:
             PlaceError: It asks for what is not supported.
         """
-        self.names = Names(Query(), self.catalog)
+        self.names = Names(Query(), self.catalog, self.array_free)
         self._conditions = Conditions(self.names, with_arrays=self.with_arrays)
         stages = self.pipeline.stages if isinstance(self.pipeline, tree.Pipeline) else ()
         self._steps, self.needs = self._stages(stages or (cast("tree.Stage", self.pipeline),))

@@ -20,7 +20,10 @@ from lymer.language.reading import PlaceError
 from lymer.model.question import SPAN_KINDS
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Engine, Settings
+from lymer.storage.clickhouse.select import Query
+from lymer.storage.clickhouse.spansets.arrays import ArrayKeys
 from lymer.storage.clickhouse.spansets.plan import Plan
+from lymer.storage.clickhouse.spansets.values import Names
 from lymer.storage.clickhouse.spansets.walk import (
     ERROR,
     LOOK_AGAIN,
@@ -85,13 +88,17 @@ class LateError(Exception):
     """The time for a question is over."""
 
 
-def find_spansets(asking: Asking, catalog: Catalog, question: SpansetQuestion) -> FoundSpansets:
+def find_spansets(
+    asking: Asking, catalog: Catalog, arrays: ArrayKeys, question: SpansetQuestion
+) -> FoundSpansets:
     """See `SpanReader.find_spansets`."""
     body = question.query.body
     if not isinstance(body, tree.Pipeline | tree.Filter | tree.Combine | tree.Relate):
         raise QuestionError("cannot find traces: the question asks for numbers over time")
     try:
-        return _Search(asking, question, Plan(body, catalog)).run()
+        plan = Plan(body, catalog)
+        asking.check_patterns()
+        return _Search(asking, question, plan, arrays).run()
     except PlaceError as error:
         raise place_error(question.text, error) from None
 
@@ -105,8 +112,18 @@ class Asking:
         database: str,
         settings: Settings,
         question: SpansetQuestion | SeriesQuestion | FieldQuestion,
+        settled_segment_id: int = 0,
     ) -> None:
-        """Begin to count the time."""
+        """Begin to count the time.
+
+        Args:
+            engine: Whom to ask.
+            database: The tenant's.
+            settings: Limits of one statement.
+            question: What is asked.
+            settled_segment_id: Up to this one all is stored.
+        """
+        self.settled_segment_id: Final = settled_segment_id
         self._engine = engine
         self._database = database
         self._settings = settings
@@ -138,16 +155,33 @@ class Asking:
                 raise QuestionError(
                     "cannot answer: the question has too many conditions"
                 ) from error
-            if str(error).startswith(_BAD_PATTERN):
-                self._refuse_pattern(error)
             raise
 
-    def _refuse_pattern(self, error: StorageError) -> NoReturn:
-        patterns = [one for one in _patterns(self._question) if one.value]
+    def plain_rows(self, text: str, width: int, query: Query) -> list[list[Any]]:
+        """Return the columns of a statement that belongs to no plan."""
+        return self._engine.select(self._database, text, width, query.parameters, self._settings)
+
+    def check_patterns(self) -> None:
+        """Have every regular expression read, for one that no span needs is not read otherwise.
+
+        Raises:
+            LateError: The time is over.
+            QuestionError: One cannot be read; its place is named.
+        """
+        for one in _patterns(self._question):
+            names = Names(Query())
+            text = f"SELECT {{mark}}, match('', concat('^(?:', {names.text(str(one.value))}, ')$'))"
+            try:
+                self._engine.select(self._database, text, 1, names.query.parameters, self._settings)
+            except StorageError as error:
+                if not str(error).startswith(_BAD_PATTERN):
+                    raise
+                self._refuse_pattern(error, one.at)
+
+    def _refuse_pattern(self, error: StorageError, at: int) -> NoReturn:
         words = str(error).partition("error: ")[2] or "it cannot be read"
-        cause = f"a regular expression is not valid: {words[:200]}"
-        at = patterns[0].at if patterns else 0
         text = "" if isinstance(self._question, FieldQuestion) else self._question.text
+        cause = f"the regular expression is not valid: {words[:200]}"
         raise place_error(text, PlaceError(cause, at=at)) from error
 
     def members(
@@ -201,8 +235,12 @@ def candidates(question: SpansetQuestion, plan: Plan) -> str:
 class _Search:
     """One question being answered."""
 
-    def __init__(self, asking: Asking, question: SpansetQuestion, plan: Plan) -> None:
+    def __init__(
+        self, asking: Asking, question: SpansetQuestion, plan: Plan, arrays: ArrayKeys
+    ) -> None:
         self._asking = asking
+        self._arrays = arrays
+        self._met_array = False
         self._question = question
         self._plan = plan
         self._key = "start" if question.order == "newest" else "duration"
@@ -229,7 +267,7 @@ class _Search:
 
     def _widen(self) -> bool:
         """Look at traces until enough are in their place; return whether they are."""
-        plan, wanted = self._plan, self._question.traces_max + 1
+        plan, wanted = self._first_plan(), self._question.traces_max + 1
         where = candidates(self._question, plan)
         spans_max = max(_FIRST_SPANS, _SPANS_PER_TRACE * wanted)
         clause = plan.names.clause(where)
@@ -240,6 +278,8 @@ class _Search:
             is_all = len(rows) < spans_max
             if not self._read(ids, None if is_all else rows[-1][1], {}):
                 return False
+            if is_all:
+                self._learn(plan)
             if is_all or len(self._ordered(rows[-1][1])) >= wanted:
                 return True
             spans_max *= _WIDEN
@@ -251,7 +291,38 @@ class _Search:
         if len(ranks) == TRACES_MAX:
             self._reason = f"more than {TRACES_MAX} traces can match"
             return len(self._ordered(min(ranks.values()))) >= wanted
+        self._learn(plan)
         return True
+
+    def _first_plan(self) -> Plan:
+        """Return the plan that names traces: without a look for arrays where there are none."""
+        plan, question = self._plan, self._question
+        if plan.needs.of_trace or not plan.names.flagged:
+            return plan
+        free = self._arrays.free(
+            plan.names.flagged,
+            question.start_unix_nano_min,
+            question.start_unix_nano_max,
+            self._asking.settled_segment_id,
+            self._asking.plain_rows,
+        )
+        return Plan(plan.pipeline, plan.catalog, array_free=free) if free else plan
+
+    def _learn(self, plan: Plan) -> None:
+        """Remember that all spans of the range were looked at, and none had an array."""
+        stages = plan.pipeline.stages if isinstance(plan.pipeline, tree.Pipeline) else ()
+        filters = sum(isinstance(one, tree.Filter) for one in stages) or isinstance(
+            plan.pipeline, tree.Filter
+        )
+        if self._met_array or plan.needs.of_trace or filters != 1 or not plan.is_plain:
+            return
+        question = self._question
+        self._arrays.learn(
+            plan.names.flagged,
+            question.start_unix_nano_min,
+            question.start_unix_nano_max,
+            self._asking.settled_segment_id,
+        )
 
     def _statement(self, name: str, where: str, clause: str, **limits: int) -> str:
         # The conditions come last: they hold no place to fill, whatever is asked.
@@ -274,6 +345,7 @@ class _Search:
             )
             self._spans += spans
             if any(flags & LOOK_AGAIN for trace in traces for flags in trace.flags):
+                self._met_array = True
                 self._plan = Plan(self._plan.pipeline, self._plan.catalog, with_arrays=True)
                 traces, spans = self._asking.members(
                     self._plan, where, window(self._question, self._plan), left

@@ -64,6 +64,7 @@ def find_series(asking: Asking, catalog: Catalog, question: SeriesQuestion) -> F
     ):
         raise QuestionError("cannot count over time: the question asks for traces")
     try:
+        asking.check_patterns()
         return _Counting(asking, catalog, question).run(body)
     except PlaceError as error:
         raise place_error(question.text, error) from None

@@ -69,6 +69,11 @@ class Names:
     query: Query
     catalog: Catalog | None = None
     """Knows what resources and scopes say; None: the tables are asked."""
+    array_free: frozenset[str] = frozenset()
+    """Keys of attributes of spans under which there is no array."""
+    flagged: set[str] = field(default_factory=set)
+    """Keys under which there may be one, as far as they were asked about."""
+    _keys: dict[str, tuple[str, bool]] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _parameters: dict[tuple[str, object], str] = field(default_factory=dict)
 
@@ -120,7 +125,18 @@ class Names:
 
     def of_span(self, key: str) -> str:
         """Return the AnyValue of an attribute of the span."""
-        return self.name(f"attrs[{self.text(key)}]")
+        raw = self.name(f"attrs[{self.text(key)}]")
+        self._keys[raw] = (key, False)
+        return raw
+
+    def may_be_array(self, raw: str) -> bool:
+        """Tell whether an AnyValue may be an array, and remember that it was asked."""
+        key, is_sure = self._keys.get(raw, ("", True))
+        if not is_sure and key in self.array_free:
+            return False
+        if not is_sure:
+            self.flagged.add(key)
+        return True
 
     def of_resource(self, key: str) -> str:
         """Return the AnyValue of an attribute of the resource."""
@@ -150,7 +166,13 @@ class Names:
     def anywhere(self, key: str) -> str:
         """Return the AnyValue of an attribute of the span, else of its resource."""
         own, shared = self.of_span(key), self.of_resource(key)
-        return own if shared == NOTHING else self.name(f"if({own} != '', {own}, {shared})")
+        if shared == NOTHING:
+            return own
+        known = self._known("resource", "attributes", key)
+        raw = self.name(f"if({own} != '', {own}, {shared})")
+        may = known is None or any(value.startswith(b"\x2a") for value in known.values())
+        self._keys[raw] = (key, may)
+        return raw
 
     def origins_with(self, column: str, key: str, value: bytes) -> str:
         """Return the condition that the resource (or scope) has the attribute; empty: not known."""
