@@ -4,11 +4,18 @@
 {{- $values := include "lymer.values" . | fromJson -}}
 {{- $annotations := dict "checksum/config" (include "lymer.config" . | sha256sum) -}}
 {{- if and $root.Values.istio.enabled $root.Values.istio.inject -}}
-{{- $_ := set $annotations "traffic.sidecar.istio.io/excludeInboundPorts" "13133,14269,14271,16687" -}}
+{{- $in := list 13133 14269 14271 16687 -}}
 {{- if include "lymer.tls" $root -}}
-{{- /* These links have TLS of their own; Istio's would be a second one around it. */ -}}
-{{- $_ := set $annotations "traffic.sidecar.istio.io/excludeOutboundPorts" "4317,17271" -}}
+{{- /* These links have TLS of their own, which no sidecar may take for plain text or wrap. */ -}}
+{{- $in = append $in 17271 -}}
+{{- range $name, $port := dict "otlp_grpc" 4317 "otlp_http" 4318 "jaeger_grpc" 14250 "jaeger_http" 14268 "zipkin" 9411 "sampling" 5779 -}}
+{{- if not (has $name $root.Values.tls.plainReceivers) -}}
+{{- $in = append $in $port -}}
 {{- end -}}
+{{- end -}}
+{{- $_ := set $annotations "traffic.sidecar.istio.io/excludeOutboundPorts" (has "otlp_grpc" $root.Values.tls.plainReceivers | ternary "17271" "4317,17271") -}}
+{{- end -}}
+{{- $_ := set $annotations "traffic.sidecar.istio.io/excludeInboundPorts" (join "," $in) -}}
 {{- end -}}
 {{- $labels := dict -}}
 {{- if $root.Values.istio.enabled -}}

@@ -226,3 +226,25 @@ def test_the_notes_name_what_is_left_to_do() -> None:
     said = notes(values_file("values-manual.yaml") | {"image": {"repository": "r/lymer"}})
     assert "ATTENTION" not in said
     assert "lymer-istio-mesh" in said
+
+
+def test_a_sidecar_keeps_its_hands_off_links_with_tls_of_their_own() -> None:
+    """Else STRICT mTLS of the mesh refuses what is not its own; probes and metrics likewise."""
+    values = {
+        "mode": "distributed",
+        "istio": {"enabled": True, "inject": True},
+        "tls": {"issuerRef": {"name": "ca"}, "plainReceivers": ["otlp_http", "zipkin"]},
+    }
+    for template in pods(render(values)).values():
+        annotations = template["metadata"]["annotations"]
+        prefix = "traffic.sidecar.istio.io"
+        inbound = set(annotations[f"{prefix}/excludeInboundPorts"].split(","))
+        assert {"4317", "17271", "14250", "13133", "14269", "14271", "16687"} <= inbound
+        assert not {"4318", "9411"} & inbound
+        assert annotations[f"{prefix}/excludeOutboundPorts"] == "4317,17271"
+        assert template["metadata"]["labels"]["sidecar.istio.io/inject"] == "true"
+
+    plain = {key: value for key, value in values.items() if key != "tls"}
+    for template in pods(render(plain)).values():
+        annotations = template["metadata"]["annotations"]
+        assert not any(key.endswith("OutboundPorts") for key in annotations)
