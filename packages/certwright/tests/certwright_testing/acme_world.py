@@ -21,6 +21,8 @@ from certwright.adapters.acme.outside import RealWorld
 from certwright.reconcile.options import AcmeOptions, Options
 from certwright.resources.conditions import get_condition
 from certwright.resources.kinds import CERTIFICATE, CHALLENGE, ORDER, Manifest
+from certwright_testing.bind import TSIG_KEY, Bind
+from certwright_testing.objects import secret
 from certwright_testing.pebble import Pebble
 from certwright_testing.world import World
 
@@ -73,8 +75,10 @@ async def webroot(pebble: Pebble, folder: Path) -> AsyncIterator[Path]:
         await runner.cleanup()
 
 
-def objects(pebble: Pebble, url: str, names: tuple[str, ...]) -> tuple[Manifest, Manifest]:
-    """Return issuer and Certificate."""
+def objects(
+    pebble: Pebble, url: str, names: tuple[str, ...], bind: Bind | None
+) -> tuple[Manifest, ...]:
+    """Return issuer and Certificate; with a name server, a solver by DNS and its key too."""
     issuer = {
         "apiVersion": "cert-manager.io/v1",
         "kind": "Issuer",
@@ -84,7 +88,7 @@ def objects(pebble: Pebble, url: str, names: tuple[str, ...]) -> tuple[Manifest,
                 "server": url,
                 "caBundle": base64.b64encode(pebble.ca_pem).decode(),
                 "privateKeySecretRef": {"name": "account"},
-                "solvers": [{"http01": {"ingress": {}}}],
+                "solvers": [{"http01": {"ingress": {}}} if bind is None else _by_dns(bind)],
             }
         },
     }
@@ -99,7 +103,20 @@ def objects(pebble: Pebble, url: str, names: tuple[str, ...]) -> tuple[Manifest,
             "issuerRef": {"name": "acme"},
         },
     }
-    return issuer, certificate
+    if bind is None:
+        return issuer, certificate
+    key = secret("tsig", data={"key": TSIG_KEY.encode()})
+    return key, issuer, certificate
+
+
+def _by_dns(bind: Bind) -> Manifest:
+    config = {
+        "nameserver": bind.address,
+        "tsigKeyName": "hmac-sha256",
+        "tsigAlgorithm": "HMACSHA256",
+        "tsigSecretSecretRef": {"name": "tsig", "key": "key"},
+    }
+    return {"dns01": {"rfc2136": config}}
 
 
 async def play(
@@ -111,9 +128,13 @@ async def play(
     url: str = "",
     names: tuple[str, ...] = NAMES,
     rounds: int = 120,
+    bind: Bind | None = None,
 ) -> World:
-    """Issue once, with a fault; return what there is then."""
+    """Issue once, with a fault; return what there is then. Names are proven in `bind`, if given."""
     options = AcmeOptions(
+        dns01_nameservers=() if bind is None else (bind.address,),
+        dns01_recursive_only=bind is not None,
+        dns01_wait_seconds=0.0,
         http01_in_process=in_process,
         self_check=in_process,
         http01_passes=1,
@@ -132,7 +153,7 @@ async def play(
 
     world.on_restart = begin
     try:
-        await world.apply(*objects(pebble, url or pebble.url, names))
+        await world.apply(*objects(pebble, url or pebble.url, names, bind))
         for _ in range(rounds):
             await world.advance(timedelta(seconds=5))
             ready = get_condition(world.all(CERTIFICATE)[0], "Ready")

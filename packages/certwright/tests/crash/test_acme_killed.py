@@ -10,6 +10,7 @@ import pytest
 from certwright.reconcile.contract import Action
 from certwright.resources.kinds import CERTIFICATE_REQUEST, INGRESS, ORDER, POD, SERVICE
 from certwright_testing.acme_world import play, webroot
+from certwright_testing.bind import Bind, missing_bind
 from certwright_testing.pebble import Pebble, missing_pebble
 from certwright_testing.world import Fault, World
 
@@ -83,3 +84,33 @@ async def test_death_leaves_no_pod_and_no_ingress(tmp_path: Path) -> None:
         await die_everywhere(
             pebble, folder, (Fault.DIES_BEFORE, Fault.ANSWER_LOST), in_process=False, step=3
         )
+
+
+@pytest.mark.skipif(bool(missing_bind()), reason=missing_bind())
+async def test_death_leaves_no_record(tmp_path: Path) -> None:
+    """With DNS: one order, and every TXT record goes, wherever the process died."""
+    names = ("a.example.com",)
+    with (
+        Bind(tmp_path / "bind") as bind,
+        Pebble(
+            tmp_path / "pebble",
+            environment={"PEBBLE_AUTHZREUSE": "0", "PEBBLE_WFE_ORDERS_PER_PAGE": "500"},
+            dns_server=bind.address,
+        ) as pebble,
+    ):
+        whole = await play(pebble, tmp_path, None, names=names, bind=bind)
+        for number in range(0, whole.writes, 3):
+            done = False
+
+            def fault(at: int, _action: Action) -> Fault | None:
+                nonlocal done
+                if at < number or done:  # noqa: B023 - it is called in this round only
+                    return None
+                done = True
+                return Fault.DIES_BEFORE if number % 2 else Fault.DIES_AFTER  # noqa: B023
+
+            before = pebble.orders()
+            world = await play(pebble, tmp_path, fault, names=names, bind=bind)
+            assert pebble.orders() == before + 1
+            assert (len(world.all(ORDER)), len(world.all(CERTIFICATE_REQUEST))) == (1, 1)
+            assert bind.texts("_acme-challenge.a.example.com") == []

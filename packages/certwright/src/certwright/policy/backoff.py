@@ -12,11 +12,14 @@ from datetime import timedelta
 from typing import Final
 
 from certwright.errors import InvalidError
+from certwright.pki.certificates import decode_certificates
 from certwright.pki.match import request_violations
+from certwright.policy.renewal import renewal_moment
 from certwright.policy.verdict import Evidence
 from certwright.resources.certificate_request import CertificateRequest
+from certwright.resources.conditions import get_condition
 
-__all__ = ["backoff_hours", "backoff_remaining"]
+__all__ = ["arrival_remaining", "backoff_hours", "backoff_remaining"]
 
 _HOURS_MIN: Final = 1
 _HOURS_MAX: Final = 32
@@ -46,6 +49,28 @@ def backoff_remaining(
     wait = timedelta(hours=backoff_hours(certificate.failed_issuance_attempts))
     # A clock that was set back must not make the wait longer than it ever is.
     remaining = min(wait, failed + wait - evidence.now)
+    return remaining if remaining > timedelta() else None
+
+
+def arrival_remaining(evidence: Evidence) -> timedelta | None:
+    """Return how long to wait with a renewal that was due when the certificate came, or None.
+
+    Such a certificate is due at once whenever it is issued anew: the clock here is wrong, or the CA
+    gives a shorter life than there should be left. It is tried again after an hour, not in a loop.
+    """
+    secret, request = evidence.secret, evidence.current_request
+    ready = None if request is None else get_condition(request.object, "Ready")
+    issued_at = None if ready is None else ready.last_transition_time
+    if secret is None or not secret.certificate_pem or issued_at is None:
+        return None
+    try:
+        leaf = decode_certificates(secret.certificate_pem)[0]
+    except InvalidError:
+        return None
+    if issued_at < renewal_moment(evidence.certificate, leaf, evidence.renewal):
+        return None
+    wait = timedelta(hours=_HOURS_MIN)
+    remaining = min(wait, issued_at + wait - evidence.now)
     return remaining if remaining > timedelta() else None
 
 

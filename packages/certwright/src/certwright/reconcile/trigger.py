@@ -6,8 +6,10 @@ Source: reference cert-manager.md 2.3.
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
-from certwright.policy.backoff import backoff_remaining
+from certwright.policy import reasons
+from certwright.policy.backoff import arrival_remaining, backoff_remaining
 from certwright.policy.chains import TRIGGER
 from certwright.policy.verdict import first_violation
 from certwright.reconcile.contract import Backoff, Controller, Emit, Expect, Plan, Sources
@@ -25,6 +27,11 @@ from certwright.resources.conditions import with_condition
 from certwright.resources.kinds import CERTIFICATE, SECRET
 
 __all__ = ["plan_trigger", "trigger_controller"]
+
+_DUE_ON_ARRIVAL: Final = (
+    "The certificate was due for renewal when it was issued: the clock of this machine is wrong, or"
+    " its life is not longer than spec.renewBefore. Issuing again after an hour"
+)
 
 
 def plan_trigger(state: CertificateState, sources: Sources, *, options: Options) -> Plan:
@@ -45,6 +52,11 @@ def plan_trigger(state: CertificateState, sources: Sources, *, options: Options)
         if due is None or due <= sources.now:
             return Plan()
         return Plan(look_again_after_seconds=(due - sources.now).total_seconds())
+    if violation.reason in {reasons.RENEWING, reasons.EXPIRED}:
+        held = arrival_remaining(evidence)
+        if held is not None:
+            said = Emit(certificate.object, "Warning", "DueOnArrival", _DUE_ON_ARRIVAL)
+            return Plan((said,), look_again_after_seconds=held.total_seconds())
     issuing = with_condition(
         certificate.object,
         type="Issuing",

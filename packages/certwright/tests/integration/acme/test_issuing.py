@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -313,7 +314,10 @@ async def test_a_webhook_solver_that_keeps_one_value(
         await served.until(lambda: not served.all(CHALLENGE), "nothing is left")
 
     assert records == {}
-    assert [entry["request"]["action"] for entry in seen] == ["Present", "CleanUp"] * 2
+    # A call whose answer came late is made again; what counts is that the two never meet.
+    actions = [entry["request"]["action"] for entry in seen]
+    turns = [action for action, _ in itertools.groupby(actions)]
+    assert turns == ["Present", "CleanUp"] * 2
     first = seen[0]
     assert (first["kind"], first["apiVersion"]) == (
         "ChallengePayload",
