@@ -341,3 +341,34 @@ def test_an_agent_as_a_sidecar(tmp_path: Path) -> None:
             assert any(http.get(url).status_code == 200 for _ in poll(20))
     finally:
         kubelet.stop()
+
+
+def test_the_store_of_an_all_in_one_becomes_a_collectors(tmp_path: Path) -> None:
+    """`mode` changed, with the old claim as `existingClaim`: what was stored is found."""
+    before = Kubelet(tmp_path / "before", render({}))
+    trace_id = new_trace_id()
+    path = f"/api/traces/{trace_id.hex()}"
+    with httpx.Client(trust_env=False) as http:
+        try:
+            before.start()
+            pod = before.pods["lymer"]
+            http.post(
+                f"http://{pod.address}:4318/v1/traces",
+                content=request_of(span_of(trace_id)).SerializeToString(),
+                headers={"content-type": PROTOBUF},
+            ).raise_for_status()
+            url = f"http://{pod.address}:16686{path}"
+            assert any(http.get(url).status_code == 200 for _ in poll(20))
+        finally:
+            before.stop()
+        values = {"persistence": {"existingClaim": "data-lymer-0"}}
+        after = Kubelet(tmp_path / "after", render({"mode": "distributed", "storage": values}))
+        claim = after.pods["lymer-collector"].mounts["/data"]
+        claim.parent.mkdir(parents=True)
+        before.pods["lymer"].mounts["/data"].rename(claim)
+        try:
+            after.start()
+            url = f"http://{after.pods['lymer-query'].address}:16686{path}"
+            assert any(http.get(url).status_code == 200 for _ in poll(20))
+        finally:
+            after.stop()
