@@ -467,7 +467,9 @@ class TenantReader:
 
     def _catch_up(self, rollup: str, age_seconds_max: float = 0.0) -> None:
         if self._rollups is not None:
-            self._rollups.catch_up(rollup, self._settled_segment_id(), age_seconds_max)
+            self._rollups.catch_up(
+                rollup, self._settled_segment_id(), age_seconds_max, one_step=age_seconds_max > 0
+            )
 
     def _rows(
         self, query: Query, width: int, settings: Settings | None = None

@@ -88,14 +88,21 @@ class Rollups:
         """Return the rollups there are."""
         return list(self._statements)
 
-    def catch_up(self, table: str, settled_segment_id: int, age_seconds_max: float = 0.0) -> bool:
+    def catch_up(
+        self,
+        table: str,
+        settled_segment_id: int,
+        age_seconds_max: float = 0.0,
+        *,
+        one_step: bool = False,
+    ) -> bool:
         """Count into one rollup every segment up to `settled_segment_id` that is not counted.
 
         Args:
             table: The rollup.
             settled_segment_id: Up to which segment all is stored.
-            age_seconds_max: If counting ended less than so long ago, nothing is counted; and one
-                step at most, for whoever says this would rather have an old answer than wait.
+            age_seconds_max: If counting ended less than so long ago, nothing is counted.
+            one_step: Count one step at most: an old answer is better than a long wait.
 
         Returns:
             Whether there was any.
@@ -113,7 +120,7 @@ class Rollups:
                 self._in_doubt.discard(table)
             while self._counted[table] < settled_segment_id:
                 self._step(table, settled_segment_id)
-                if age_seconds_max:
+                if one_step:
                     break
             self._ended[table] = clock.monotonic_seconds()
         return True

@@ -35,6 +35,8 @@ from lymer.tenancy import DEFAULT_TENANT
 __all__ = ["ClickHouseStore"]
 
 _log = EventLog(__name__)
+_GRAPH_AGES_UNASKED: Final = 15
+"""How many times as old as for a reader a service graph may become that nobody looks at."""
 _TENANTS_CAUGHT_UP_MAX: Final = 10
 """Tenants whose rollups are brought up to date in one go."""
 
@@ -49,14 +51,18 @@ class _Tenant:
     reader: TenantReader
     tail: TailSampler | None = None
 
-    def catch_up(self) -> bool:
-        """Bring every rollup up to what is stored; one that fails does not stop the others."""
+    def catch_up(self, graph_age_seconds_max: float = 0.0) -> bool:
+        """Bring every rollup up to what is stored; one that fails does not stop the others.
+
+        A service graph that was counted less than `graph_age_seconds_max` ago is left as it is.
+        """
         settled = self.writer.settled_segment_id
         failure = None
         counted = False
         for table in self.rollups.tables():
             try:
-                counted |= self.rollups.catch_up(table, settled)
+                age = graph_age_seconds_max if table == "graph" else 0.0
+                counted |= self.rollups.catch_up(table, settled, age)
             except StorageError as error:
                 failure = error
         if failure is not None:
@@ -160,7 +166,7 @@ class ClickHouseStore:
 
     def catch_up(self) -> bool:
         """Bring all rollups up to what is stored; return whether there was anything to do."""
-        return self._catch_up(self._all(), len(self._tenants)) > 0
+        return self._catch_up(self._all(), len(self._tenants), 0.0) > 0
 
     def catch_up_some(self) -> bool:
         """Do so for a few tenants, and for others at the next call; readers do it for themselves.
@@ -169,7 +175,9 @@ class ClickHouseStore:
         """
         tenants = self._all()
         first = self._next_caught_up % len(tenants)
-        seen = self._catch_up(tenants[first:] + tenants[:first], _TENANTS_CAUGHT_UP_MAX)
+        # Planning a step of the graph costs as much as counting a hundred thousand spans.
+        age = _GRAPH_AGES_UNASKED * self._graph_age_seconds_max
+        seen = self._catch_up(tenants[first:] + tenants[:first], _TENANTS_CAUGHT_UP_MAX, age)
         self._next_caught_up = first + seen
         return seen > 0
 
@@ -218,14 +226,16 @@ class ClickHouseStore:
         with self._lock:
             return list(self._tenants.values())
 
-    def _catch_up(self, tenants: Sequence[_Tenant], steps_max: int) -> int:
+    def _catch_up(
+        self, tenants: Sequence[_Tenant], steps_max: int, graph_age_seconds_max: float
+    ) -> int:
         """Return how many tenants were looked at until so many had something to do."""
         steps = seen = 0
         failure = None
         for tenant in tenants:
             seen += 1
             try:
-                steps += tenant.catch_up()
+                steps += tenant.catch_up(graph_age_seconds_max)
             except StorageError as error:  # must not hold up the others
                 steps, failure = steps + 1, error
             if steps >= steps_max:
