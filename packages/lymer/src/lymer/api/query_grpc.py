@@ -19,6 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from lymer.api.answers import ANSWER_SECONDS_MAX
 from lymer.api.parameters import to_trace_id, with_filter
+from lymer.api.tempo_grpc import STREAMS
 from lymer.api.turn import Turn
 from lymer.errors import (
     LargeAnswerError,
@@ -37,6 +38,7 @@ from lymer.wire.content_encoding import decode_content
 from lymer.wire.otlp_to_jaeger_proto import post_spans_from_otlp
 from lymer.wire.query_proto import SERVICE_V2, SERVICE_V3, V2, V3
 from lymer.wire.span_rows import WARNINGS_KEY
+from lymer.wire.tempo_proto import SERVICE as TEMPO_SERVICE
 
 __all__ = ["QueryGrpc"]
 
@@ -91,6 +93,8 @@ class QueryGrpc(CallServer):
         for service, made in ((SERVICE_V2, V2), (SERVICE_V3, V3)):
             for name, one in _unary(made):
                 self.add(service, name, self._single(made[f"{name}Request"], one))
+        for name, (question_class, answer) in STREAMS.items():
+            self.add(TEMPO_SERVICE, name, self._streaming(question_class, answer))
         archive = self._single(V2["ArchiveTraceRequest"], _archive_trace)
         self.add(SERVICE_V2, "ArchiveTrace", archive)
 
@@ -146,7 +150,13 @@ class QueryGrpc(CallServer):
         with _Errors():
             tenant = DEFAULT_TENANT
             if self._tenancy is not None:
-                tenant = self._tenancy.tenant_of_metadata(call.invocation_metadata())
+                metadata = list(call.invocation_metadata())
+                of_tempo = [str(value) for key, value in metadata if key == "x-scope-orgid"]
+                tenant = (
+                    self._tenancy.tenant_of(of_tempo)
+                    if of_tempo
+                    else self._tenancy.tenant_of_metadata(metadata)
+                )
             body = decode_content(call.compression, message, QUESTION_BYTES_MAX)
             try:
                 question = question_class.FromString(body)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import grpc
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from contract.storage.corpus import HOUR, MS, corpus_requests
 from fakes.asgi_client import Client
 from lymer.api.app import create_app, create_tempo_app
+from lymer.api.query_grpc import QueryGrpc
 from lymer.query.service import Queries
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.tenancy import Tenancy
+from lymer.wire.tempo_proto import SERVICE, TEMPO
 from make import START, trace_hex, write_segment_file
 
 SECOND = 1_000 * MS
@@ -275,3 +279,49 @@ def test_our_own_search_goes_on_where_it_ended(own: Client) -> None:
     values = ask(own, "/api/search/values", field="span.user")["values"]
     assert values[0] == {"type": "string", "value": "bob", "count": 2}
     assert ask(own, "/api/search/series", q="{} | rate()", step="1h")["complete"]
+
+
+def test_streams_over_grpc_say_what_http_says(store: ClickHouseStore, tempo: Client) -> None:
+    """`StreamingQuerier` on the query port's gRPC."""
+    times = {name: int(text) for name, text in RANGE.items()}
+
+    async def run() -> list[Any]:
+        with ThreadPoolExecutor(2) as threads:
+            server = QueryGrpc(Queries(store), threads)
+            port = server.bind("127.0.0.1:0")
+            await server.start()
+            try:
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                    return [
+                        await _stream(channel, "Search", "SearchRequest", "SearchResponse",
+                            Query="{ status = error }", **times),
+                        await _stream(channel, "SearchTagsV2", "SearchTagsRequest",
+                            "SearchTagsV2Response", scope="resource", **times),
+                        await _stream(channel, "SearchTagValuesV2", "SearchTagValuesRequest",
+                            "SearchTagValuesV2Response", tagName="span.user", **times),
+                        await _stream(channel, "MetricsQueryRange", "QueryRangeRequest",
+                            "QueryRangeResponse", query="{} | count_over_time()",
+                            step=3600 * SECOND, **{k: v * SECOND for k, v in times.items()}),
+                    ]  # fmt: skip
+            finally:
+                await server.stop(1)
+
+    found, tags, values, series = asyncio.run(run())
+    plain = ask(tempo, "/api/search", q="{ status = error }")["traces"]
+    assert [one.traceID for one in found.traces] == [one["traceID"] for one in plain]
+    assert {one.key for one in found.traces[1].serviceStats} == {"pay", "shop"}
+    assert [one.name for one in tags.scopes] == ["resource"]
+    assert {one.value for one in values.tagValues} == {"ann", "bob"}
+    assert sum(one.value for one in series.series[0].samples) == 10
+
+
+async def _stream(
+    channel: grpc.aio.Channel, method: str, question: str, answer: str, **fields: Any
+) -> Any:
+    call = channel.unary_stream(
+        f"/{SERVICE}/{method}",
+        request_serializer=TEMPO[question].SerializeToString,
+        response_deserializer=TEMPO[answer].FromString,
+    )
+    (one,) = [part async for part in call(TEMPO[question](**fields))]
+    return one
