@@ -27,8 +27,9 @@ _SETTLE_SECONDS_MAX = 600.0
 _QUIET_SECONDS = 5
 _QUIET_CPU = 0.06
 """Part of a processor. The engine at rest takes about 0.02, reading its metrics included."""
-_ROLLUP_PERIOD_SECONDS = 10.0
-"""The rollup worker's period: a server that looks idle may only be waiting for it."""
+_ROLLUP_PERIOD_SECONDS = 70.0
+"""A few spans are counted after 60 s by a worker with a period of 10: a server that looks idle may
+only be waiting for it."""
 _PORTS = {
     "query": r"UI +http://localhost:(\d+)",
     "grpc": r"OTLP gRPC +localhost:(\d+)",

@@ -155,3 +155,59 @@ def test_a_part_the_engine_set_aside_is_reported(
     store.close()
 
     assert any("set aside by the engine" in record.getMessage() for record in caplog.records)
+
+
+def test_a_few_spans_wait_to_be_counted_until_somebody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step costs as much for a few as for thousands, so it is made once a minute."""
+    now = clock.monotonic_seconds()
+    monkeypatch.setattr(clock, "monotonic_seconds", lambda: now)
+    engine, store = _open(tmp_path, DAY_SECONDS)
+
+    def counted() -> int:
+        return int(engine_lines(engine, "SELECT sum(calls) FROM lymer.red")[0])
+
+    def stored(number: int) -> None:
+        request = make_request(make_span(number, 1))
+        store.write_segment(write_segment_file(tmp_path, request, segment_id=_segment_id(0)))
+
+    stored(1)
+    assert store.catch_up_some()
+    assert counted() == 1
+
+    stored(2)
+    assert not store.catch_up_some()
+    assert counted() == 1
+    assert sum(one.call_count for one in store.for_tenant(DEFAULT_TENANT).get_red(0, 2**62, ""))
+    assert counted() == 2
+
+    stored(3)
+    now += 61
+    assert store.catch_up_some()
+    assert counted() == 3
+    store.close()
+
+
+def test_a_segment_that_needs_repair_is_stored_once(tmp_path: Path) -> None:
+    """The statement that repairs nothing refuses it whole; others after it go on."""
+    engine, store = _open(tmp_path, DAY_SECONDS)
+    good, bad = make_span(1, 1), make_span(2, 2)
+    bad.end_time_unix_nano = bad.start_time_unix_nano
+    long_id = make_span(3, 3)
+    long_id.span_id = b"123456789"
+    for number, spans in enumerate([(good,), (good, bad), (good,), (long_id,)]):
+        file = write_segment_file(
+            tmp_path, make_request(*spans), segment_id=_segment_id(100 - number)
+        )
+        store.write_segment(file)
+        assert engine_lines(
+            engine, f"SELECT count() FROM lymer.spans WHERE seg = {file.segment_id}"
+        ) == [str(len(spans))]
+
+    lines = engine_lines(
+        engine, "SELECT arrayStringConcat(warnings) FROM lymer.spans WHERE rare > 0 ORDER BY seg"
+    )
+
+    assert [line.split(" ")[0] for line in lines] == ["Negative", "span"]
+    store.close()

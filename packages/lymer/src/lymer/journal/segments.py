@@ -26,7 +26,14 @@ from lymer.journal.writer import Entry
 from lymer.model.segment import SealedSegment
 from lymer.telemetry.logs import EventLog
 
-__all__ = ["OPEN_SEGMENTS_MAX", "SECONDS_PER_TENANT", "Segments", "WrittenSegment"]
+__all__ = [
+    "OPEN_SEGMENTS_MAX",
+    "SECONDS_PER_TENANT",
+    "TRICKLE_BYTES_MAX",
+    "TRICKLE_PATIENCE",
+    "Segments",
+    "WrittenSegment",
+]
 
 _log = EventLog(__name__)
 OPEN_SEGMENTS_MAX: Final = 256
@@ -34,6 +41,11 @@ OPEN_SEGMENTS_MAX: Final = 256
 SECONDS_PER_TENANT: Final = 0.1
 """How much older a segment may get for each tenant that sends: loading a small one costs up to so
 much processor time, and with many tenants that would be all there is."""
+TRICKLE_PATIENCE: Final = 2
+"""How many times as old a segment may get that several groups were written to, and little. A span
+that comes alone is stored as soon as ever; of a trickle, half of the spans wait less than that."""
+TRICKLE_BYTES_MAX: Final = 2**20
+"""So large a segment is none of a trickle, about 2,000 spans."""
 
 
 @dataclass(slots=True)
@@ -45,6 +57,12 @@ class _OpenSegment:
     opened_seconds: float
     byte_count: int = 0
     span_count: int = 0
+    commit_count: int = 0
+
+    @property
+    def is_trickle(self) -> bool:
+        """Whether several have written to it, and little: each segment costs, however small."""
+        return self.commit_count > 1 and self.byte_count < TRICKLE_BYTES_MAX
 
     def as_it_is(self) -> SealedSegment:
         """Return what of it is durable."""
@@ -143,6 +161,7 @@ class Segments:
         self._disk.sync(segment.descriptor)
         with self.lock:
             segment.byte_count += written
+            segment.commit_count += 1
             segment.span_count += sum(one.span_count for one in entries)
             self._backlog.hold_stored(tenant, written)
             self.commits += 1
@@ -243,12 +262,15 @@ class Segments:
 
     def _oldest_open(self, now: float) -> tuple[str | None, float]:
         """Return whose segment is due to be sealed, if any is, and when the next one is."""
+        age_max = max(self._age_seconds_max, len(self._open) * SECONDS_PER_TENANT)
+        next_due, left = None, math.inf
         for tenant, segment in self._open.items():
             if segment.byte_count > 0:
-                age_max = max(self._age_seconds_max, len(self._open) * SECONDS_PER_TENANT)
-                left = segment.opened_seconds + age_max - now
-                return (tenant if left <= 0 or self.is_closing else None), left
-        return None, math.inf
+                patience = TRICKLE_PATIENCE if segment.is_trickle else 1
+                left_of_this = segment.opened_seconds + age_max * patience - now
+                if left_of_this < left:
+                    next_due, left = tenant, left_of_this
+        return (next_due if left <= 0 or self.is_closing else None), left
 
     def take_recovered(self) -> list[SealedSegment]:
         """Return what a former run left, oldest first."""

@@ -12,6 +12,7 @@ from integration.journal.conftest import Bench, bodies, drain, in_thread
 from lymer.errors import OverloadedError, TooLargeError
 from lymer.journal import record
 from lymer.journal.recovery import recover_segments
+from lymer.journal.segments import TRICKLE_BYTES_MAX
 from lymer.model.segment import SealedSegment
 
 
@@ -113,6 +114,28 @@ def test_a_segment_is_sealed_by_age(bench: Bench) -> None:
     assert segment is not None
     assert bodies(segment) == [b"request"]
     assert journal.take_sealed(0) is None
+
+
+def test_a_trickle_waits_twice_as_long_and_neither_one_request_nor_a_flood_does(
+    bench: Bench,
+) -> None:
+    """A lone span is found soon; each segment costs, so few make up a trickle."""
+    journal = bench.open(segment_age_seconds_max=60, segment_bytes_max=2**24)
+
+    def is_sealed_at(age_seconds: float, *sizes: int) -> bool:
+        bench.age_seconds = 0
+        for size in sizes:
+            bench.put(journal, "request", b"x" * size)
+        bench.age_seconds = age_seconds
+        is_sealed = journal.take_sealed(0) is not None
+        bench.age_seconds = 1000
+        assert is_sealed or journal.take_sealed(0) is not None
+        return is_sealed
+
+    assert is_sealed_at(61, 10)
+    assert not is_sealed_at(61, 10, 10)
+    assert is_sealed_at(121, 10, 10)
+    assert is_sealed_at(61, 10, TRICKLE_BYTES_MAX)
 
 
 def test_a_waiting_loader_is_woken_when_the_segment_is_old(bench: Bench) -> None:

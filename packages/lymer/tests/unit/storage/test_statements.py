@@ -45,7 +45,7 @@ from lymer.storage.clickhouse.rollup import (
     COUNT_RED,
     COUNT_ROOTS,
 )
-from lymer.storage.clickhouse.statements import LOAD
+from lymer.storage.clickhouse.statements import LOAD, LOAD_USUAL
 from lymer.storage.clickhouse.tail_select import select_decisions
 from make import span_hex, trace_hex
 
@@ -164,6 +164,7 @@ QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
 }
 FIXED: Final = {
     "load": LOAD,
+    "load_usual": LOAD_USUAL,
     "count_red": COUNT_RED,
     "count_dependencies": COUNT_DEPENDENCIES,
     "count_graph": COUNT_GRAPH,

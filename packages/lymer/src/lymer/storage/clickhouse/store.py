@@ -6,6 +6,7 @@ reader without a tenant. Why: docs/adr/020-one-database-for-each-tenant.md.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ _GRAPH_AGES_UNASKED: Final = 15
 """How many times as old as for a reader a service graph may become that nobody looks at."""
 _TENANTS_CAUGHT_UP_MAX: Final = 10
 """Tenants whose rollups are brought up to date in one go."""
+_UNCOUNTED_SPANS_MAX: Final = 20_000
+_UNCOUNTED_SECONDS_MAX: Final = 60.0
+"""Rollups are brought up to date though nobody asks when so many spans are not counted, or for so
+long. Until then a reader counts them in a tenth of a second; each step costs as much."""
 
 
 @dataclass(slots=True)
@@ -50,13 +55,24 @@ class _Tenant:
     rollups: Rollups
     reader: TenantReader
     tail: TailSampler | None = None
+    counted_spans: int = 0
+    """Of `writer.stored_spans`, when the rollups were last brought up to date here."""
+    counted_seconds: float = -math.inf
+
+    def is_due(self) -> bool:
+        """Tell whether rollups should be brought up to date though nobody asks."""
+        age = clock.monotonic_seconds() - self.counted_seconds
+        return (
+            age >= _UNCOUNTED_SECONDS_MAX
+            or self.writer.stored_spans - self.counted_spans >= _UNCOUNTED_SPANS_MAX
+        )
 
     def catch_up(self, graph_age_seconds_max: float = 0.0) -> bool:
         """Bring every rollup up to what is stored; one that fails does not stop the others.
 
         A service graph that was counted less than `graph_age_seconds_max` ago is left as it is.
         """
-        settled = self.writer.settled_segment_id
+        stored, settled = self.writer.stored_spans, self.writer.settled_segment_id
         failure = None
         counted = False
         for table in self.rollups.tables():
@@ -67,6 +83,7 @@ class _Tenant:
                 failure = error
         if failure is not None:
             raise failure
+        self.counted_spans, self.counted_seconds = stored, clock.monotonic_seconds()
         return counted
 
 
@@ -171,9 +188,11 @@ class ClickHouseStore:
     def catch_up_some(self) -> bool:
         """Do so for a few tenants, and for others at the next call; readers do it for themselves.
 
-        A step costs 0.06 s of processor time even for a few spans.
+        A step costs 0.06 s of processor time even for a few spans, so a few may wait.
         """
-        tenants = self._all()
+        tenants = [tenant for tenant in self._all() if tenant.is_due()]
+        if not tenants:
+            return False
         first = self._next_caught_up % len(tenants)
         # Planning a step of the graph costs as much as counting a hundred thousand spans.
         age = _GRAPH_AGES_UNASKED * self._graph_age_seconds_max

@@ -1,6 +1,7 @@
 -- A segment becomes one part: every request of it, or none. `{trace}` and the like are filled from
--- the table of sanitizers (storage/sanitizers.py; docs/adr/008-sanitizers-in-the-load-statement.md);
--- `bad` keeps their texts off the usual path.
+-- the table of sanitizers (storage/sanitizers.py; docs/adr/008-sanitizers-in-the-load-statement.md).
+-- Planning them costs more than a small segment, so there are two forms: one that refuses the segment if
+-- a span of it is `bad`, and one that repairs (docs/adr/030-what-a-trickle-costs.md).
 INSERT INTO {db}.spans
 WITH {bad} AS bad
 SELECT
@@ -17,8 +18,8 @@ SELECT
     sp.kind, sp.status.code, sp.status.message, sp.attributes, sp.events, sp.links, resource, scope,
     sp.trace_state, sp.flags,
     (sp.dropped_attributes_count, sp.dropped_events_count, sp.dropped_links_count),
-    if(bad, arrayFilter(w -> w != '', [{warnings}]), []) AS warnings,
-    toUInt8(notEmpty(sp.links) + 2 * (sp.trace_state != '') + 4 * bad + 8 * (sp.status.message != ''))
+    {warnings} AS warnings,
+    toUInt8(notEmpty(sp.links) + 2 * (sp.trace_state != '') + 4 * {is_bad} + 8 * (sp.status.message != ''))
         AS rare
 FROM
 (
