@@ -78,6 +78,8 @@ class Partial:
     most: float = -math.inf
     numbers: list[float] = field(default_factory=list)
     """All that was measured, where quantiles are asked for, sorted."""
+    quantiles: list[float] = field(default_factory=list)
+    """The quantiles asked for, where the engine found them."""
     buckets: dict[float, int] = field(default_factory=dict)
     """Upper bound to count, where a histogram is."""
     exemplar: Exemplar | None = None
@@ -100,8 +102,11 @@ def _values_of(
     match query.function:
         case "quantile_over_time":
             return [
-                ((("p", ("float", quantile)),), _each(by_interval, grid, _quantile(quantile), None))
-                for quantile in query.quantiles
+                (
+                    (("p", ("float", quantile)),),
+                    _each(by_interval, grid, _quantile(place, quantile), None),
+                )
+                for place, quantile in enumerate(query.quantiles)
             ]
         case "histogram_over_time":
             bounds = sorted({bound for one in by_interval.values() for bound in one.buckets})
@@ -130,10 +135,12 @@ def _each(
     ]
 
 
-def _quantile(quantile: float) -> Callable[[Partial], float | None]:
+def _quantile(place: int, quantile: float) -> Callable[[Partial], float | None]:
     """The engine's rule, too: the number at `quantile` of their count, counted from 0."""
 
     def measure(one: Partial) -> float | None:
+        if one.quantiles:
+            return one.quantiles[place]
         if not one.numbers:
             return None
         last = len(one.numbers) - 1

@@ -172,8 +172,9 @@ class _Counting:
         labels = [plan.said(one) or "''" for one in query.by]
         operand = plan.measured(query.operand) if query.operand is not None else None
         has, value, is_duration = operand or ("1", "1.", False)
+        levels = ", ".join(plan.names.fraction(one) for one in query.quantiles)
         more = {
-            "quantile_over_time": f"groupArrayIf({value}, {has})",
+            "quantile_over_time": f"quantilesExactIf({levels})({value}, {has})",
             "histogram_over_time": f"sumMapIf([{_exponent(value)}], [toUInt64(1)], {has})",
         }.get(query.function, "[]")
         where = joined_all([self._range(plan), plan.needs.span])
@@ -337,8 +338,8 @@ def _partial(row: tuple[Any, ...], divisor: float) -> Partial:
         partial.buckets = {
             2.0**power / divisor: count for power, count in zip(*more, strict=True) if power > 0
         }
-    else:
-        partial.numbers = sorted(number / divisor for number in more)
+    elif measured:
+        partial.quantiles = [number / divisor for number in more]
     return partial
 
 
