@@ -11,9 +11,11 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from contract.storage.corpus import corpus_requests
+from fakes.clickhouse_server import server_url
 from fakes.memory_store import MemoryStore
 from fakes.served_store import ServedStore
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.engine_server import ServerEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.contract import SpanReader, SpanStore
 from lymer.tenancy import DEFAULT_TENANT
@@ -50,6 +52,7 @@ class Store:
 
 
 Write = Callable[..., None]
+_DATABASES: Final = "SELECT {mark}, name FROM system.databases WHERE startsWith(name, 'lymer')"
 
 
 def _memory(folder: Path) -> AnyStore:
@@ -61,6 +64,13 @@ def _clickhouse(folder: Path) -> AnyStore:
     return ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
 
 
+def _server(folder: Path) -> AnyStore:
+    engine = ServerEngine(server_url())
+    for (name,) in zip(*engine.select("", _DATABASES, 1), strict=True):
+        engine.command(name.decode(), "DROP DATABASE {db} SYNC")
+    return ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
+
+
 def _remote(folder: Path) -> AnyStore:
     return ServedStore(_clickhouse(folder))
 
@@ -69,6 +79,7 @@ STORES: Final[dict[str, Callable[[Path], AnyStore]]] = {
     "memory": _memory,
     "clickhouse": _clickhouse,
     "remote": _remote,
+    "server": _server,
 }
 """Name to factory; the factory gets a fresh folder. Never are two stores open at once, but in
 `test_oracle.py`, which compares one of these with a `MemoryStore`."""

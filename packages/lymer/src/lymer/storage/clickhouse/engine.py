@@ -27,11 +27,14 @@ from numpy.typing import NDArray
 from lymer.errors import StorageError
 
 __all__ = [
+    "DECODE_CODES",
+    "MEMORY_CODE",
     "ONE_PART",
     "Engine",
     "Mark",
     "Parameter",
     "Settings",
+    "shortened",
 ]
 
 Parameter = str | bytes | int
@@ -52,6 +55,20 @@ ONE_PART: Final[Mapping[str, str | int]] = {
 }
 """An INSERT … SELECT with these becomes one block, hence one part, hence all or nothing."""
 
+DECODE_CODES: Final = (
+    "Code: 444.",
+    "Code: 33.",
+    "Code: 32.",
+    "Code: 434.",
+    "Code: 436.",
+    "Code: 117.",
+    "Code: 26.",
+)
+"""UNKNOWN_PROTOBUF_FORMAT, CANNOT_READ_ALL_DATA, ATTEMPT_TO_READ_AFTER_EOF,
+NO_COLUMN_SERIALIZED_TO_PROTOBUF_FIELD, PROTOBUF_BAD_CAST, INCORRECT_DATA,
+CANNOT_PARSE_QUOTED_STRING."""
+MEMORY_CODE: Final = "Code: 241."
+_MESSAGE_CHARACTERS_MAX: Final = 600
 _MARK: Final = "{mark}"
 _MARK_BITS: Final = 62
 
@@ -202,3 +219,10 @@ def _unpacked(output: bytes) -> list[Any]:
         return list(unpacker)
     except (ValueError, msgpack.exceptions.UnpackException) as error:
         raise StorageError(f"cannot read the engine's answer: {error}") from error
+
+
+def shortened(message: str) -> str:
+    """Keep the engine's own words, without its stack and the statement."""
+    first = message.split(" In scope ", 1)[0].split(", Stack trace (when", 1)[0]
+    first = first.split("\n", 1)[0].strip()
+    return first[:_MESSAGE_CHARACTERS_MAX]

@@ -12,7 +12,7 @@ import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -21,25 +21,17 @@ from numpy.typing import NDArray
 from lymer.errors import StorageError, StorageMemoryError, UndecodableError
 from lymer.storage.caller import stoppable
 from lymer.storage.clickhouse.chdb_start import session_class, starting
-from lymer.storage.clickhouse.engine import Mark, Parameter, Settings
+from lymer.storage.clickhouse.engine import (
+    DECODE_CODES,
+    MEMORY_CODE,
+    Mark,
+    Parameter,
+    Settings,
+    shortened,
+)
 from lymer.storage.clickhouse.granules import refine_granules
 
 __all__ = ["ChdbEngine"]
-
-_DECODE_CODES: Final = (
-    "Code: 444.",
-    "Code: 33.",
-    "Code: 32.",
-    "Code: 434.",
-    "Code: 436.",
-    "Code: 117.",
-    "Code: 26.",
-)
-"""UNKNOWN_PROTOBUF_FORMAT, CANNOT_READ_ALL_DATA, ATTEMPT_TO_READ_AFTER_EOF,
-NO_COLUMN_SERIALIZED_TO_PROTOBUF_FIELD, PROTOBUF_BAD_CAST, INCORRECT_DATA,
-CANNOT_PARSE_QUOTED_STRING."""
-_MEMORY_CODE: Final = "Code: 241."
-_MESSAGE_CHARACTERS_MAX: Final = 600
 
 
 class ChdbEngine:
@@ -134,9 +126,9 @@ class ChdbEngine:
         try:
             self._run(filled, {})
         except StorageError as error:
-            if str(error).startswith(_DECODE_CODES):
+            if str(error).startswith(DECODE_CODES):
                 raise UndecodableError(str(error)) from error
-            if str(error).startswith(_MEMORY_CODE):
+            if str(error).startswith(MEMORY_CODE):
                 raise StorageMemoryError(str(error)) from error
             raise
 
@@ -180,7 +172,7 @@ class ChdbEngine:
             output = bytes(session.query(statement, "Null", params=values).bytes())
             answered = True
         except RuntimeError as error:
-            raise StorageError(_shortened(str(error))) from error
+            raise StorageError(shortened(str(error))) from error
         finally:
             if not answered:
                 self._throw_away(session)
@@ -226,7 +218,7 @@ class ChdbEngine:
         try:
             return self._session_class(self._address)
         except RuntimeError as error:
-            raise StorageError(_shortened(str(error))) from error
+            raise StorageError(shortened(str(error))) from error
 
 
 def _escaped(value: Parameter) -> str:
@@ -258,10 +250,3 @@ def _settings_clause(settings: Settings) -> str:
         for name, value in settings.items()
     )
     return " SETTINGS " + ", ".join(pairs)
-
-
-def _shortened(message: str) -> str:
-    """Keep the engine's own words, without its stack and the statement."""
-    first = message.split(" In scope ", 1)[0].split(", Stack trace (when", 1)[0]
-    first = first.split("\n", 1)[0].strip()
-    return first[:_MESSAGE_CHARACTERS_MAX]

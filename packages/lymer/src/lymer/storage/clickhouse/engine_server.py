@@ -1,0 +1,243 @@
+"""A ClickHouse server as the engine, over HTTP by clickhouse-connect: same SQL, same answers.
+
+Laws: an answer is taken only when its statement has ended (the server holds it back until then, so
+a failure is a status and never a tail of an answer); a statement has an id, so that it can be ended
+at the server when nobody waits for it any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymer.errors import (
+    StartupError,
+    StorageAwayError,
+    StorageError,
+    StorageMemoryError,
+    UndecodableError,
+)
+from lymer.storage.clickhouse.engine import (
+    DECODE_CODES,
+    MEMORY_CODE,
+    Mark,
+    Parameter,
+    Settings,
+    shortened,
+)
+
+__all__ = ["ServerEngine"]
+
+_CONNECTIONS_MAX: Final = 16
+_CONNECT_SECONDS: Final = 5
+_ANSWER_SECONDS_MAX: Final = 300
+_BLOB_BYTES_MAX: Final = 16_384
+_ALWAYS: Final[dict[str, str | int]] = {"wait_end_of_query": 1}
+
+
+class ServerEngine:
+    """An `Engine` on a server or a proxy in front of several; safe between threads."""
+
+    def __init__(self, url: str) -> None:
+        """Connect.
+
+        Args:
+            url: `http://USER:PASSWORD@HOST:8123`, or `https://…?ca_cert=FILE`, with
+                `client_cert=FILE&client_cert_key=FILE` for a certificate instead of a password.
+
+        Raises:
+            StartupError: `clickhouse-connect` is not installed, or the URL is none.
+            StorageAwayError: Nobody answers there, or refuses user and password.
+        """
+        try:
+            import clickhouse_connect  # noqa: PLC0415 - an extra
+            from clickhouse_connect import common  # noqa: PLC0415 - an extra
+            from clickhouse_connect.driver import httputil  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise StartupError(
+                "cannot store on a ClickHouse server: clickhouse-connect is missing, install it "
+                "with pip install 'lymer[clickhouse]'"
+            ) from error
+        common.set_setting("invalid_setting_action", "send")
+        common.set_setting("autogenerate_session_id", value=False)
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise StartupError("cannot store on a ClickHouse server: its URL is http://HOST:8123")
+        options: dict[str, Any] = {
+            name: values[-1] for name, values in parse_qs(parts.query).items()
+        }
+        self._place = (
+            f"{parts.hostname}:{parts.port or (8443 if parts.scheme == 'https' else 8123)}"
+        )
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        try:
+            self._client: Any = clickhouse_connect.get_client(
+                interface=parts.scheme,
+                host=parts.hostname,
+                port=parts.port or (8443 if parts.scheme == "https" else 8123),
+                username=unquote(parts.username or "default"),
+                password=unquote(parts.password or ""),
+                compress="lz4",
+                connect_timeout=_CONNECT_SECONDS,
+                send_receive_timeout=_ANSWER_SECONDS_MAX,
+                client_name="lymer",
+                pool_mgr=httputil.get_pool_manager(maxsize=_CONNECTIONS_MAX, **options),
+            )
+        except Exception as error:  # the library raises its own and urllib3's
+            raise StorageAwayError(
+                f"cannot reach the ClickHouse server at {self._place}: {shortened(str(error))}"
+            ) from error
+
+    def select(
+        self,
+        database: str,
+        statement: str,
+        width: int,
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> list[list[Any]]:
+        """Return the columns of an answer; see `Engine.select`."""
+        mark = Mark()
+        asked = mark.put(_bound(statement, database))
+        return mark.columns(self._asked(asked, "MsgPack", parameters, settings), width)
+
+    def select_array(
+        self,
+        database: str,
+        statement: str,
+        row: Sequence[tuple[str, str]],
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> NDArray[np.void]:
+        """Return an answer as an array; see `Engine.select_array`."""
+        mark = Mark()
+        asked = mark.put(_bound(statement, database))
+        return mark.array(self._asked(asked, "RowBinary", parameters, settings), row)
+
+    def command(
+        self,
+        database: str,
+        statement: str,
+        /,
+        parameters: Mapping[str, Parameter] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        """Run a statement; see `Engine.command`."""
+        with self._statement(settings) as asked_with:
+            self._client.command(
+                _bound(statement, database), parameters=_plain(parameters), settings=asked_with
+            )
+
+    def load_file(
+        self, database: str, statement: str, path: Path, structure: str, settings: Settings, /
+    ) -> None:
+        """Insert from a file, sent as it is; see `Engine.load_file`."""
+        escaped = structure.replace("\\", "\\\\").replace("'", "\\'")
+        filled = _bound(statement, database).replace("{source}", f"input('{escaped}')")
+        try:
+            with self._statement(settings) as asked_with:
+                self._client.command(
+                    f"{filled} FORMAT Protobuf", data=path.read_bytes(), settings=asked_with
+                )
+        except StorageError as error:
+            words = str(error)
+            if any(f"{code}" in words for code in DECODE_CODES):
+                raise UndecodableError(words) from error
+            if MEMORY_CODE in words:
+                raise StorageMemoryError(words) from error
+            raise
+
+    def check(self) -> None:
+        """Ask the server for one row."""
+        with self._statement(None) as asked_with:
+            self._client.command("SELECT 1", settings=asked_with)
+
+    def close(self) -> None:
+        """End what still runs at the server, for nobody waits for it; idempotent."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            running = [*self._running]
+        with contextlib.suppress(Exception):
+            for query_id in running:
+                self._client.command(
+                    "KILL QUERY WHERE query_id = {id:String} ASYNC", parameters={"id": query_id}
+                )
+        self._client.close()
+
+    def _asked(
+        self,
+        statement: str,
+        output: str,
+        parameters: Mapping[str, Parameter] | None,
+        settings: Settings | None,
+    ) -> bytes:
+        with self._statement(settings) as asked_with:
+            filled, short = _with_blobs(statement, parameters or {})
+            answer: bytes = self._client.raw_query(
+                filled, parameters=_plain(short), settings=asked_with, fmt=output
+            )
+            return answer
+
+    @contextlib.contextmanager
+    def _statement(self, settings: Settings | None) -> Iterator[dict[str, Any]]:
+        """Give a statement an id and its settings; the server's words become our errors."""
+        query_id = f"lymer-{secrets.token_hex(8)}"
+        with self._lock:
+            if self._closed:
+                raise StorageError("cannot run a statement: the store is closed")
+            self._running.add(query_id)
+        try:
+            yield {**_ALWAYS, **(settings or {}), "query_id": query_id}
+        except StorageError:
+            raise
+        except Exception as error:
+            words = shortened(str(error))
+            if "Code: " in words:
+                raise StorageError(words[words.index("Code: ") :]) from error
+            raise StorageAwayError(
+                f"cannot ask the ClickHouse server at {self._place}: {words}"
+            ) from error
+        finally:
+            with self._lock:
+                self._running.discard(query_id)
+
+
+def _with_blobs(
+    statement: str, parameters: Mapping[str, Parameter]
+) -> tuple[str, dict[str, Parameter]]:
+    """Put long bytes into the statement: a parameter is a field of a form, at most 128 KiB long.
+
+    As hex they are digits and a to f, whatever they are.
+    """
+    short: dict[str, Parameter] = {}
+    for name, value in parameters.items():
+        if isinstance(value, bytes) and len(value) > _BLOB_BYTES_MAX:
+            statement = statement.replace(f"{{{name}:String}}", f"'{value.hex()}'")
+        else:
+            short[name] = value
+    return statement, short
+
+
+def _plain(parameters: Mapping[str, Parameter] | None) -> dict[str, str | int]:
+    return {
+        name: value.hex() if isinstance(value, bytes) else value
+        for name, value in (parameters or {}).items()
+    }
+
+
+def _bound(statement: str, database: str) -> str:
+    return statement.replace("{db}", database)
