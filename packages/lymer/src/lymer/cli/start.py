@@ -103,7 +103,7 @@ def _start(
     config = effective.config
     _allow_open_files()
     if has_engine:
-        _check_engine(config.storage.clickhouse_url)
+        _check_engine(is_embedded=not config.storage.clickhouse_url)
 
     from lymer.telemetry.logs import configure_logs
 
@@ -142,14 +142,9 @@ def _allow_open_files() -> None:
         )
 
 
-def _check_engine(clickhouse_url: str) -> None:
+def _check_engine(*, is_embedded: bool) -> None:
     """Refuse to start without an engine, before an import says it worse."""
-    if clickhouse_url:
-        raise StartupError(
-            f"cannot store in {clickhouse_url}: this version has the embedded engine only, leave "
-            "storage.clickhouse_url empty"
-        )
-    if importlib.util.find_spec("chdb") is None:
+    if is_embedded and importlib.util.find_spec("chdb") is None:
         raise StartupError(
             "the storage engine (Python package chdb-core) is not installed: it exists for Linux "
             "with glibc and for macOS, not for Windows or musl (Alpine); use one of those, WSL or "

@@ -29,6 +29,7 @@ from lymer.config.rules import (
     count,
     duration,
     size,
+    text,
 )
 from lymer.config.sampling_settings import SamplingSettings
 from lymer.config.security import (
@@ -104,7 +105,19 @@ class StorageSettings:
 
     clickhouse_url: Annotated[str, URL] = ""
     """ClickHouse server to store in, such as `http://localhost:8123`. Default empty: the engine
-    embedded in this process. Reserved: this version refuses to start when it is set."""
+    embedded in this process. One process writes to a server; its journal stays in the data
+    folder, and keeps what arrives while the server is away."""
+
+    clickhouse_user: Annotated[str, text("a name")] = "default"
+    """User at the ClickHouse server. Default `default`, as the server has it. It makes and drops
+    databases whose names begin with `lymer`."""
+
+    clickhouse_password_file: Annotated[Path | None, FILE] = None
+    """File with the password of `clickhouse_user`. Default none: an empty password."""
+
+    clickhouse_ca_file: Annotated[Path | None, FILE] = None
+    """File with the certificates that a `https` server is trusted by, PEM. Default none: the
+    system's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from lymer.receivers.intake import Intake, Ticket
 from lymer.roles.lifetime import Lifetime
 from lymer.sampling.tail_file import TailFileError, read_tail_policies, unread_settings
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.engine_server import ServerEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
@@ -68,8 +69,7 @@ def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> ClickHo
     """
     settings = config.storage
     policies = _tail_policies(config.tail_sampling.policies_file)
-    claim_folder(data_dir / "store")
-    engine = ChdbEngine(data_dir / "store", memory_bytes_max=settings.memory_bytes_max)
+    engine = open_engine(config, data_dir)
     stack.callback(_close_engine, engine)
     try:
         store = ClickHouseStore(
@@ -81,10 +81,41 @@ def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> ClickHo
             archive_retention_seconds=round(settings.archive_retention_seconds),
         )
     except StorageError as error:
-        raise StartupError(f"cannot open the store in {data_dir / 'store'}: {error}") from error
+        place = settings.clickhouse_url or data_dir / "store"
+        raise StartupError(f"cannot open the store in {place}: {error}") from error
     if policies:
         store.sample_tails(policies)
     return store
+
+
+def open_engine(config: Config, data_dir: Path) -> ChdbEngine | ServerEngine:
+    """Open the embedded engine, or a connection to the server that the settings name.
+
+    Raises:
+        StartupError: It cannot be opened, or reached.
+    """
+    settings = config.storage
+    if not settings.clickhouse_url:
+        claim_folder(data_dir / "store")
+        return ChdbEngine(data_dir / "store", memory_bytes_max=settings.memory_bytes_max)
+    password = ""
+    if settings.clickhouse_password_file is not None:
+        try:
+            password = settings.clickhouse_password_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            file = settings.clickhouse_password_file
+            raise StartupError(
+                f"cannot read storage.clickhouse_password_file {file}: {error}"
+            ) from error
+    try:
+        return ServerEngine(
+            settings.clickhouse_url,
+            user=settings.clickhouse_user,
+            password=password,
+            ca_file=settings.clickhouse_ca_file,
+        )
+    except StorageError as error:
+        raise StartupError(str(error)) from error
 
 
 def _tail_policies(file: Path | None) -> tuple[Policy, ...]:
@@ -101,7 +132,7 @@ def _tail_policies(file: Path | None) -> tuple[Policy, ...]:
         raise StartupError(f"cannot read tail_sampling.policies_file {file}: {error}") from error
 
 
-def _close_engine(engine: ChdbEngine) -> None:
+def _close_engine(engine: ChdbEngine | ServerEngine) -> None:
     """Close the engine; leave the process if a statement will not end: all is durable."""
     timer = threading.Timer(_CLOSE_SECONDS_MAX, os._exit, [0])
     timer.daemon = True

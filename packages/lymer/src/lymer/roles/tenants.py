@@ -13,7 +13,8 @@ from lymer.errors import StartupError
 from lymer.journal.disk import sync_folder
 from lymer.journal.lock import FolderLock
 from lymer.journal.recovery import segment_path
-from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.roles.storing import open_engine
+from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.tenants import database_of, stored_tenants
 from lymer.tenancy import DEFAULT_TENANT, is_tenant, tenant_code
 
@@ -78,13 +79,13 @@ def _files(folder: Path, pattern: str) -> list[Path]:
 
 
 @contextmanager
-def _opened(config: Config) -> Iterator[tuple[Path, ChdbEngine]]:
+def _opened(config: Config) -> Iterator[tuple[Path, Engine]]:
     data_dir = config.storage.data_dir.absolute()
-    if not (data_dir / "store").is_dir():
+    if not config.storage.clickhouse_url and not (data_dir / "store").is_dir():
         raise StartupError(f"there is no store in {data_dir}; name another with --data-dir")
     lock = FolderLock(data_dir)
     try:
-        engine = ChdbEngine(data_dir / "store", memory_bytes_max=config.storage.memory_bytes_max)
+        engine = open_engine(config, data_dir)
         try:
             yield data_dir, engine
         finally:

@@ -8,12 +8,14 @@ at the server when nobody waits for it any more.
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,7 @@ from lymer.storage.clickhouse.engine import (
 
 __all__ = ["ServerEngine"]
 
+_PORTS: Final = {"http": 8123, "https": 8443}
 _CONNECTIONS_MAX: Final = 16
 _CONNECT_SECONDS: Final = 5
 _ANSWER_SECONDS_MAX: Final = 300
@@ -46,12 +49,16 @@ _ALWAYS: Final[dict[str, str | int]] = {"wait_end_of_query": 1}
 class ServerEngine:
     """An `Engine` on a server or a proxy in front of several; safe between threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, user: str = "default", password: str = "", ca_file: Path | None = None
+    ) -> None:
         """Connect.
 
         Args:
-            url: `http://USER:PASSWORD@HOST:8123`, or `https://…?ca_cert=FILE`, with
-                `client_cert=FILE&client_cert_key=FILE` for a certificate instead of a password.
+            url: `http://HOST:8123` or `https://HOST:8443`.
+            user: Who asks; may make and drop databases.
+            password: Of the user.
+            ca_file: Certificates that the server is trusted by; None: the system's.
 
         Raises:
             StartupError: `clickhouse-connect` is not installed, or the URL is none.
@@ -69,29 +76,34 @@ class ServerEngine:
         common.set_setting("invalid_setting_action", "send")
         common.set_setting("autogenerate_session_id", value=False)
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if parts.scheme not in _PORTS or not parts.hostname:
             raise StartupError("cannot store on a ClickHouse server: its URL is http://HOST:8123")
-        options: dict[str, Any] = {
-            name: values[-1] for name, values in parse_qs(parts.query).items()
-        }
-        self._place = (
-            f"{parts.hostname}:{parts.port or (8443 if parts.scheme == 'https' else 8123)}"
-        )
+        port = parts.port or _PORTS[parts.scheme]
+        self._place = f"{parts.hostname}:{port}"
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._closed = False
+        for library in ("urllib3", "clickhouse_connect"):  # what they say, our errors say once
+            logging.getLogger(library).setLevel(logging.CRITICAL)
+        try:
+            socket.create_connection((parts.hostname, port), _CONNECT_SECONDS).close()
+        except OSError as error:
+            raise StorageAwayError(
+                f"cannot reach the ClickHouse server at {self._place}: {error.strerror or error}"
+            ) from error
+        ca_cert = None if ca_file is None else str(ca_file)
         try:
             self._client: Any = clickhouse_connect.get_client(
                 interface=parts.scheme,
                 host=parts.hostname,
-                port=parts.port or (8443 if parts.scheme == "https" else 8123),
-                username=unquote(parts.username or "default"),
-                password=unquote(parts.password or ""),
+                port=port,
+                username=user,
+                password=password,
                 compress="lz4",
                 connect_timeout=_CONNECT_SECONDS,
                 send_receive_timeout=_ANSWER_SECONDS_MAX,
                 client_name="lymer",
-                pool_mgr=httputil.get_pool_manager(maxsize=_CONNECTIONS_MAX, **options),
+                pool_mgr=httputil.get_pool_manager(maxsize=_CONNECTIONS_MAX, ca_cert=ca_cert),
             )
         except Exception as error:  # the library raises its own and urllib3's
             raise StorageAwayError(
