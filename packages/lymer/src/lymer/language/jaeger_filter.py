@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from lymer.errors import QuestionError
 from lymer.language import tree
 from lymer.language.literals import duration_nano
-from lymer.language.reading import DEPTH_MAX
+from lymer.language.operands import DEPTH_MAX
 
 __all__ = ["FILTER_TERMS_MAX", "filter_condition", "legacy_condition"]
 

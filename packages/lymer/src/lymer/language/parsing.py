@@ -10,7 +10,8 @@ from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from lymer.errors import QuestionError, QuestionTextError
 from lymer.language.grammar import GRAMMAR, KEYWORDS
-from lymer.language.reading import PlaceError, TreeBuilder
+from lymer.language.operands import PlaceError
+from lymer.language.reading import TreeBuilder
 from lymer.language.tree import Query
 
 __all__ = ["QUESTION_CHARACTERS_MAX", "parse", "place_error"]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from lymer.errors import QuestionTextError
 from lymer.language import tree
+from lymer.language.operands import DEPTH_MAX, STAGES_MAX
 from lymer.language.parsing import QUESTION_CHARACTERS_MAX, parse
 from lymer.language.printing import text
-from lymer.language.reading import DEPTH_MAX, STAGES_MAX
 
 
 def only_filter(question: str) -> tree.Expression | None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Final, NoReturn
 
 from lymer.language import tree
+from lymer.language.operands import PlaceError
 from lymer.language.printing import text as print_query
-from lymer.language.reading import PlaceError
 
 __all__ = [
     "COMPARE",

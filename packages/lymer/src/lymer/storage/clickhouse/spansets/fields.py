@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lymer.language import tree
-from lymer.language.reading import PlaceError
+from lymer.language.operands import PlaceError
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.spansets.plan import Plan
 from lymer.storage.clickhouse.spansets.search import Asking, LateError, typed_value

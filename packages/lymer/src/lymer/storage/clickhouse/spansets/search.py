@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn, cast
 from lymer import clock
 from lymer.errors import QuestionError, StorageError
 from lymer.language import tree
+from lymer.language.operands import PlaceError
 from lymer.language.parsing import place_error
-from lymer.language.reading import PlaceError
 from lymer.model.question import SPAN_KINDS
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Engine, Settings

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from lymer.errors import QuestionError
 from lymer.language import tree
+from lymer.language.operands import PlaceError
 from lymer.language.parsing import place_error
-from lymer.language.reading import PlaceError
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.spansets.expressions import printed
 from lymer.storage.clickhouse.spansets.partials import (
