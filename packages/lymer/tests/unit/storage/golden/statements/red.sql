@@ -1,7 +1,7 @@
 -- p0 = 'shop'
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
--- setting max_threads = 2
+-- setting max_threads = 1
 SELECT {mark}, service, name, kind, calls, errors, durations,
     toUInt64(round(exp2((keys[least(length(keys),
         arrayFirstIndex(count -> count >= 0.5 * calls, cumulated))] + 0.5) / 8) - 1)) AS p50,
