@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -205,22 +206,9 @@ def status(folder: Path) -> None:
 
 def acme_settings(given: dict[str, Any]) -> dict[str, Any]:
     """Return what the flags of ACME say: settings, and how HTTP-01 challenges are answered."""
-    from certwright.adapters.acme.http01 import (
-        CommandAnswers,
-        ListenerAnswers,
-        NoAnswers,
-        WebrootAnswers,
-    )
     from certwright.reconcile.options import AcmeOptions
-    from certwright.roles.controller_options import address_of
 
-    ways: list[Any] = []
-    if given["http01_listen"]:
-        ways.append(ListenerAnswers(*address_of(given["http01_listen"], "http01-listen")))
-    if given["http01_webroot"] is not None:
-        ways.append(WebrootAnswers(given["http01_webroot"]))
-    if given["http01_command"]:
-        ways.append(CommandAnswers(given["http01_command"]))
+    ways = list(_ways_to_answer(given))
     if len(ways) > 1:
         raise StartupError(
             "give only one of --http01-listen, --http01-webroot and --http01-command"
@@ -234,7 +222,24 @@ def acme_settings(given: dict[str, Any]) -> dict[str, Any]:
         check_seconds=given["dns01_check_retry_period"],
         self_check=given["acme_self_check"],
     )
-    return {"options": options, "answers": ways[0] if ways else NoAnswers()}
+    return {"options": options, "answers": ways[0] if ways else None}
+
+
+def _ways_to_answer(given: dict[str, Any]) -> Iterator[Any]:
+    """Yield how HTTP-01 is answered; a web server is imported for those who do."""
+    if given["http01_listen"]:
+        from certwright.adapters.acme.http01 import ListenerAnswers
+        from certwright.roles.controller_options import address_of
+
+        yield ListenerAnswers(*address_of(given["http01_listen"], "http01-listen"))
+    if given["http01_webroot"] is not None:
+        from certwright.adapters.acme.http01 import WebrootAnswers
+
+        yield WebrootAnswers(given["http01_webroot"])
+    if given["http01_command"]:
+        from certwright.adapters.acme.http01 import CommandAnswers
+
+        yield CommandAnswers(given["http01_command"])
 
 
 def _joined(parts: tuple[Any, ...]) -> tuple[str, ...]:

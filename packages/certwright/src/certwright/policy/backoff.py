@@ -56,7 +56,8 @@ def arrival_remaining(evidence: Evidence) -> timedelta | None:
     """Return how long to wait with a renewal that was due when the certificate came, or None.
 
     Such a certificate is due at once whenever it is issued anew: the clock here is wrong, or the CA
-    gives a shorter life than there should be left. It is tried again after an hour, not in a loop.
+    gives a shorter life than there should be left. The wait is as long as it was late, an hour at
+    most: it does not become a loop, and who wants a certificate every few seconds gets it.
     """
     secret, request = evidence.secret, evidence.current_request
     ready = None if request is None else get_condition(request.object, "Ready")
@@ -67,9 +68,8 @@ def arrival_remaining(evidence: Evidence) -> timedelta | None:
         leaf = decode_certificates(secret.certificate_pem)[0]
     except InvalidError:
         return None
-    if issued_at < renewal_moment(evidence.certificate, leaf, evidence.renewal):
-        return None
-    wait = timedelta(hours=_HOURS_MIN)
+    late = issued_at - renewal_moment(evidence.certificate, leaf, evidence.renewal)
+    wait = min(late, timedelta(hours=_HOURS_MIN))
     remaining = min(wait, issued_at + wait - evidence.now)
     return remaining if remaining > timedelta() else None
 

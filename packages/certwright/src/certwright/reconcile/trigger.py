@@ -30,7 +30,7 @@ __all__ = ["plan_trigger", "trigger_controller"]
 
 _DUE_ON_ARRIVAL: Final = (
     "The certificate was due for renewal when it was issued: the clock of this machine is wrong, or"
-    " its life is not longer than spec.renewBefore. Issuing again after an hour"
+    " its life is not longer than spec.renewBefore. Issuing again later, after an hour at most"
 )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from certwright import clock
-from certwright.adapters.acme.http01 import HttpAnswers, NoAnswers
+from certwright.adapters.acme.http01 import HttpAnswers
 from certwright.adapters.acme.outside import RealWorld
 from certwright.adapters.memory.store import MemoryStore
 from certwright.engine.runtime import Runtime, RuntimeSettings, running
@@ -70,8 +70,8 @@ class TrialSettings:
     """Ask the issuer's own server."""
     seconds_max: float = 300.0
     gates: FeatureGates = field(default_factory=FeatureGates)
-    answers: HttpAnswers = field(default_factory=NoAnswers)
-    """How HTTP-01 challenges are answered."""
+    answers: HttpAnswers | None = None
+    """How HTTP-01 challenges are answered; None for not at all."""
     acme: AcmeOptions = field(default_factory=AcmeOptions)
 
 

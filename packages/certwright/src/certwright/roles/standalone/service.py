@@ -12,16 +12,15 @@ Every part can be repeated: a process that is killed anywhere starts again from 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from certwright import clock
-from certwright.adapters.acme.http01 import HttpAnswers, NoAnswers
-from certwright.adapters.acme.outside import RealWorld
 from certwright.adapters.files import FileStore, FolderLock
 from certwright.engine.runtime import Runtime, RuntimeSettings
 from certwright.engine.store import Change, Selection
@@ -51,9 +50,14 @@ from certwright.roles.standalone.wishes import grant_wishes
 from certwright.telemetry.logs import EventLog
 from certwright.telemetry.metrics import Metrics
 
+if TYPE_CHECKING:
+    from certwright.adapters.acme.http01 import HttpAnswers
+    from certwright.adapters.acme.outside import RealWorld
+
 __all__ = ["StandaloneSettings", "folder_options", "run_once", "serve"]
 
 _log: Final = EventLog(__name__)
+_OUTSIDE: Final = "certwright.adapters.acme.outside"
 _STATE_MODE: Final = 0o700
 PUBLISH_SECONDS: Final = 10.0
 """Folders are compared with the Secrets at least so often, and put right."""
@@ -71,8 +75,8 @@ class StandaloneSettings:
     options: Options
     readers: Readers = field(default_factory=Readers)
     reload: ReloadSettings = field(default_factory=lambda: ReloadSettings(""))
-    answers: HttpAnswers = field(default_factory=NoAnswers)
-    """How HTTP-01 challenges are answered."""
+    answers: HttpAnswers | None = None
+    """How HTTP-01 challenges are answered; None for not at all."""
     poll_seconds: float = 1.0
     """How often the files are looked at."""
     once_seconds_max: float = 120.0
@@ -197,6 +201,31 @@ async def _unproven(store: FileStore) -> list[str]:
     ]
 
 
+class _World:
+    """The world outside; what it takes (HTTP, DNS) is imported when somebody has a question.
+
+    A folder whose issuers are CAs never has one, and starts in half the time.
+    """
+
+    def __init__(self, answers: HttpAnswers | None) -> None:
+        self._answers = answers
+        self._real: RealWorld | None = None
+        self._lock = asyncio.Lock()
+
+    async def answer(self, question: Any, /) -> Any:
+        """Return the answer that the question's docstring names."""
+        async with self._lock:
+            if self._real is None:
+                module = await asyncio.to_thread(importlib.import_module, _OUTSIDE)
+                self._real = cast("RealWorld", module.RealWorld(answers=self._answers))
+        return await self._real.answer(question)
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if self._real is not None:
+            await self._real.__aexit__(None, None, None)
+
+
 class _Service:
     """The parts of a served folder. A context: holds the folder's lock."""
 
@@ -223,7 +252,7 @@ class _Service:
             self.publisher = Publisher(
                 self.store, settings.layout, settings.readers, self.reload.before_change
             )
-            self.world = RealWorld(answers=settings.answers)
+            self.world = _World(settings.answers)
             self.runtime = Runtime(
                 self.store,
                 certificate_controllers(settings.options),
@@ -239,7 +268,7 @@ class _Service:
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            await self.world.__aexit__(None, None, None)
+            await self.world.close()
         finally:
             self.lock.__exit__(None, None, None)
 
