@@ -111,8 +111,8 @@ async def test_the_format_parameter_of_old_clients_is_ignored() -> None:
 
 async def test_what_the_node_client_sent_is_accepted() -> None:
     """Its recorded body."""
+    body = recorded("js-jaeger-client-http", "001-http14268.body")
     async with door() as jaeger_door:
-        body = recorded("js-jaeger-client-http", "001-http14268.body")
         assert (await jaeger_door.post(body)).status_code == 202
         assert jaeger_door.accepted_spans() == 3
 

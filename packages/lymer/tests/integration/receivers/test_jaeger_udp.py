@@ -86,8 +86,9 @@ async def test_what_real_clients_sent_is_journaled(
     protocol: Literal["compact", "binary"], client: str, name: str
 ) -> None:
     """Three spans each."""
+    body = recorded(client, name)
     async with door(protocol) as udp:
-        udp.sender.send(recorded(client, name))
+        udp.sender.send(body)
         await eventually(lambda: udp.spans() == 3)
         await eventually(lambda: udp.counted("otelcol_receiver_accepted_spans_total") == 3)
 

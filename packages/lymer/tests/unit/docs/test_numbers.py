@@ -52,6 +52,7 @@ EXCUSED: Final = {
     ("limits", "| 3.11 and newer |"): "pip refuses older ones",
     ("limits", "glibc 2.28"): "the name of the engine's wheel",
     ("limits", "made anew at 2/3"): "a share",
+    ("limits", "1.5 s of a trickle"): "twice the age, journal.segments.TRICKLE_PATIENCE",
     ("operations", "exit code 0"): "tests/e2e/test_lifecycle.py",
     ("operations", "| 0 stopped as asked, 1 could not start or go on, 2 command line"): "as above",
     ("operations", "Plan with 55 bytes a span"): "measured; docs/benchmarks.md",
