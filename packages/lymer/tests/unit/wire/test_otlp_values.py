@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
 from lymer.wire.otlp_values import with_readable_values
 from make import make_event, make_link, make_request, make_span
@@ -50,3 +50,33 @@ def test_what_is_no_message_is_still_refused() -> None:
     """Only values are forgiven."""
     with pytest.raises(DecodeError):
         with_readable_values(b"\xff\xff")
+
+
+def test_texts_that_are_no_text_are_made_readable() -> None:
+    """Wherever they stand: names, keys, states, messages, addresses of schemas."""
+    sent = make_request(
+        make_span(
+            1,
+            2,
+            name="damaged!",
+            attrs={"damaged!": 1},
+            events=[make_event("damaged!")],
+            trace_state="damaged!",
+            message="damaged!",
+        ),
+        scope="damaged!",
+    )
+    sent.resource_spans[0].schema_url = "damaged!"
+    whole = sent.SerializeToString()
+    readable = TracesData.FromString(
+        with_readable_values(whole.replace(b"damaged!", b"\x00X\xfav\xb3k\xea\x18"))
+    )
+
+    text = b"\x00X\xfav\xb3k\xea\x18".decode(errors="replace")
+    expected = TracesData.FromString(whole)
+    assert str(readable) == str(expected).replace("damaged!", _escaped(text))
+
+
+def _escaped(text: str) -> str:
+    """Write a text as protobuf prints it."""
+    return str(Span(name=text)).removeprefix('name: "').removesuffix('"\n')
