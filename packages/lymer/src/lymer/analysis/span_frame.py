@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lymer.analysis.forest import self_times
 from lymer.model.span_table import Attributes, Ints, Masks, SpanTable
 
 __all__ = ["Attributes", "Floats", "Ints", "Masks", "SpanFrame", "SpanTable"]
@@ -146,31 +147,9 @@ def _without_circles(parent: Ints) -> Ints:
 
 
 def _self_times(parent: Ints, start: Ints, duration: Ints, kind: Ints) -> Ints:
-    """Return durations without the union of the children's, cut to what lies inside.
-
-    A consumer is nothing its producer waits for.
-    """
-    has = (parent >= 0) & ~((kind == _CONSUMER) & (kind[np.maximum(parent, 0)] == _PRODUCER))
-    rows = np.flatnonzero(has)
-    if not len(rows):
-        return duration.copy()
-    up = parent[rows]
-    begin = np.maximum(start[rows], start[up]) - start[up]
-    end = np.minimum(start[rows] + duration[rows], start[up] + duration[up]) - start[up]
-    inside = end > begin
-    rows, up, begin, end = rows[inside], up[inside], begin[inside], end[inside]
-    own = duration.copy()
-    if not len(rows):
-        return own
-    order = np.lexsort((begin, up))
-    up, begin, end = up[order], begin[order], end[order]
-    group = np.cumsum(np.append(0, (up[1:] != up[:-1]).astype(np.int64)))
-    # Each parent's children on a stretch of the number line of their own, so that one running
-    # maximum serves all; exact while the sum of all stretches stays below 63 bits.
-    length = duration[up[np.append(True, up[1:] != up[:-1])]] + 1
-    base = (np.cumsum(length) - length)[group]
-    reached = np.maximum.accumulate(base + end)
-    before = np.maximum(np.append(0, reached[:-1]), base)
-    covered = np.maximum(base + end - np.maximum(base + begin, before), 0)
-    np.subtract.at(own, up, covered)
-    return own
+    """Return durations without the union of the children's; nobody waits for a consumer."""
+    up = np.maximum(parent, 0)
+    is_consumed = (kind == _CONSUMER) & (kind[up] == _PRODUCER) if len(parent) else parent < 0
+    # From any origin: sums with nanoseconds since 1970 need the bits.
+    base = start.min() if len(start) else 0
+    return self_times(np.where(is_consumed, -1, parent), start - base, duration)
