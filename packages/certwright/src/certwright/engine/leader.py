@@ -119,11 +119,18 @@ class LeaderElection:
         _log.error("leader election lost", lease=str(self._terms.key))
 
     async def release(self) -> None:
-        """Give the lease back, if we have it."""
-        if not self.is_leader or self._seen is None:
+        """Give the lease back, if we have it.
+
+        A renewal that was under way when we were told to stop may have got there without our
+        knowing, so the lease is read again.
+        """
+        if not self.is_leader:
             return
         self.is_leader = False
         try:
+            self._seen = await self._store.get(self._terms.key)
+            if self._seen is None or self._held_by_another():
+                return
             await self._store.update(released(self._seen, self._now()), manager=self._manager)
         except StoreError as error:
             _log.warning("cannot release the lease", reason=str(error))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from certwright import clock
 from certwright.adapters.memory import MemoryStore
-from certwright.engine.leader import LeaderElection, LeaseTerms
+from certwright.engine.leader import LeaderElection, LeaseTerms, claimed
 from certwright.errors import UnavailableError
 from certwright.resources.kinds import LEASE, Key, Manifest
 
@@ -43,6 +43,26 @@ async def test_the_first_leads_and_the_second_waits_until_it_is_released() -> No
         await waiting
     assert await holder(store) == "b"
     assert not first.is_leader
+
+
+async def test_a_renewal_nobody_heard_of_does_not_keep_the_lease() -> None:
+    """It was under way when the process was told to stop; a lease of others is left alone."""
+    store = MemoryStore()
+    first = election(store, "a")
+    await first.acquire()
+    present = await store.get(KEY)
+    assert present is not None
+    renewed = claimed(present, replace(TERMS, identity="a"), clock.now())
+    await store.update(renewed, manager="leader-election")
+
+    await first.release()
+
+    assert await holder(store) == ""
+    second = election(store, "b")
+    await second.acquire()
+    first.is_leader = True
+    await first.release()
+    assert await holder(store) == "b"
 
 
 async def test_a_leader_that_renews_keeps_the_lease() -> None:
