@@ -70,6 +70,7 @@ ui: setup ## types, lint and tests of the web interface
 
 bench: setup ## measure at a million spans, about five minutes; ARGS="--spans 200k --quick"
 	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench.incidents --incidents 3 --quiet 10
 
 bench-full: setup ## measure at 1 and 10 million spans and write docs/benchmarks.md
 	$(BIN)/python -m bench --spans 1m,10m --markdown docs/benchmarks.md $(ARGS)
