@@ -4,8 +4,9 @@
 
 BIN = .venv/bin
 PYTEST = $(BIN)/python -m pytest
-# A third of the suite waits for processes, so three workers keep two cores busy.
-PARALLEL = -n 3 --dist loadfile
+# A third of the suite waits for processes, so three workers keep two cores busy. The order is
+# conftest.py's: long files first. xdist's own would leave them to one worker at the end.
+PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
 
@@ -55,6 +56,9 @@ e2e: setup ## the program as a user starts it, with real SDKs
 
 kube-assets: ## compile a kube-apiserver for the cluster tests; prints KUBEBUILDER_ASSETS
 	@tools/kube_assets.sh
+
+kafka-assets: ## bring the jars of a Kafka broker for the tests; prints their folder
+	@tools/kafka_assets.sh
 
 charts: setup ## package the Helm charts into dist/charts, a repository that any web server can serve
 	$(BIN)/python tools/package_charts.py $(ARGS)

@@ -38,7 +38,9 @@ def _place(ranked: _Ranked, fault: Fault, *, with_operation: bool) -> int | None
     return None
 
 
-def _scores(places: list[int | None]) -> tuple[float, float, float]:
+def scores(places: list[int | None]) -> tuple[float, float, float]:
+    """Return AC@1, AC@3 and Avg@5 of places; None is no place."""
+
     def within(limit: int) -> float:
         return sum(place is not None and place <= limit for place in places) / len(places)
 
@@ -89,7 +91,7 @@ def main() -> None:
         ours += rows
         explained += right
     _print_row("all", ours, explained)
-    service = _scores([one[1] for one in ours])
+    service = scores([one[1] for one in ours])
     print(f"\nServices alone: AC@1 {service[0]:.0%}, AC@3 {service[1]:.0%}, Avg@5 {service[2]:.0%}")
     alarms = 0
     for seed in range(_FIRST_SEED, _FIRST_SEED + options.quiet):
@@ -102,8 +104,8 @@ def main() -> None:
 def _print_row(
     name: str, rows: list[tuple[int | None, int | None, int | None]], right: list[bool]
 ) -> None:
-    first, third, average = _scores([one[0] for one in rows])
-    rule = _scores([one[2] for one in rows])
+    first, third, average = scores([one[0] for one in rows])
+    rule = scores([one[2] for one in rows])
     print(
         f"| {name} | {first:.0%} | {third:.0%} | {average:.0%} | {sum(right) / len(right):.0%} | "
         f"{rule[0]:.0%} | {rule[1]:.0%} |",

@@ -1,6 +1,6 @@
 """Write one archive with everything an installation without internet needs.
 
-    .venv/bin/python tools/airgap.py [--no-wheels] [FOLDER]
+    .venv/bin/python tools/airgap.py [--no-wheels] [--no-images] [FOLDER]
 
 In it: charts (a chart repository), images.txt, the images as tar files if `make images` made them,
 wheels of both products and of all they need, SHA256SUMS, retag.sh, the documents, and README.txt.
@@ -43,10 +43,11 @@ RETAG = """\
 #   sh retag.sh REGISTRY/PATH [--as-cert-manager]
 #
 # With --as-cert-manager Certwright's images are there under cert-manager's names, tag v1.12.2, too,
-# so that a values file of cert-manager needs no change. TOOL=docker|podman|skopeo|crane chooses.
+# so that a values file of cert-manager needs no change. TOOL=docker|podman|skopeo|crane chooses;
+# FLAGS goes to it, as FLAGS=--dest-tls-verify=false for skopeo and a registry without TLS.
 set -eu
 cd "$(dirname "$0")"
-[ $# -ge 1 ] && [ "$1" != -h ] || { sed -n '2,6p' "$0"; exit 2; }
+[ $# -ge 1 ] && [ "$1" != -h ] || { sed -n '2,8p' "$0"; exit 2; }
 to=$1
 also=${2:-}
 tool=${TOOL:-}
@@ -58,12 +59,12 @@ done
 push() { # NAME:TAG of ours, NAME:TAG there
     file=images/${1%%:*}.tar
     case $tool in
-    skopeo) skopeo copy "docker-archive:$file" "docker://$to/$2" ;;
-    crane) crane push "$file" "$to/$2" ;;
+    skopeo) skopeo copy -q ${FLAGS:-} "docker-archive:$file" "docker://$to/$2" ;;
+    crane) crane push ${FLAGS:-} "$file" "$to/$2" ;;
     docker | podman)
         [ ! -f "$file" ] || "$tool" load -q -i "$file"
         "$tool" tag "localhost/$1" "$to/$2"
-        "$tool" push "$to/$2" ;;
+        "$tool" push ${FLAGS:-} "$to/$2" ;;
     *) echo "retag: I do not know $tool" >&2; exit 1 ;;
     esac
     echo "$to/$2"
@@ -89,7 +90,9 @@ def image_list(version: str) -> str:
 def wheels(folder: Path) -> None:
     """Build ours and fetch the rest, as the requirements pin them."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    requirements = [ROOT / "requirements" / name for name in ("runtime.txt", "certwright.txt")]
+    requirements = [
+        ROOT / "requirements" / name for name in ("runtime.txt", "certwright.txt", "image.txt")
+    ]
     flags = [part for path in requirements for part in ("-r", str(path))]
     subprocess.run([*pip, "wheel", "--wheel-dir", str(folder), *flags], check=True)
     packages = [str(ROOT / "packages" / name) for name in ("lymer", "certwright")]
@@ -110,6 +113,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "dist")
     parser.add_argument("--no-wheels", action="store_true")
+    parser.add_argument("--no-images", action="store_true")
     wanted = parser.parse_args()
     (archive,) = [
         path for path in package(wanted.folder / "charts") if path.name.startswith("lymer-")
@@ -118,7 +122,7 @@ def main() -> int:
     folder = wanted.folder / f"lymer-certwright-{version}-airgap"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(wanted.folder / "charts", folder / "charts")
-    if (ROOT / "dist" / "images").exists():
+    if (ROOT / "dist" / "images").exists() and not wanted.no_images:
         shutil.copytree(ROOT / "dist" / "images", folder / "images")
     shutil.copytree(ROOT / "docs", folder / "docs")
     (folder / "images.txt").write_text(image_list(version))

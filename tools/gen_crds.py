@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "packages/certwright/src/certwright/resources/crds"
+OPTIONAL = FOLDER / "optional"
+"""What is installed on demand only."""
 CHART = ROOT / "charts/certwright/files/crds"
 sys.path.insert(0, str(ROOT / "tools"))
 
 from crds.acme import CHALLENGE, ORDER  # noqa: E402 - the path above
+from crds.bundles import BUNDLE  # noqa: E402
 from crds.certificates import CERTIFICATE, CERTIFICATE_REQUEST  # noqa: E402
 from crds.issuers import CLUSTER_ISSUER, ISSUER  # noqa: E402
 
@@ -32,10 +36,25 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def files() -> dict[str, str]:
-    """Return the text of each file by its name."""
+def files() -> dict[Path, str]:
+    """Return the text of each file."""
+    return {
+        folder / name: text
+        for folders, crds in (
+            (
+                (FOLDER, CHART),
+                (CERTIFICATE, CERTIFICATE_REQUEST, ISSUER, CLUSTER_ISSUER, ORDER, CHALLENGE),
+            ),
+            ((OPTIONAL,), (BUNDLE,)),
+        )
+        for name, text in _texts(*crds).items()
+        for folder in folders
+    }
+
+
+def _texts(*crds: dict[str, Any]) -> dict[str, str]:
     texts = {}
-    for crd in (CERTIFICATE, CERTIFICATE_REQUEST, ISSUER, CLUSTER_ISSUER, ORDER, CHALLENGE):
+    for crd in crds:
         name = f"{crd['spec']['group']}_{crd['spec']['names']['plural']}.yaml"
         body = yaml.dump(crd, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
         texts[name] = HEADER + body
@@ -45,19 +64,17 @@ def files() -> dict[str, str]:
 def main() -> int:
     """Write or check."""
     wrong = [
-        str((folder / name).relative_to(ROOT))
-        for folder in (FOLDER, CHART)
-        for name, text in files().items()
-        if not (folder / name).exists() or (folder / name).read_text("utf-8") != text
+        str(path.relative_to(ROOT))
+        for path, text in files().items()
+        if not path.exists() or path.read_text("utf-8") != text
     ]
     if "--check" in sys.argv:
         for name in wrong:
             print(f"{name} is not what tools/crds says: run tools/gen_crds.py")
         return 1 if wrong else 0
-    for folder in (FOLDER, CHART):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files().items():
-            (folder / name).write_text(text, "utf-8")
+    for path, text in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
     print("\n".join(["written:", *wrong] if wrong else ["nothing has changed"]))
     return 0
 

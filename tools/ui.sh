@@ -23,6 +23,7 @@ if ! cmp -s package-lock.json "$stamp"; then
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     cp package-lock.json "$stamp"
 fi
+"$root/.venv/bin/python" "$root/tools/gen_ui_api.py" --check
 npm run --silent --if-present types
 npm run --silent --if-present lint
 npm run --silent --if-present test

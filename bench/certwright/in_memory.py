@@ -10,7 +10,7 @@ import time
 from bench.certwright.figures import Figures, key_cpu_seconds, memory_mib_of
 from bench.certwright.objects import authority, certificates, is_settled
 from certwright import clock
-from certwright.adapters.memory import MemoryStore
+from certwright.adapters.objects import ObjectStore
 from certwright.engine.runtime import Runtime, running
 from certwright.engine.store import Selection
 from certwright.pki.keys import generate_private_key
@@ -25,7 +25,7 @@ __all__ = ["measure_in_memory"]
 SETTLE_SECONDS_MAX = 3600.0
 
 
-class _Counting(MemoryStore):
+class _Counting(ObjectStore):
     """Counts writes."""
 
     writes = 0

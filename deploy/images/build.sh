@@ -3,7 +3,9 @@
 #
 #   deploy/images/build.sh [PREFIX]     PREFIX/lymer:VERSION, PREFIX/certwright-controller:VERSION, ...
 #
-# BUILDER chooses one; BASE another base image; PUSH=1 pushes.
+# Each image is also written to dist/images/NAME.tar, where `make airgap` takes it from; SAVE=0 leaves that out.
+# BUILDER chooses one; BASE another base image; PUSH=1 pushes. Where containers cannot be made (in a container of
+# one's own, say) buildah works with BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -12,13 +14,14 @@ version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' packages/lymer/src/lymer/__ini
 builder=${BUILDER:-}
 if [ -z "$builder" ]; then
     for candidate in docker podman buildah /kaniko/executor executor; do
-        if command -v "$candidate" >/dev/null 2>&1; then
+        # docker's command is often there without its daemon.
+        if command -v "$candidate" >/dev/null 2>&1 && { [ "$candidate" != docker ] || docker info >/dev/null 2>&1; }; then
             builder=$candidate
             break
         fi
     done
 fi
-[ -n "$builder" ] || { echo "images: none of docker, podman, buildah, kaniko is here; set BUILDER" >&2; exit 1; }
+[ -n "$builder" ] || { echo "images: none of docker (with its daemon), podman, buildah, kaniko is here; set BUILDER" >&2; exit 1; }
 
 base=${BASE:+--build-arg=BASE=$BASE}
 one() {
@@ -27,11 +30,18 @@ one() {
     case ${builder##*/} in
     docker) docker build ${base} --build-arg "VERSION=$version" -f "$file" --target "$target" -t "$name" . ;;
     podman) podman build --format docker ${base} --build-arg "VERSION=$version" -f "$file" --target "$target" -t "$name" . ;;
-    buildah) buildah build --format docker ${base} --build-arg "VERSION=$version" -f "$file" --target "$target" -t "$name" . ;;
+    buildah) buildah build --layers --format docker ${base} --build-arg "VERSION=$version" -f "$file" --target "$target" -t "$name" . ;;
     *executor) "$builder" --context "dir://$PWD" ${base} --build-arg "VERSION=$version" --dockerfile "$file" --target "$target" \
         --destination "$name" $([ -n "${PUSH:-}" ] || echo "--no-push --tar-path=dist/images/$target.tar") ;;
     *) echo "images: I do not know how to ask $builder" >&2; exit 1 ;;
     esac
+    if [ "${SAVE:-1}" != 0 ]; then
+        case ${builder##*/} in
+        docker) docker save -o "dist/images/$target.tar" "$name" ;;
+        podman) rm -f "dist/images/$target.tar" && podman save --format docker-archive -o "dist/images/$target.tar" "$name" ;;
+        buildah) rm -f "dist/images/$target.tar" && buildah push "$name" "docker-archive:dist/images/$target.tar:$name" ;;
+        esac
+    fi
     if [ -n "${PUSH:-}" ]; then
         case ${builder##*/} in docker | podman | buildah) "$builder" push "$name" ;; esac
     fi

@@ -9,7 +9,7 @@ product=$1
 work=${2:-$(mktemp -d)}
 mkdir -p "$work"
 base=${ROOT:-$work/root}
-[ -x "$base/usr/bin/python3" ] || debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,binutils bookworm "$base" ${MIRROR:-}
+[ -x "$base/usr/bin/python3" ] || debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv,binutils,tzdata bookworm "$base" ${MIRROR:-}
 
 rm -rf "$base/source" "$base/rootfs" "$base/opt/$product"
 mkdir -p "$base/source"

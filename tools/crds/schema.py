@@ -183,8 +183,9 @@ def definition(  # noqa: PLR0913 - one for each part of a definition
     short_names: tuple[str, ...] = (),
     namespaced: bool = True,
     required: tuple[str, ...] = ("spec",),
+    version: str = "v1",
 ) -> Schema:
-    """A whole CustomResourceDefinition with the one version v1."""
+    """A whole CustomResourceDefinition with one version."""
     names: Schema = {"kind": kind, "listKind": f"{kind}List", "plural": plural}
     if short_names:
         names["shortNames"] = list(short_names)
@@ -202,8 +203,8 @@ def definition(  # noqa: PLR0913 - one for each part of a definition
             "status": status,
         },
     }
-    version: Schema = {
-        "name": "v1",
+    served: Schema = {
+        "name": version,
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
@@ -225,6 +226,6 @@ def definition(  # noqa: PLR0913 - one for each part of a definition
             "group": group,
             "names": names,
             "scope": "Namespaced" if namespaced else "Cluster",
-            "versions": [version],
+            "versions": [served],
         },
     }

@@ -4,16 +4,16 @@
 {{- $values := include "lymer.values" . | fromJson -}}
 {{- $annotations := dict "checksum/config" (include "lymer.config" . | sha256sum) -}}
 {{- if and $root.Values.istio.enabled $root.Values.istio.inject -}}
-{{- $in := list 13133 14269 14271 16687 -}}
+{{- $in := list 13133 14269 14270 14271 16687 -}}
 {{- if include "lymer.tls" $root -}}
 {{- /* These links have TLS of their own, which no sidecar may take for plain text or wrap. */ -}}
 {{- $in = append $in 17271 -}}
 {{- range $name, $port := dict "otlp_grpc" 4317 "otlp_http" 4318 "jaeger_grpc" 14250 "jaeger_http" 14268 "zipkin" 9411 "sampling" 5779 -}}
-{{- if not (has $name $root.Values.tls.plainReceivers) -}}
+{{- if not (has $name (default list $root.Values.tls.plainReceivers)) -}}
 {{- $in = append $in $port -}}
 {{- end -}}
 {{- end -}}
-{{- $_ := set $annotations "traffic.sidecar.istio.io/excludeOutboundPorts" (has "otlp_grpc" $root.Values.tls.plainReceivers | ternary "17271" "4317,17271") -}}
+{{- $_ := set $annotations "traffic.sidecar.istio.io/excludeOutboundPorts" (has "otlp_grpc" (default list $root.Values.tls.plainReceivers) | ternary "17271" "4317,17271") -}}
 {{- end -}}
 {{- $_ := set $annotations "traffic.sidecar.istio.io/excludeInboundPorts" (join "," $in) -}}
 {{- end -}}
@@ -113,7 +113,7 @@ envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 ports:
-  {{- range (include "lymer.ports" $role | fromJsonArray) }}
+  {{- range (include "lymer.ports" (list $root $role) | fromJsonArray) }}
   - name: {{ first . }}
     containerPort: {{ last . }}
     {{- if hasPrefix "udp-" (first .) }}
@@ -157,10 +157,26 @@ volumeMounts:
   {{- if ne $role "query" }}
   - {name: data, mountPath: /data}
   {{- end }}
+  {{- if include "lymer.asksClickhouse" (list $root $role) }}
+  - {name: clickhouse, mountPath: /etc/lymer-clickhouse, readOnly: true}
+  {{- end }}
+  {{- if include "lymer.asksKafka" (list $root $role) }}
+  - {name: kafka, mountPath: /etc/lymer-kafka, readOnly: true}
+  {{- end }}
   - {name: tmp, mountPath: /tmp}
   {{- with $values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/* "true" where the Secret of the ClickHouse server, or of the brokers, is needed. Takes (list root role). */}}
+{{- define "lymer.asksClickhouse" -}}
+{{- $root := index . 0 -}}
+{{- if and (or (eq (index . 1) (include "lymer.storing" $root)) (eq (index . 1) "query")) (include "lymer.clickhouse" $root) $root.Values.storage.clickhouse.existingSecret }}true{{ end -}}
+{{- end -}}
+{{- define "lymer.asksKafka" -}}
+{{- $root := index . 0 -}}
+{{- if and (has (index . 1) (list "collector" "ingester")) (include "lymer.kafka" $root) $root.Values.storage.kafka.existingSecret }}true{{ end -}}
 {{- end -}}
 
 {{- define "lymer.volumes" -}}
@@ -173,6 +189,16 @@ volumeMounts:
   secret:
     secretName: {{ include "lymer.secret" . }}
 {{- end }}
+{{- if include "lymer.asksClickhouse" . }}
+- name: clickhouse
+  secret:
+    secretName: {{ $root.Values.storage.clickhouse.existingSecret }}
+{{- end }}
+{{- if include "lymer.asksKafka" . }}
+- name: kafka
+  secret:
+    secretName: {{ $root.Values.storage.kafka.existingSecret }}
+{{- end }}
 - name: tmp
   emptyDir: {}
 {{- if eq $role "agent" }}
@@ -182,6 +208,10 @@ volumeMounts:
   {{- else }}
   emptyDir: {}
   {{- end }}
+{{- else if and (eq $role "collector") (include "lymer.kafka" $root) }}
+# What came in is in the topic; nothing here outlives the pod.
+- name: data
+  emptyDir: {}
 {{- else if ne $role "query" }}
 {{- with $root.Values.storage.persistence }}
 {{- if .existingClaim }}

@@ -20,7 +20,6 @@ from typing import Any
 
 from certwright import clock
 from certwright.adapters.acme.outside import RealWorld
-from certwright.adapters.memory.store import MemoryStore
 from certwright.engine.runtime import Runtime, RuntimeSettings, running
 from certwright.engine.store import Selection
 from certwright.pki.keys import generate_private_key
@@ -44,6 +43,7 @@ from certwright.resources.kinds import (
     Manifest,
 )
 from certwright.telemetry.metrics import Metrics
+from certwright_testing.api_server import MemoryStore
 from certwright_testing.pebble import Pebble, free_port
 
 __all__ = ["AcmeCluster", "acme_certificate", "acme_issuer", "cluster"]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from certwright_testing.objects import secret
 from certwright_testing.pebble import Pebble
 from certwright_testing.world import World
 
-__all__ = ["afresh", "play", "private_key", "settle_certificates", "webroot"]
+__all__ = ["NAMES", "afresh", "play", "private_key", "settle_certificates", "webroot"]
 
 NAMES = ("a.example.com", "b.example.com")
 """What the Certificate is for."""
@@ -37,6 +38,14 @@ def private_key(algorithm: str, size: int) -> Any:
     if algorithm == "RSA":
         return rsa.generate_private_key(65537, 2048)
     return ec.generate_private_key(ec.SECP256R1())
+
+
+_account_key = cache(private_key)
+"""Keys that all plays have in common: making one of an account takes a third of a play."""
+
+
+def _plays_key(algorithm: str, size: int) -> Any:
+    return (_account_key if algorithm == "RSA" else private_key)(algorithm, size)
 
 
 @dataclass(slots=True)
@@ -142,7 +151,7 @@ async def play(
         http01_nameservers=(f"127.0.0.1:{pebble.dns_port}",),
         check_seconds=1.0,
     )
-    world = World(Options(acme=options), now=clock.now(), private_key=private_key, fault=fault)
+    world = World(Options(acme=options), now=clock.now(), private_key=_plays_key, fault=fault)
     outside = Patient(folder, world)
     world.outside = outside
     used = [outside.real]

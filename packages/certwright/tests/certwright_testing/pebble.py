@@ -33,7 +33,7 @@ from certwright import clock
 
 __all__ = ["EAB_KEY", "Pebble", "free_port", "missing_pebble", "write_certificate"]
 
-START_SECONDS_MAX: Final = 20.0
+START_SECONDS_MAX: Final = 90.0
 EAB_KEY: Final = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 """Of the external account `kid-1`, base64url."""
 

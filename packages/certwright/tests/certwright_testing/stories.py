@@ -21,7 +21,7 @@ from certwright_testing.objects import certificate, issuer, secret
 from certwright_testing.promises import Promises
 from certwright_testing.world import Fault, World, run
 
-__all__ = ["PLAIN", "STORIES", "ecdsa_only", "ending", "play", "quiet"]
+__all__ = ["LONG_STORIES", "PLAIN", "STORIES", "ecdsa_only", "ending", "play", "quiet"]
 
 PLAIN = Options()
 WEB = CERTIFICATE.key("one", "web")
@@ -104,6 +104,22 @@ async def from_ca(world: World) -> None:
     await world.advance(CALM)
 
 
+async def change_ca(world: World) -> None:
+    """Issue a CA with rotation and a leaf from it, and give the CA another key."""
+    key = {"algorithm": "ECDSA", "rotationPolicy": "Always"}
+    root = {**SPEC, "secretName": "root", "isCA": True, "commonName": "r", "privateKey": key}
+    leaves = issuer("leaves", annotations={known.CA_ROTATION: "1m"})
+    await world.apply(
+        issuer(),
+        certificate("root", spec=root),
+        {**leaves, "spec": {"ca": {"secretName": "root"}}},
+        certificate(spec={**SPEC, "issuerRef": {"name": "leaves"}}),
+    )
+    await world.advance(CALM)
+    await world.change(CERTIFICATE.key("one", "root"), commonName="s")
+    await world.advance(CALM)
+
+
 async def denied(world: World) -> None:
     """Be denied, wait for an hour, and succeed."""
     await world.apply(certificate(spec=SPEC))
@@ -138,8 +154,21 @@ async def temporary(world: World) -> None:
 
 STORIES: dict[str, Callable[[World], Awaitable[None]]] = {
     story.__name__: story
-    for story in (issue, renew, rotate, edit, dress, key_edit, from_ca, denied, temporary)
+    for story in (
+        issue,
+        renew,
+        rotate,
+        edit,
+        dress,
+        key_edit,
+        from_ca,
+        denied,
+        temporary,
+    )
 }
+
+LONG_STORIES = {**STORIES, "change_ca": change_ca}
+"""With one that takes as many writes as all others together."""
 
 
 def ending(world: World) -> Any:
@@ -184,7 +213,7 @@ async def play(
 ) -> tuple[Any, int, World]:
     """Play a story; return its end, how many writes it took, and the world."""
     world = World(options, check=Promises(), fault=fault, private_key=ecdsa_only)
-    await STORIES[story](world)
+    await LONG_STORIES[story](world)
     await world.settle()
     return ending(world), world.writes, world
 

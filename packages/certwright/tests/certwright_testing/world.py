@@ -17,8 +17,7 @@ from enum import Enum
 from itertools import count
 from typing import Any, TypeVar
 
-from certwright.adapters.memory.objects import copy_json
-from certwright.adapters.memory.store import MemoryStore
+from certwright.adapters.objects.objects import copy_json
 from certwright.engine.outside import NoOutside, Outside
 from certwright.engine.store import Selection
 from certwright.errors import (
@@ -51,6 +50,7 @@ from certwright.reconcile.controllers import all_controllers
 from certwright.reconcile.options import Options
 from certwright.resources import meta
 from certwright.resources.kinds import KINDS, Key, Kind, Manifest
+from certwright_testing.api_server import MemoryStore
 from certwright_testing.webhook import admit
 
 __all__ = ["START", "Died", "Fault", "World", "everything", "run"]

@@ -10,7 +10,7 @@ import pytest
 
 from certwright.reconcile.options import Options
 from certwright.resources.features import FeatureGates
-from certwright_testing.stories import PLAIN, STORIES, play, quiet
+from certwright_testing.stories import LONG_STORIES, PLAIN, STORIES, play, quiet
 from certwright_testing.world import Fault, run
 
 GATED = Options(
@@ -31,7 +31,7 @@ def test_trouble_at_any_write_changes_nothing_in_the_end(story: str, fault: Faul
         assert end == expected, f"trouble at write {at}"
 
 
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("story", LONG_STORIES)
 def test_dying_after_every_single_write_changes_nothing_in_the_end(story: str) -> None:
     """The process dies after each write it makes; every life carries out exactly one."""
     expected, _ = quiet(story, PLAIN)

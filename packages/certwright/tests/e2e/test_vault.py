@@ -16,11 +16,13 @@ from certwright.pki.certificates import decode_certificates
 from certwright.resources.kinds import ISSUER, SECRET, Manifest
 from certwright_testing.cluster import Cluster
 from certwright_testing.in_cluster import Hands, certificate_for, condition, contents
+from certwright_testing.openbao import OpenBao, missing_openbao
 from certwright_testing.process import Program
 from certwright_testing.vault_server import VaultServer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 WHERE = "vaulted"
+REAL = "openbao"
 _RBAC = "rbac.authorization.k8s.io/v1"
 
 
@@ -52,7 +54,7 @@ def served(server: VaultServer, folder: Path) -> Iterator[None]:
         loop.close()
 
 
-def permission() -> list[Manifest]:
+def permission(where: str = WHERE) -> list[Manifest]:
     """Return the account, and that the controller may ask for its tokens."""
     account = {"kind": "ServiceAccount", "apiVersion": "v1"}
     rule = {
@@ -63,10 +65,10 @@ def permission() -> list[Manifest]:
     }
     subject = {"kind": "ServiceAccount", "name": "cert-manager", "namespace": "cert-manager"}
     ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "tokens"}
-    place = {"name": "tokens", "namespace": WHERE}
+    place = {"name": "tokens", "namespace": where}
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": WHERE}},
-        {**account, "metadata": {"name": "robot", "namespace": WHERE}},
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": where}},
+        {**account, "metadata": {"name": "robot", "namespace": where}},
         {"apiVersion": _RBAC, "kind": "Role", "metadata": place, "rules": [rule]},
         {
             "apiVersion": _RBAC,
@@ -121,3 +123,55 @@ def test_a_service_account_signs(cluster: Cluster, tmp_path: Path) -> None:
         files = contents(hands.get(SECRET.key(WHERE, "web")))
         assert files["ca.crt"] == server.authority.root_pem
         assert decode_certificates(files["tls.crt"])[0].names.dns == ("web.example",)
+
+
+def review_tokens(bao: OpenBao, cluster: Cluster) -> None:
+    """Let the server ask the API server about tokens; only this account of this issuer signs."""
+    token = cluster.connection().token
+    config = {
+        "kubernetes_host": cluster.server,
+        "kubernetes_ca_cert": cluster.ca_pem.decode(),
+        "token_reviewer_jwt": token,
+        "disable_local_ca_jwt": True,
+    }
+    role = {
+        "bound_service_account_names": "robot",
+        "bound_service_account_namespaces": REAL,
+        "audience": f"vault://{REAL}/vault",
+        "token_policies": "signer",
+    }
+    bao.ask("POST", "sys/auth/kubernetes", {"type": "kubernetes"})
+    bao.ask("POST", "auth/kubernetes/config", config)
+    bao.ask("POST", "auth/kubernetes/role/web", role)
+
+
+@pytest.mark.skipif(bool(missing_openbao()), reason=missing_openbao())
+def test_a_real_server_reviews_the_token(cluster: Cluster, tmp_path: Path) -> None:
+    """OpenBao asks the API server whose token it is: account, audience and all."""
+    hands = Hands(cluster)
+    kubeconfig = hands.install()
+    objects = permission(REAL)
+    with OpenBao(tmp_path / "bao") as bao:
+        bao.policy()
+        hands.make(objects)
+        review_tokens(bao, cluster)
+        spec = {
+            "server": bao.url,
+            "path": "pki/sign/web",
+            "auth": {"kubernetes": {"role": "web", "serviceAccountRef": {"name": "robot"}}},
+            "caBundle": base64.b64encode(bao.ca_pem).decode(),
+        }
+        metadata = {"name": "vault", "namespace": REAL}
+        issuer = {"apiVersion": ISSUER.api_version, "kind": "Issuer", "metadata": metadata}
+        hands.make([{**issuer, "spec": {"vault": spec}}, certificate_for("web", REAL, "vault")])
+        arguments = (
+            "controller",
+            f"--kubeconfig={kubeconfig}",
+            "--leader-elect=false",
+            "--metrics-listen-address=",
+            "--internal-healthz-listen-address=",
+        )
+        with Program.running(tmp_path / "controller.log", *arguments):
+            hands.until(lambda: hands.ready(REAL, "web"), 90.0)
+        files = contents(hands.get(SECRET.key(REAL, "web")))
+        assert decode_certificates(files["ca.crt"]) == decode_certificates(bao.root_pem)

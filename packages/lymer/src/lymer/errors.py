@@ -6,6 +6,7 @@
     ├── RejectedError            theirs: the sender must not repeat it
     │   ├── UndecodableError     bytes that are not what they claim to be
     │   ├── TooLargeError        over a limit; the message holds the number, the unit, the limit
+    │   │   └── BodyTooLargeError  a body that is not read to its end
     │   ├── QuestionError        a query that cannot be answered as asked
     │   │   └── QuestionTextError  at one place of its text, with a hint
     │   ├── TraceNotFoundError   a valid question about a trace nobody sent
@@ -15,6 +16,7 @@
     ├── StorageError             the engine failed; repeating may help
     │   ├── StorageMemoryError   the statement needs more memory than it may have: ask for less
     │   └── StorageAwayError     the process that owns the store cannot be reached
+    ├── SupersededError          what we were about to store is somebody else's by now
     ├── StartupError             the program cannot start as it is configured
     └── CorruptJournalError      the disk's: page someone
 
@@ -25,6 +27,7 @@ without knowing classes.
 from __future__ import annotations
 
 __all__ = [
+    "BodyTooLargeError",
     "CorruptJournalError",
     "LargeAnswerError",
     "LymerError",
@@ -36,6 +39,7 @@ __all__ = [
     "StorageAwayError",
     "StorageError",
     "StorageMemoryError",
+    "SupersededError",
     "TenantError",
     "TooLargeError",
     "TraceNotFoundError",
@@ -65,6 +69,10 @@ class UndecodableError(RejectedError):
 
 class TooLargeError(RejectedError):
     """A body, message or value over a limit."""
+
+
+class BodyTooLargeError(TooLargeError):
+    """A body that is not read, or not decompressed, to its end: what it says is not known."""
 
 
 class QuestionError(RejectedError):
@@ -139,12 +147,19 @@ class StorageError(LymerError):
 class StorageMemoryError(StorageError):
     """A statement needed more memory than it may have, or than is left."""
 
+    http_status = 503
+    grpc_code = 8
+
 
 class StorageAwayError(StorageError):
     """The process that owns the store cannot be reached; it may be back soon."""
 
     http_status = 503
     grpc_code = 14
+
+
+class SupersededError(LymerError):
+    """A segment whose messages belong to another process by now, which stores them."""
 
 
 class StartupError(LymerError):

@@ -67,6 +67,9 @@ HEALTH_HTTP: Final = 13133
 ADMIN_HTTP: Final = 14269
 """`GET /` and `GET /metrics`, as the admin port of Jaeger v1's collector and all-in-one."""
 
+INGESTER_ADMIN_HTTP: Final = 14270
+"""The same of the ingester."""
+
 AGENT_ADMIN_HTTP: Final = 14271
 """The same of the agent."""
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from crash.numbered_load import INDEX_BITS
 from fakes.engine_lines import engine_lines
+from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 
@@ -21,7 +22,7 @@ _RED: Final = "service, name, kind, minute, calls, errors, durations"
 class StoredSpans:
     """Questions to the tables themselves, past all that Lymer does when it reads."""
 
-    def __init__(self, engine: ChdbEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         """Ask through `engine`."""
         self._engine = engine
 

@@ -75,6 +75,7 @@ def alerts() -> Iterator[tuple[str, list[Any]]]:
     server.server_close()
 
 
+@pytest.mark.timeout(240)
 def test_an_incident_is_found_from_the_terminal(
     new_lymer: Callable[..., Lymer], tmp_path: Path, alerts: tuple[str, list[Any]]
 ) -> None:
@@ -118,12 +119,14 @@ def _find_by_mouse(lymer: Lymer, truth: dict[str, Any]) -> None:
         page.get_by_role("tab", name="What is different").click()
         expect(page.locator(".ly-finding").first).to_contain_text(truth["value"], timeout=60_000)
         page.get_by_role("link", name="Only these").first.click()
-        expect(page.get_by_label("Question")).to_have_value(
+        expect(page.get_by_label("Question in the search language")).to_have_value(
             f'{{ resource.{truth["attribute"]} = "{truth["value"]}" }}'
         )
         page.go_back()
+        expect(page).to_have_url(re.compile(r"/diagnose\?view=different$"))
         page.go_back()
-        page.locator(".ly-cause a").first.click()
+        expect(page).to_have_url(re.compile(r"/diagnose$"))
+        page.locator(".ly-example-list a").first.click()
         expect(page).to_have_url(re.compile(r"/trace/[0-9a-f]{32}"), timeout=60_000)
 
 

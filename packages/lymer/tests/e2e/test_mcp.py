@@ -16,7 +16,7 @@ from e2e.python_venv import install
 _FOLDER = Path(__file__).parent / "python-mcp"
 _JAEGERS = {
     "get_services", "get_span_names", "search_traces", "get_span_details", "get_trace_errors",
-    "get_trace_topology", "get_critical_path", "get_service_dependencies",
+    "get_trace_topology", "get_critical_path", "get_service_dependencies", "read_skill",
 }  # fmt: skip
 
 
@@ -66,12 +66,15 @@ def test_the_sdk_lists_and_calls_the_tools(filled: Lymer, transport: str) -> Non
         ("get_profile", {"query": "{ nonsense"}),
         ("get_services", {"limit": "many"}),
         ("explain_spans", {"query": "{ status = error }", "max_tokens": 300}),
+        ("read_skill", {"path": "SKILL.md"}),
+        ("read_skill", {"path": "../../etc/passwd"}),
+        ("read_skill", {"path": "latency.md", "max_tokens": 200}),
     )
     assert told["server"] == "lymer"
     assert set(told["tools"]) >= {*_JAEGERS, "get_root_cause", "explain_spans", "get_profile"}
     assert all("max_tokens" in schema["properties"] for schema in told["tools"].values())
     failed = [is_error for is_error, _ in told["answers"]]
-    assert failed == [False, False, True, False, False, True, True, False]
+    assert failed == [False, False, True, False, False, True, True, False, False, True, False]
     texts = [text for _, text in told["answers"]]
     assert json.loads(texts[0])["services"] == ["gateway"]
     traces = json.loads(texts[1])["traces"]
@@ -81,6 +84,9 @@ def test_the_sdk_lists_and_calls_the_tools(filled: Lymer, transport: str) -> Non
     assert json.loads(texts[4])["operations"]
     assert "column" in texts[5]
     assert len(texts[7]) <= 300 * 4
+    assert "latency.md" in json.loads(texts[8])["instructions"]
+    assert "there is no skill" in texts[9]
+    assert len(texts[10]) <= 200 * 4
 
 
 def test_a_trace_is_read_by_tools(filled: Lymer) -> None:

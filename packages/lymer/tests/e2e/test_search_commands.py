@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 
+import grpc
 import pytest
 
 from e2e.lymer_process import Lymer, lymer_environment, poll
+from lymer.clock import unix_nano
+from lymer.wire.tempo_proto import SERVICE, TEMPO
 
 
 def _run(lymer: Lymer, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -60,6 +63,8 @@ def test_services_keys_and_values_are_listed(filled: Lymer) -> None:
     assert "span.http.request.method" in _run(filled, "complete").stdout
     values = _run(filled, "complete", "span.http.request.method").stdout.split()
     assert {"GET", "POST"} & set(values)
+    begun = _run(filled, "complete", "span.http.req").stderr
+    assert "No span of this time has span.http.req; there are span.http.request.method" in begun
     assert json.loads(_run(filled, "complete", "--json").stdout)["fields"]
 
 
@@ -69,3 +74,73 @@ def test_nothing_and_nonsense(filled: Lymer) -> None:
     assert "line 1, column 3" in _run(filled, "search", "{ foo", code=1).stderr
     assert "trace not found" in _run(filled, "trace", "f" * 32, code=1).stderr
     assert "--help" in _run(filled, "search", "--limit", "0", code=2).stderr
+
+
+def test_what_is_stored_is_followed(filled: Lymer) -> None:
+    """Spans that match, as lines; a follower that ends is gone, and others are refused nothing."""
+    following = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "lymer",
+            "tail",
+            "{ kind = server }",
+            "--count=3",
+            "--rate=2",
+            "--json",
+        ],
+        env={**lymer_environment(), "LYMER_URL": filled.query_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    endpoint = f"--endpoint=http://127.0.0.1:{filled.ports['otlp_http']}"
+    for seed in range(30):
+        if following.poll() is not None:
+            break
+        _run(filled, "generate", "--traces=10", f"--seed={1_000 + seed}", endpoint)
+    out, said = following.communicate(timeout=30)
+    assert following.returncode == 0, said
+    spans = [json.loads(line) for line in out.splitlines()]
+    assert [one["kind"] for one in spans] == ["server"] * 3
+    assert all(one["service"] and len(one["traceID"]) == 32 for one in spans)
+    assert "not shown: over --rate" in said
+    assert "line 1, column" in _run(filled, "tail", "{ foo", code=1).stderr
+    assert "cannot follow numbers" in _run(filled, "tail", "{ } | rate()", code=1).stderr
+
+
+def test_who_is_busy_and_who_calls_whom(filled: Lymer) -> None:
+    """As tables, trees, DOT and JSON."""
+    for _ in poll(20):
+        rows = json.loads(_run(filled, "top", "--json", "--window=10m").stdout)["rows"]
+        if rows:
+            break
+    busy = [one["calls"] for one in rows]
+    assert busy == sorted(busy, reverse=True)
+    assert {"service", "operation", "perSecond", "errors", "p50", "p95", "p99"} <= set(rows[0])
+    assert "calls/s" in _run(filled, "top", "--by=service", "--window=10m").stdout
+    found = json.loads(_run(filled, "graph", "--format=json").stdout)
+    assert _run(filled, "graph").stdout.splitlines()[0].split()[:2] == ["calls", "errors"]
+    drawn = _run(filled, "graph", "--format=dot").stdout
+    assert drawn.count(" -> ") == len(found["edges"]) > 0
+    tree = _run(filled, "graph", "--format=tree").stdout
+    assert all(one["name"] in tree for one in found["nodes"])
+
+
+def test_grafana_finds_http_and_streams_on_one_port(filled: Lymer) -> None:
+    """What it asks over HTTP and over gRPC, of the same host and port."""
+    place = f"127.0.0.1:{filled.ports['tempo']}"
+    now = int(unix_nano() // 10**9)
+    asked = {"q": "{ status = error }", "start": now - 3600, "end": now + 10, "limit": 50}
+    plain = filled.http.get(f"http://{place}/api/search", params=asked).json()["traces"]
+    with grpc.insecure_channel(place) as channel:
+        search = channel.unary_stream(
+            f"/{SERVICE}/Search",
+            request_serializer=TEMPO["SearchRequest"].SerializeToString,
+            response_deserializer=TEMPO["SearchResponse"].FromString,
+        )
+        question = TEMPO["SearchRequest"](
+            Query=asked["q"], start=asked["start"], end=asked["end"], Limit=50
+        )
+        streamed = [one for answer in search(question, timeout=30) for one in answer.traces]
+    assert [one.traceID for one in streamed] == [one["traceID"] for one in plain] != []

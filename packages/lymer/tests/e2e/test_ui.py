@@ -141,7 +141,7 @@ def test_keys_fold_zoom_and_find(shared_lymer: Lymer, page: Page, trace_id: str)
 def test_the_address_is_followed_both_ways(shared_lymer: Lymer, page: Page, trace_id: str) -> None:
     """A link to a span of the same trace opens it; Back and Forward undo and do it again."""
     open_trace(page, shared_lymer, trace_id, "?span=" + "a6".rjust(16, "0"))
-    details = page.get_by_role("region", name="Details of SELECT basket")
+    details = page.get_by_role("group", name="Details of SELECT basket")
     page.locator(".ly-links a").click()
     expect(details).to_be_visible()
     page.go_back()
@@ -149,6 +149,22 @@ def test_the_address_is_followed_both_ways(shared_lymer: Lymer, page: Page, trac
     page.go_forward()
 
     expect(details).to_be_visible()
+
+
+def test_back_closes_a_detail_at_once(shared_lymer: Lymer, page: Page, trace_id: str) -> None:
+    """However soon after the page came: each opened detail is a step of its own."""
+    open_trace(page, shared_lymer, trace_id)
+    for row in (1, 2):
+        page.locator(".ly-span").nth(row).click()
+    expect(page.locator(".ly-kv").first).to_be_visible()
+    details = page.get_by_role("group", name=re.compile("^Details of"))
+    expect(details).to_have_count(2)
+    page.go_back()
+    expect(details).to_have_count(1)
+    page.go_back()
+    expect(details).to_have_count(0)
+
+    expect(page).to_have_url(re.compile(rf"/trace/{trace_id}$"))
 
 
 def test_details_say_what_there_is(shared_lymer: Lymer, page: Page, trace_id: str) -> None:
@@ -195,7 +211,7 @@ def test_statistics_by_an_attribute(shared_lymer: Lymer, page: Page, trace_id: s
     page.goto(f"{shared_lymer.query_url}/trace/{trace_id}?view=statistics&by=shop.step")
     page.get_by_role("button", name="a5", exact=True).click()
 
-    expect(page.get_by_role("region", name="Details of SELECT prices")).to_be_visible()
+    expect(page.get_by_role("group", name="Details of SELECT prices")).to_be_visible()
 
 
 def test_only_some_services(shared_lymer: Lymer, page: Page, trace_id: str) -> None:
@@ -314,14 +330,19 @@ def test_what_cannot_be_loaded_is_said_and_offered_again(
     with visit(browser, Look(language="ko-KR")) as visited:
         page = visited.page
         page.route("**/api/services", lambda route: route.abort())
-        page.route("**/spans/**", lambda route: route.abort())
+        for part in ("spans/**", "findings", "search/heatmap*", "search/check*"):
+            page.route(f"**/{part}", lambda route: route.abort())
         page.goto(f"{shared_lymer.query_url}/search?service=web-shop&lookback=1h")
         expect(page.get_by_text("서비스 목록을 불러오지 못했습니다.")).to_be_visible()
         expect(page.get_by_text("서버에 연결할 수 없습니다").first).to_be_visible()
+        # Services, the question and the heatmap: each says so and is asked for again.
+        expect(page.get_by_role("alert").get_by_role("button", name="다시 시도")).to_have_count(3)
         page.goto(f"{shared_lymer.query_url}/trace/{trace_id}?span={SPAN}")
-        expect(page.get_by_text("상세 정보를 불러오지 못했습니다")).to_be_visible()
+        details = page.get_by_role("alert").filter(has_text="상세 정보를 불러오지 못했습니다")
+        expect(details).to_be_visible()
+        expect(page.get_by_text("눈여겨볼 점을 불러오지 못했습니다")).to_be_visible()
         page.unroute("**/spans/**")
-        page.get_by_role("button", name="다시 시도").click()
+        details.get_by_role("button", name="다시 시도").click()
         expect(page.get_by_role("rowheader", name="card.brand")).to_be_visible()
 
 

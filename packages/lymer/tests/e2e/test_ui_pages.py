@@ -26,7 +26,10 @@ LOOKS = [
 PAGES = {
     "search": ("/search?service=web-shop&lookback=1h", "a[href*='{a}']"),
     "search-list": ("/search?service=web-shop&lookback=1h&view=list", "a[href*='{a}']"),
-    "timeline": ("/trace/{a}?span=00000000000000a6", ".ly-kv"),
+    "timeline": (
+        "/trace/{a}?span=00000000000000a6&uiFind=charge",
+        ".ly-span[data-state~=dimmed]",
+    ),
     "graph": ("/trace/{a}?view=graph", ".ly-node"),
     "statistics": ("/trace/{a}?view=statistics", ".ly-table .ly-row"),
     "spans": ("/trace/{a}?view=spans", ".ly-table .ly-row"),
@@ -53,7 +56,8 @@ PAGES = {
 WIDER = """() => [...document.querySelectorAll("main *, header *")].filter((element) => {
   const box = element.getBoundingClientRect();
   if (box.width === 0 || box.right <= innerWidth + 1) return false;
-  return !element.closest(".ly-timeline-scroll, .ly-ticks, .ly-tabs, .ly-json, svg, pre")
+  const inRow = element.closest(".ly-timeline-scroll") && !element.closest(".ly-detail");
+  return !inRow && !element.closest(".ly-ticks, .ly-tabs, .ly-json, svg, pre")
     && !element.closest(".ly-hidden, .ly-skip, .ly-events, [popover], td, th");
 }).map((element) => `${element.tagName}.${element.className}`)"""
 """What sticks out of the page to the right, without what scrolls or is cut on purpose."""
@@ -97,6 +101,20 @@ def test_every_page_is_for_everybody(
         assert broken == []
         assert visited.hosts == {shared_lymer.query_url.removeprefix("http://")}
     assert "\n".join(found) == ""
+
+
+def test_a_page_that_waits_can_be_read(shared_lymer: Lymer, browser: Browser) -> None:
+    """What moves while something is asked for keeps its contrast in every moment."""
+    with visit(browser, Look(1280, "dark", "ko-KR")) as visited:
+        page = visited.page
+        page.route("**/api/v3/trace-summaries*", lambda _: None)  # never answered
+        page.goto(shared_lymer.query_url + "/search?service=web-shop&lookback=1h")
+        expect(page.locator("button[aria-busy=true]").first).to_be_visible()
+        page.evaluate("""document.getAnimations().forEach((one) => {
+          one.pause();
+          one.currentTime = one.effect.getComputedTiming().duration / 2;
+        })""")
+        assert faults(page) == []
 
 
 def test_what_jaeger_has_and_we_lack_is_not_called_mistyped(

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from jsonschema_rs import validator_for
+from playwright.sync_api import Browser, Page, Request, Response, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from e2e.lymer_process import SEARCHABLE_SECONDS_MAX, Lymer, poll
 from e2e.otlp import new_trace_id
+from lymer.api.openapi import document
 
 __all__ = ["Look", "Visit", "faults", "open_browser", "send_shop", "visit"]
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 AXE: Final = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+DOCUMENT: Final = document()
 MILLISECOND: Final = 1_000_000
 
 
@@ -82,9 +90,35 @@ def visit(browser: Browser, look: Look) -> Iterator[Visit]:
 
     page.on("console", note)
     page.on("pageerror", note)
+
+    def hold(request: Request) -> None:
+        # An answer that nobody waits for any more is gone with its page.
+        with contextlib.suppress(PlaywrightError):
+            response = request.response()
+            kind = response.headers.get("content-type", "") if response and response.ok else ""
+            if response and "application/json" in kind:
+                made.complaints.extend(_misfits(response))
+
     page.on("request", lambda request: made.hosts.add(request.url.split("/")[2]))
+    page.on("requestfinished", hold)
     yield made
     context.close()
+
+
+def _misfits(response: Response) -> list[str]:
+    """Return how an answer differs from what the OpenAPI document says of it."""
+    path = urlsplit(response.url).path
+    method = response.request.method.lower()
+    for template, operations in DOCUMENT["paths"].items():
+        if method in operations and re.fullmatch(
+            ".*" + re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path
+        ):
+            content = operations[method]["responses"]["200"]["content"]
+            schema = content.get("application/json", {}).get("schema", {})
+            whole = {**schema, "components": DOCUMENT["components"]}
+            found = validator_for(whole).iter_errors(json.loads(response.body()))
+            return [f"{path}: {one.message} at {one.instance_path}" for one in found]
+    return []
 
 
 def faults(page: Page) -> list[str]:
@@ -142,7 +176,11 @@ def send_shop(
             made["attributes"] += [_attribute("help", "https://help.example/charge")]
             made["links"] = [{"traceId": trace_id, "spanId": "a4".rjust(16, "0")}]
             made["events"] = [
-                {"name": f"try {number}", "timeUnixNano": str(begin + number * 1000)}
+                {
+                    "name": f"try {number}",
+                    "timeUnixNano": str(begin + number * 1000),
+                    "attributes": [_attribute("why", "no answer yet, " * 30)] * (number < 3),
+                }
                 for number in range(300)
             ]
         by_service.setdefault(service, []).append(made)

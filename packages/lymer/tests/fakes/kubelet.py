@@ -15,6 +15,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -29,7 +31,7 @@ import yaml
 
 from fakes.chart import NAMESPACE, Manifest, Objects
 
-__all__ = ["Kubelet", "Pod"]
+__all__ = ["Kubelet", "Pod", "lets_in"]
 
 _START_SECONDS_MAX: Final = 60.0
 _WORKER: Final = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -243,3 +245,19 @@ class Kubelet:
                 return
             time.sleep(0.1)
         raise AssertionError(f"{kind} of {pod.name} fails:\n{pod.log()[-3000:]}")
+
+
+def lets_in(address: str, port: int) -> bool:
+    """Say whether a TLS client without a certificate gets a byte of HTTP/2 from a listener."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    try:
+        with (
+            socket.create_connection((address, port), timeout=5) as plain,
+            context.wrap_socket(plain) as connection,
+        ):
+            return bool(connection.recv(1))
+    except OSError:
+        return False

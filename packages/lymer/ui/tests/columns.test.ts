@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { Analysis } from "../src/model/analysis.ts";
 import { ColumnsError, decodeColumns } from "../src/model/binaryColumns.ts";
 import { buildTree } from "../src/model/tree.ts";
-import { makeTrace, randomSpans } from "./make.ts";
+import { idsOf, makeTrace, randomSpans } from "./make.ts";
 
 type Column = readonly [string, string, ArrayLike<number> & { readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number }];
 
@@ -42,30 +42,36 @@ function encodeTrace(seed: number): { readonly buffer: ArrayBuffer; readonly tra
       start: made.start[span],
       duration: made.duration[span],
       service: `결제 ${span % 3}`,
-      id: made.spanId[span],
+      id: made.spanId.at(span),
     })),
   );
-  const { self, critical } = new Analysis(trace, buildTree(trace));
-  const ids = Uint8Array.from(trace.spanId.flatMap((id) => id.match(/../g) ?? []), (pair) => Number.parseInt(pair, 16));
+  const { self } = new Analysis(trace, buildTree(trace));
+  return { buffer: encodeColumns(trace, self, [[1, "odd"], [1, "strange"]]), trace };
+}
+
+function encodeColumns(trace: ReturnType<typeof makeTrace>, self: Float64Array, warnings: readonly (readonly [number, string])[]): ArrayBuffer {
+  const { critical } = new Analysis(trace, buildTree(trace));
+  const ids = Uint8Array.from(idsOf(trace).flatMap((id) => id.match(/../g) ?? []), (pair) => Number.parseInt(pair, 16));
   const flags = Uint8Array.from(trace.status, (_, span) => (span === 3 ? 2 : 0));
   const columns: Column[] = [
     ["spanId", "u8x8", ids], ["parent", "i32", trace.parent], ["service", "u32", trace.service], ["name", "u32", trace.name],
     ["kind", "u8", trace.kind], ["status", "u8", trace.status], ["flags", "u8", flags], ["start", "f64", trace.start],
     ["duration", "f64", trace.duration], ["self", "f64", self], ["events", "u32", trace.events], ["links", "u32", trace.links],
     ["criticalSpan", "u32", critical.span], ["criticalStart", "f64", critical.from], ["criticalEnd", "f64", critical.to],
-    ["warnings", "json", new TextEncoder().encode('[[1,"odd"],[1,"strange"]]')],
+    ["warnings", "json", new TextEncoder().encode(JSON.stringify(warnings))],
   ];
   const { traceId, services, names } = trace;
-  return { buffer: encode({ traceId, startUnixNano: "1700000000000000000", spanCount: trace.count, services, names }, columns), trace };
+  return encode({ traceId, startUnixNano: "1700000000000000000", spanCount: trace.count, services, names }, columns);
 }
 
 test("columns become the trace that they were made from", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const { buffer, trace } = encodeTrace(seed);
     const read = decodeColumns(buffer);
-    for (const name of ["count", "traceId", "services", "spanId", "durationNano", "errorCount", "startUnixNano"] as const) {
+    for (const name of ["count", "traceId", "services", "durationNano", "errorCount", "startUnixNano"] as const) {
       expect(read[name]).toEqual(trace[name]);
     }
+    expect(idsOf(read)).toEqual(idsOf(trace));
     for (const name of ["parent", "service", "kind", "start", "duration"] as const) expect([...read[name]]).toEqual([...trace[name]]);
     expect([read.orphanCount, read.warnings.get(1)]).toEqual([1, ["odd", "strange"]]);
     const tree = buildTree(read);
@@ -77,6 +83,14 @@ test("columns become the trace that they were made from", () => {
     expect([...server.critical.bySpan]).toEqual([...own.critical.bySpan]);
     expect([...server.critical.firstOf]).toEqual([...own.critical.firstOf]);
   }
+});
+
+test("a span that took no time has no self time either", () => {
+  const instant = "Negative duration detected. Original end timestamp: 2026-11-30 06:00:00.000000001 +0000 UTC, adjusted to: 2026-11-30 06:00:00.000000002 +0000 UTC";
+  const trace = makeTrace([{ duration: 50 }, { parent: 0, duration: 1 }]);
+  const read = decodeColumns(encodeColumns(trace, Float64Array.of(49, 1), [[1, instant]]));
+
+  expect([[...read.duration], [...(read.self ?? [])], read.warnings.size]).toEqual([[50, 0], [49, 0], 0]);
 });
 
 test("what is no trace in columns is refused", () => {

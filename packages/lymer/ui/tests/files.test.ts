@@ -11,6 +11,7 @@ import { decodeServices, encodeServices, onlyServices } from "../src/model/servi
 import { SpanSplitter } from "../src/model/spanSplitter.ts";
 import { buildTree } from "../src/model/tree.ts";
 import { readTraceFile, TraceFileError } from "../src/model/upload.ts";
+import type { Shape } from "../src/model/wire.ts";
 import { isZeroLength } from "../src/model/zeroLength.ts";
 import { makeTrace } from "./make.ts";
 
@@ -28,14 +29,16 @@ const TRACE: JaegerTrace = {
     span("1", { logs: [{ timestamp: 1005, fields: [tag("event", "start"), tag("n", 1)] }] }),
     child("3", "gone", { startTime: 1020 }),
   ],
-  processes: { p1: { serviceName: "shop", tags: [tag("host", "h1")] }, p2: { serviceName: "db" } },
+  processes: { p1: { serviceName: "shop", tags: [tag("host", "h1")] }, p2: { serviceName: "db", tags: [] } },
+  warnings: null,
 };
 
 describe("columns of a file", () => {
   test("hold order, parents, orphans, services and errors", () => {
     const columns = columnsOf(TRACE);
 
-    expect(columns).toMatchObject({ count: 3, spanId: ["1", "2", "3"], errorCount: 1, orphanCount: 1, displayTraceId: "00000000000000ab" });
+    expect(columns).toMatchObject({ count: 3, errorCount: 1, orphanCount: 1, displayTraceId: "00000000000000ab" });
+    expect([0, 1, 2].map((span) => columns.spanId.at(span))).toEqual(["1", "2", "3"]);
     expect([...columns.parent]).toEqual([-1, 0, -1]);
     expect([...columns.start]).toEqual([0, 10_000, 20_000]);
     expect(buildTree(columns).maxDepth).toBe(2);
@@ -159,14 +162,14 @@ describe("link patterns", () => {
 
 test("metrics are read by operation, not a number is no value", () => {
   const point = (doubleValue: number | string, second: number) => ({ gaugeValue: { doubleValue }, timestamp: new Date(second * 1000).toISOString() });
-  const family = (name: string, ...points: object[]) => ({ metrics: [{ labels: [{ name: "operation", value: name }], metricPoints: points }] }) as never;
+  const family = (name: string, ...points: ReturnType<typeof point>[]) => ({ name: "", type: "", help: "", metrics: [{ labels: [{ name: "operation", value: name }], metricPoints: points }] }) as Shape<"MetricFamily">;
   const latencies = readFamily(family("GET /", point(10, 1), point("NaN", 2), point(30, 3)), "operation");
 
   expect(latencies.get("GET /")).toEqual({ times: [1, 2, 3], values: [10, null, 30] });
   expect(alignSeries([{ times: [1, 3], values: [1, 3] }, { times: [2], values: [2] }])).toEqual([[1, 2, 3], [1, null, 3], [null, 2, null]]);
   const lines = operationLines(latencies, readFamily(family("GET /", point(2, 1)), "operation"), new Map());
   expect(lines).toMatchObject([{ name: "GET /", p95: 20, rate: 2, errors: null, impact: 1 }]);
-  expect(readFamily({}, "").size).toBe(0);
+  expect(readFamily({ ...family(""), metrics: [] }, "").size).toBe(0);
 });
 
 test.each([

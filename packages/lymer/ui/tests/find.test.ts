@@ -12,8 +12,10 @@ test.each([
   ['"two words" One', ["two words", "one"], []],
   ["-http.url a", ["a"], ["http.url"]],
   ['-"my key" a', ["a"], ["my key"]],
-  ["-", ["-"], []],
-  ['"open end', ["open end"], []],
+  ["-", [], []],
+  ['"open end', ["open", "end"], []],
+  ['http.method="GET x"', ["http.method=", "get x"], []],
+  ['a"b c"d', ["a", "b c", "d"], []],
   ["   ", [], []],
 ])("%s is taken apart", (text, include, exclude) => {
   expect(parseFind(text)).toEqual({ include, exclude });
@@ -61,6 +63,7 @@ const DETAILS: JaegerTrace = {
     p1: { serviceName: "a", tags: [] },
     p2: { serviceName: "b", tags: [tag("host.name", "Node-7")] },
   },
+  warnings: null,
 };
 
 test.each([

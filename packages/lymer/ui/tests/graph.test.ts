@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 
 import { aroundService, busyPart, readGraph } from "../src/model/callGraph.ts";
-import { deepGraph } from "../src/model/deepPaths.ts";
+import { deepGraph, type Density } from "../src/model/deepPaths.ts";
 import { forceLayout } from "../src/model/force.ts";
 import { layeredLayout, spread, type GraphLayout, type LayoutEdge, type LayoutNode } from "../src/model/layered.ts";
 
@@ -78,8 +78,9 @@ test("places are kept in order and apart, near what was wished", () => {
 });
 
 describe("the calls between services", () => {
-  const figures = (calls: number) => ({ calls, errors: 1, p50Nano: 5, p95Nano: null, p99Nano: 9 });
+  const figures = (calls: number) => ({ calls, errors: 1, avgNano: 6, p50Nano: 5, p95Nano: null, p99Nano: 9, spans: calls });
   const graph = readGraph({
+    startUnixNano: "0", endUnixNano: "1", estimated: false,
     nodes: [
       { id: "web", name: "web", kind: "service", ...figures(0) },
       { id: "shop", name: "shop", kind: "service", ...figures(103) },
@@ -124,7 +125,7 @@ test("ways are merged by distance from the service looked at", () => {
     { path: [step("app"), step("shop", "list"), step("db"), step("disk")], count: 2, traceIds: ["2"] },
     { path: [step("web"), step("other")], count: 9, traceIds: ["3"] },
   ];
-  const all = deepGraph(paths, { service: "shop", operation: "", operations: false, up: 5, down: 1 });
+  const all = deepGraph(paths, { service: "shop", operation: "", operations: false, density: "per-level", up: 5, down: 1 });
 
   expect(all.nodes.map(({ service, hop, count }) => [service, hop, count])).toEqual([
     ["web", -1, 3],
@@ -134,8 +135,53 @@ test("ways are merged by distance from the service looked at", () => {
   ]);
   expect(all).toMatchObject({ up: 1, down: 2 });
   const inner = [{ path: [step("web"), step("shop", "in"), step("shop", "pay"), step("db")], count: 1, traceIds: [] }];
-  const merged = deepGraph(inner, { service: "shop", operation: "pay", operations: false, up: 9, down: 9 });
+  const merged = deepGraph(inner, { service: "shop", operation: "pay", operations: false, density: "per-level", up: 9, down: 9 });
   expect(merged.nodes.map(({ service, hop }) => [service, hop])).toEqual([["web", -1], ["shop", 0], ["db", 1]]);
-  const one = deepGraph(paths, { service: "shop", operation: "pay", operations: true, up: 0, down: 9 });
+  const one = deepGraph(paths, { service: "shop", operation: "pay", operations: true, density: "per-level", up: 0, down: 9 });
   expect(one.nodes.map(({ service, operation }) => [service, operation])).toEqual([["shop", "pay"], ["db", "op"]]);
+});
+
+describe("which places on ways are one box, as Jaeger's densities say", () => {
+  const step = (service: string, operation = "op") => ({ service, operation });
+  const way = (...services: string[]) => ({ path: services.map((one) => step(one)), count: 1, traceIds: [] });
+  // Three ways past b: a two steps after it, and before it; c right after it and two after it, at an end and inside.
+  const ways = [way("a", "b", "c", "d"), way("x", "b", "d", "c"), way("x", "b", "c"), way("b", "e", "a")];
+  const boxes = (density: Density): string[] =>
+    deepGraph(ways, { service: "b", operation: "", operations: false, density, up: 9, down: 9 })
+      .nodes.map(({ service, hop }) => `${service}${hop}`)
+      .toSorted();
+
+  test.each<[Density, string[]]>([
+    ["mc", ["a-1", "b0", "c1", "d2", "e1", "x-1"]],
+    ["up-vs-down", ["a-1", "a2", "b0", "c1", "d2", "e1", "x-1"]],
+    ["per-level", ["a-1", "a2", "b0", "c1", "c2", "d1", "d2", "e1", "x-1"]],
+    ["ppe", ["a-1", "a2", "b0", "c1", "c2", "d1", "d2", "e1", "x-1"]],
+    ["ext-vs-int", ["a-1", "a2", "b0", "c1", "c1", "c2", "d1", "d2", "e1", "x-1"]],
+  ])("%s", (density, expected) => {
+    expect(boxes(density)).toEqual(expected);
+  });
+
+  test("ways that part stay apart in ppe and meet again per level", () => {
+    const parted = [way("b", "c", "z"), way("b", "d", "z")];
+    const count = (density: Density): number =>
+      deepGraph(parted, { service: "b", operation: "", operations: false, density, up: 2, down: 2 }).nodes.length;
+
+    expect([count("ppe"), count("per-level"), count("mc")]).toEqual([5, 4, 4]);
+  });
+
+  test("a way that comes back is counted once for each box, and a box does not lead to itself", () => {
+    const { nodes, edges } = deepGraph([{ ...way("b", "c", "b", "c"), count: 7 }], {
+      service: "b", operation: "", operations: false, density: "mc", up: 9, down: 9,
+    });
+
+    expect(nodes.map(({ service, count }) => [service, count])).toEqual([["b", 7], ["c", 7]]);
+    expect(edges.every(({ from, to, count }) => from !== to && count === 7)).toBe(true);
+  });
+
+  test("the service looked at has no operation of its own if it has several", () => {
+    const several = [{ path: [step("b", "x"), step("c")], count: 1, traceIds: [] }, { path: [step("b", "y")], count: 1, traceIds: [] }];
+    const [focus, next] = deepGraph(several, { service: "b", operation: "", operations: true, density: "ppe", up: 2, down: 2 }).nodes;
+
+    expect([focus.operation, next.operation]).toEqual(["", "op"]);
+  });
 });

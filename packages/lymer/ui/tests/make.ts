@@ -37,6 +37,11 @@ export function makeTrace(spans: readonly MadeSpan[]): TraceColumns {
   });
 }
 
+/** Return the id of each span. */
+export function idsOf(trace: TraceColumns): string[] {
+  return Array.from({ length: trace.count }, (_, span) => trace.spanId.at(span));
+}
+
 /** Return spans of a random tree, by start, all times whole; the same seed gives the same tree. */
 export function randomSpans(seed: number, count: number): MadeSpan[] {
   let state = (seed * 2654435761) >>> 0 || 1;

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { flag, oneOf, patchParams, queryText, readParams, text, texts, whole } from "../src/model/params.ts";
+import { flag, oneOf, patchParams, queryText, readParams, text, texts, whole, sorting } from "../src/model/params.ts";
 import { decodeFold } from "../src/model/collapse.ts";
 import { lookbackMicros, questionRange, readQuestion, summariesParams, writeQuestion } from "../src/model/question.ts";
 import { decodeRange, encodeRange } from "../src/model/range.ts";
@@ -52,7 +52,7 @@ describe("a search link", () => {
       const [start, end] = questionRange(question, 1.8e15);
       expect(new Date(start / 1000).toISOString()).toMatch(/Z$/);
       expect(new Date(end / 1000).toISOString()).toMatch(/Z$/);
-      expect(summariesParams(question, 1.8e15).get("query.startTimeMin")).toMatch(/Z$/);
+      expect(summariesParams(question, 1.8e15)["query.startTimeMin"]).toMatch(/Z$/);
       expect(readQuestion(writeQuestion(question))).toEqual({ ...question, spans: {} });
     }
   });
@@ -115,4 +115,13 @@ describe("a site's configuration", () => {
   ])("%s may be followed: %s", (url, safe) => {
     expect(safeUrl(url)).toBe(safe);
   });
+});
+
+test("how a table is sorted", () => {
+  const codec = sorting(["self", "name"]);
+  for (const value of ["self", "-name", "name"]) expect(codec.write(codec.read([value]))).toEqual([value]);
+  for (const value of [undefined, "", "-self", "other", "-", "--self"]) {
+    expect(codec.read(value === undefined ? [] : [value])).toEqual({ column: "self", descending: true });
+  }
+  expect(codec.write({ column: "self", descending: true })).toEqual([]);
 });

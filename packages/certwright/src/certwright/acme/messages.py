@@ -196,6 +196,8 @@ def order_of(
         InvalidError: It lacks what every order has.
     """
     status, finalize = _text(found, "status"), _text(found, "finalize")
+    if status in {"deactivated", "revoked"}:  # no order's states, but Pebble's, when a proof is
+        status = "invalid"
     if status not in STATES or not finalize or not url:
         raise InvalidError("the server's order has no state that is known, or no finalize URL")
     identifiers = [
@@ -253,14 +255,15 @@ def problem_of(
     """Return what an answer of 400 or more means.
 
     Only a problem document is quoted: anything else may be a page of whoever stands in between.
+    One of an ACME server is known by its type as well, where its content type is wrong.
     """
-    found: Any = None
-    if is_problem:
-        try:
-            found = json.loads(body)
-        except (ValueError, RecursionError):
-            found = None
-    if not isinstance(found, Mapping):
+    try:
+        found: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, Mapping) or not (
+        is_problem or _text(found, "type").startswith(PROBLEM)
+    ):
         return Problem(status, "", "the answer is no problem document", (), retry_after_seconds)
     return _problem(found, status, retry_after_seconds)
 

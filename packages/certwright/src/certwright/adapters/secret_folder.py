@@ -19,6 +19,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -39,10 +40,12 @@ _OLD_VERSION_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may read keys besides their owner."""
+    """Who may read what."""
 
     group_id: int | None = None
-    """This group; None for nobody."""
+    """Keys, besides their owner: this group; None for nobody."""
+    is_public: bool = False
+    """Whether there is no key among the files: everybody may read all."""
 
 
 _Entry: TypeAlias = tuple[str, str, int, int]
@@ -70,6 +73,9 @@ def publish(folder: Path, files: Mapping[str, bytes], access: Access) -> bool:
             _publish_new(folder, files, access)
         else:
             version = _write_version(folder, files, access)
+            # Its time says from when on it is of no use; it may have been shown for months.
+            with suppress(FileNotFoundError):
+                os.utime(folder / _DATA)
             _point(folder / _DATA, Path(version.name))
             _link(folder, files)
             sync_folder(folder)
@@ -148,7 +154,7 @@ def tidy(folder: Path, now_unix_seconds: float) -> None:
     for entry in entries:
         if not entry.name.startswith("..") or entry.name in {_DATA, current}:
             continue
-        if now_unix_seconds - entry.lstat().st_ctime > _OLD_VERSION_SECONDS:
+        if now_unix_seconds - entry.lstat().st_mtime > _OLD_VERSION_SECONDS:
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)
             else:
@@ -200,7 +206,7 @@ def _write(path: Path, content: bytes, mode: int, group_id: int | None) -> None:
 
 
 def _mode(name: str, access: Access) -> int:
-    if name in _PUBLIC:
+    if name in _PUBLIC or access.is_public:
         return PUBLIC_MODE
     return PRIVATE_MODE if access.group_id is None else _GROUP_MODE
 

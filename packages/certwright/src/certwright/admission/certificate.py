@@ -5,7 +5,8 @@ Source: reference cert-manager.md 1.1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from certwright.admission.fields import (
@@ -29,18 +30,28 @@ from certwright.admission.names import (
 )
 from certwright.errors import InvalidError
 from certwright.pki.addresses import ip_bytes
+from certwright.pki.extensions import name_constraints
 from certwright.pki.literal_subject import decode_literal_subject, literal_common_name
+from certwright.pki.renewal_windows import parse_cron, parse_zone
 from certwright.pki.usages import EXTENDED_KEY_USAGES, KEY_USAGES
 from certwright.resources import known
-from certwright.resources.certificate import Certificate
-from certwright.resources.durations import HOUR_NANO, MINUTE_NANO, format_duration
+from certwright.resources.certificate import SIGNATURE_ALGORITHMS, Certificate, RenewalWindow
+from certwright.resources.durations import (
+    HOUR_NANO,
+    MINUTE_NANO,
+    format_duration,
+    parse_duration,
+)
 from certwright.resources.features import (
     ADDITIONAL_CERTIFICATE_OUTPUT_FORMATS,
     LITERAL_CERTIFICATE_SUBJECT,
+    NAME_CONSTRAINTS,
+    OTHER_NAMES,
     FeatureGates,
 )
 from certwright.resources.gotext import quote
 from certwright.resources.issuer_ref import IssuerRef
+from certwright.resources.meta import mapping_at
 
 __all__ = ["certificate_errors", "issuer_ref_errors"]
 
@@ -72,7 +83,13 @@ def certificate_errors(cert: Certificate, gates: FeatureGates) -> list[FieldErro
         *_literal_subject_errors(cert, gates),
     ]
     common_name = _common_name(cert)
-    named = (cert.dns_names, cert.uris, cert.email_addresses, cert.ip_addresses)
+    named = (
+        cert.dns_names,
+        cert.uris,
+        cert.email_addresses,
+        cert.ip_addresses,
+        cert.other_names,
+    )
     if not common_name and not any(named):
         errors.append(
             invalid(
@@ -87,6 +104,7 @@ def certificate_errors(cert: Certificate, gates: FeatureGates) -> list[FieldErro
     errors += _ip_address_errors(cert)
     errors += _email_address_errors(cert)
     errors += _private_key_errors(cert)
+    errors += _signature_errors(cert)
     errors += _duration_errors(cert)
     errors += _percentage_errors(cert)
     errors += _usage_errors(cert)
@@ -95,6 +113,9 @@ def certificate_errors(cert: Certificate, gates: FeatureGates) -> list[FieldErro
         errors.append(invalid("spec.revisionHistoryLimit", limit, "must not be less than 1"))
     errors += _secret_template_errors(cert)
     errors += _output_format_errors(cert, gates)
+    errors += _later_errors(cert, gates)
+    errors += _keystore_errors(cert)
+    errors += _renewal_errors(cert)
     return errors
 
 
@@ -233,6 +254,17 @@ def _private_key_errors(cert: Certificate) -> list[FieldError]:
     return []
 
 
+def _signature_errors(cert: Certificate) -> list[FieldError]:
+    """Check `signatureAlgorithm`, a field of later versions (1.18), by their rules."""
+    asked, kind = cert.signature_algorithm, cert.private_key_or_default.algorithm_or_default
+    allowed = SIGNATURE_ALGORITHMS.get(kind)
+    if not asked or allowed is None or asked in allowed:
+        return []
+    listed = " ".join(allowed)
+    text = f"for key algorithm {kind} the allowed signature algorithms are [{listed}]"
+    return [invalid("spec.signatureAlgorithm", asked, text)]
+
+
 def _percentage_errors(cert: Certificate) -> list[FieldError]:
     """Check `renewBeforePercentage`, a field of later versions, by their rules."""
     percentage, path = cert.renew_before_percentage, "spec.renewBeforePercentage"
@@ -252,6 +284,69 @@ def _percentage_errors(cert: Certificate) -> list[FieldError]:
         )
         return [invalid(path, percentage, text)]
     return []
+
+
+def _keystore_errors(cert: Certificate) -> Iterator[FieldError]:
+    """Check where passwords of keystores come from, by the rules of later versions (1.17).
+
+    In 1.12 the reference is required by the CRD, and whatever it says is taken.
+    """
+    stores = mapping_at(cert.spec, "keystores")
+    for field, word in (("jks", "JKS"), ("pkcs12", "PKCS#12")):
+        store, path = stores.get(field), child("spec.keystores", field)
+        if not isinstance(store, Mapping):
+            continue
+        literal = store.get("password")
+        if literal is not None and mapping_at(store, "passwordSecretRef").get("name"):
+            yield forbidden(
+                path,
+                f"exactly one of passwordSecretRef and password must be provided for {word}"
+                " keystores; cannot set both",
+            )
+        if literal is None and store.get("passwordSecretRef") is None:
+            text = f"must set exactly one of passwordSecretRef and password for {word} keystores"
+            yield forbidden(path, text)
+        if literal == "":
+            text = f"literal password cannot be empty if set on {word} keystores"
+            yield forbidden(child(path, "password"), text)
+
+
+def _renewal_errors(cert: Certificate) -> Iterator[FieldError]:
+    """Check `renewal`, a field of later versions (1.21), by their rules."""
+    policy, path = cert.renewal_policy, "spec.renewal.windows"
+    if policy is None:
+        return
+    if policy == "Disabled":
+        if cert.renewal_windows:
+            text = "windows cannot be set when `renewal.policy` is set to Disabled"
+            yield forbidden(path, text)
+        return
+    if policy != "RenewBefore":
+        supported = ["Disabled", "RenewBefore"]
+        yield not_supported("spec.renewal.policy", f"unsupported field {policy}", supported)
+    for position, window in enumerate(cert.renewal_windows):
+        yield from _window_errors(window, index(path, position))
+
+
+def _window_errors(window: RenewalWindow, path: str) -> Iterator[FieldError]:
+    text = "windowDuration must be specified and should be greater than 0"
+    if window.duration is None:
+        yield required(child(path, "windowDuration"), text)
+    elif parse_duration(window.duration) <= 0:
+        yield invalid(child(path, "windowDuration"), Raw(window.duration), text)
+    try:
+        parse_zone(window.timezone)
+    except InvalidError:
+        text = "invalid value for timezone. timezone must be IANA compliant"
+        yield invalid(child(path, "timezone"), window.timezone, text)
+    try:
+        parse_cron(window.cron)
+    except InvalidError as error:
+        text = (
+            f"invalid cron syntax: {error}. cron needs to follow:"
+            " cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow"
+        )
+        yield invalid(child(path, "cron"), window.cron, text)
 
 
 def _duration_errors(cert: Certificate) -> list[FieldError]:
@@ -298,6 +393,40 @@ def _secret_template_errors(cert: Certificate) -> list[FieldError]:
         ),
         *annotation_errors(annotations, path),
     ]
+
+
+def _later_errors(cert: Certificate, gates: FeatureGates) -> Iterator[FieldError]:
+    """Yield what is wrong with fields of later versions.
+
+    Source: cert-manager main, internal/apis/certmanager/validation/certificate.go (fields).
+    """
+    for field, value, gate in (
+        ("spec.nameConstraints", cert.name_constraints, NAME_CONSTRAINTS),
+        ("spec.otherNames", cert.other_names, OTHER_NAMES),
+    ):
+        if value and gate not in gates:
+            yield forbidden(field, f"feature gate {gate} must be enabled")
+    for position, (oid, text) in enumerate(cert.other_names):
+        where = index("spec.otherNames", position)
+        if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]*))+", oid):
+            yield invalid(child(where, "oid"), oid, "oid syntax invalid")
+        if not text:
+            yield required(
+                child(where, "utf8Value"), "must be set to a valid non-empty UTF8 string"
+            )
+    wanted = cert.name_constraints
+    if wanted is None:
+        return
+    if not cert.is_ca:
+        yield invalid("spec.nameConstraints", "", "isCa should be true when nameConstraints is set")
+    if not any(wanted.get(part) for part in ("permitted", "excluded")):
+        text = "either permitted or excluded must be set"
+        yield invalid("spec.nameConstraints", "", text)
+        return
+    try:
+        name_constraints(wanted)
+    except InvalidError as error:
+        yield invalid("spec.nameConstraints", "", str(error))
 
 
 def _output_format_errors(cert: Certificate, gates: FeatureGates) -> list[FieldError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -18,6 +19,7 @@ from certwright.cli.options import (
     logging_options,
     start_logging,
 )
+from certwright.errors import StartupError
 from certwright.resources import known
 from certwright.resources.features import (
     EXPERIMENTAL_GATEWAY_API_SUPPORT,
@@ -230,6 +232,25 @@ def _acme(flags: dict[str, Any]) -> Any:
     default="20s",
     hidden=True,
 )
+@click.option(
+    "--enable-trust-bundles",
+    type=GoBool(),
+    default=False,
+    show_default=True,
+    help="Serve trust-manager's Bundles; needs its CRD and permissions (certwright manifests "
+    "--trust-bundles), and that trust-manager itself does not run.",
+)
+@click.option(
+    "--trust-namespace",
+    default="cert-manager",
+    show_default=True,
+    help="Where the sources of Bundles are.",
+)
+@click.option(
+    "--trust-default-ca-file",
+    default="",
+    help="PEM file: the source useDefaultCAs of Bundles.",
+)
 @click.option("--feature-gates", "gates", type=Gates(), default="", help=gates_help())
 @click.option("--enable-profiling", type=GoBool(), hidden=True, expose_value=False)
 @click.option("--profiler-address", hidden=True, expose_value=False)
@@ -258,12 +279,27 @@ def controller(*, verbosity: int, logging_format: str, gates: FeatureGates, **fl
         renewal_spread=flags.pop("renewal_spread"),
         acme=acme,
         shim=shim,
+        trust=_trust(flags),
     )
     flags.pop("copied_annotation_prefixes")
     for name in ("lease_duration", "renew_deadline", "retry_period"):
         seconds = flags.pop(f"leader_election_{name}")
         flags[f"leader_election_{name.split('_', 1)[0]}_seconds"] = seconds
     run_controller(ControllerOptions(**(flags | lists), decisions=decisions))
+
+
+def _trust(flags: dict[str, Any]) -> Any:
+    from certwright.reconcile.options import TrustOptions
+
+    name = flags.pop("trust_default_ca_file")
+    try:
+        pem = Path(name).read_bytes() if name else b""
+    except OSError as error:
+        raise StartupError(
+            f"cannot read --trust-default-ca-file {name}: {error.strerror}"
+        ) from error
+    enabled, namespace = flags.pop("enable_trust_bundles"), flags.pop("trust_namespace")
+    return TrustOptions(enabled, namespace, pem)
 
 
 def _joined(parts: tuple[Any, ...]) -> tuple[str, ...]:

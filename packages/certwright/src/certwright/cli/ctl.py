@@ -211,6 +211,30 @@ async def renew_command(
     return 0
 
 
+@ctl.command("retry", short_help="End the wait of a Certificate after failures.")
+@click.argument("names", nargs=-1)
+@click.option("-l", "--selector", default="", help="Labels to choose by, such as a=b,c!=d.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="In all namespaces.")
+@click.option("--all", "all_of_them", is_flag=True, help="All Certificates of the namespace.")
+@connected
+async def retry_command(
+    target: Target,
+    names: tuple[str, ...],
+    selector: str,
+    all_namespaces: bool,  # noqa: FBT001 - click calls it
+    all_of_them: bool,  # noqa: FBT001 - click calls it
+) -> int:
+    """Forget failures: what waits 1, 2, 4 ... 32 hours is tried now, and the waits start anew."""
+    from certwright.roles.ctl.renewal import RenewalWish, retry
+
+    wish = RenewalWish(target.namespace, names, selector, all_of_them, all_namespaces)
+    wish.check(namespace_given=target.namespace_given)
+    async with open_store(target.place) as store:
+        if not await _echo_lines(retry(store, wish)):
+            click.echo("No Certificates found", err=True)
+    return 0
+
+
 # ------------------------------------------------------------------------------ acme
 
 

@@ -24,6 +24,11 @@ _PARTS = ("crds", "rbac", "webhooks", "workloads")
     is_flag=True,
     help="CRDs with the fields of later cert-manager versions that are served here.",
 )
+@click.option(
+    "--trust-bundles",
+    is_flag=True,
+    help="With what the flag --enable-trust-bundles of the controller needs.",
+)
 def manifests(
     parts: tuple[str, ...],
     namespace: str,
@@ -31,6 +36,7 @@ def manifests(
     leader_election_namespace: str,
     feature_gates: str,
     later_fields: bool,  # noqa: FBT001 - click calls it
+    trust_bundles: bool,  # noqa: FBT001
 ) -> None:
     """Print YAML for `kubectl apply -f -`: all PARTS, or those that are named.
 
@@ -58,9 +64,9 @@ def manifests(
         metadata = {"name": namespace}
         made.append({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     if "crds" in wanted:
-        made += crds.load(later_fields=later_fields)
+        made += crds.load(later_fields=later_fields, bundles=trust_bundles)
     if "rbac" in wanted:
-        made += rbac(settings)
+        made += rbac(settings, trust_bundles=trust_bundles)
     if "workloads" in wanted:
         made += workloads(settings)
     if "webhooks" in wanted:

@@ -96,6 +96,11 @@ _FOLDER: Final = click.argument("folder", metavar="DIR", type=click.Path(path_ty
     is_flag=True,
     help="Remove key and certificate with their Certificate; otherwise they stay.",
 )
+@click.option(
+    "--trust-default-ca-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="PEM file: the source useDefaultCAs of Bundles.  [default: the system's]",
+)
 @renewal_option
 @logging_options
 def standalone(folder: Path, verbosity: int, logging_format: str, **given: Any) -> int:
@@ -260,6 +265,7 @@ def _settings(folder: Path, given: dict[str, Any]) -> Any:
             delete_secrets=given["delete_secrets"],
             acme=acme["options"],
             renewal_spread=given["renewal_spread"],
+            default_ca_pem=_default_ca(given["trust_default_ca_file"]),
         ),
         answers=acme["answers"],
         readers=Readers(_group_id(given["group"]), frozenset(given["group_secrets"])),
@@ -270,6 +276,18 @@ def _settings(folder: Path, given: dict[str, Any]) -> Any:
         ),
         once_seconds_max=given["timeout"],
     )
+
+
+def _default_ca(path: Path | None) -> bytes:
+    """Return what the system trusts, or this file."""
+    import ssl
+
+    system = ssl.get_default_verify_paths().cafile
+    found = path or (Path(system) if system else None)
+    try:
+        return b"" if found is None else found.read_bytes()
+    except OSError as error:
+        raise StartupError(f"cannot read {found}: {error.strerror}") from error
 
 
 def _group_id(name: str) -> int | None:

@@ -24,11 +24,18 @@ from certwright.issuers.secrets import certificate_chain, key_pair_and_ca, priva
 from certwright.pki.certificates import DecodedCertificate
 from certwright.pki.chain import ChainResult, order_chain
 from certwright.pki.keys import SigningKey
-from certwright.pki.template import CertificateTemplate, sign_template, template_of_request
+from certwright.pki.template import (
+    CertificateTemplate,
+    sign_template,
+    template_of_request,
+    with_asked_for,
+)
+from certwright.policy.ca_rotation import lead_of, rotation_of
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.issuer import Issuer, IssuerType
 from certwright.resources.kinds import SECRET, Key, Manifest
 from certwright.resources.secret import Secret
+from certwright.resources.times import format_time
 
 __all__ = ["CaSigner", "sign_with_ca"]
 
@@ -91,20 +98,48 @@ class CaSigner:
                 "SecretInvalidData",
                 f"Failed to parse signing CA keypair from secret {place}: {error}",
             )
+        if (held := _held(request, chain)) is not None:
+            return held
         try:
             template = template_of_request(request.request, now=request.now, serial=request.serial)
+            template = with_asked_for(template, request.request.request, request.gates)
         except InvalidError as error:
             return Refused("SigningError", f"Error generating certificate template: {error}")
         template = replace(
             template,
             crl_distribution_points=request.issuer.crl_distribution_points,
             ocsp_servers=request.issuer.ocsp_servers,
+            issuing_certificate_urls=request.issuer.issuing_certificate_urls,
         )
         try:
             result = sign_with_ca(template, chain, key)
         except InvalidError as error:
             return Refused("SigningError", f"Error signing certificate: {error}")
         return Signed(result.chain_pem, result.ca_pem)
+
+
+def _held(request: SigningRequest, chain: list[DecodedCertificate]) -> Waiting | None:
+    """Return why a CA that has just changed does not sign yet, or None."""
+    try:
+        lead = lead_of(request.issuer)
+    except InvalidError:
+        return None
+    rotation = rotation_of(request.issuer)
+    if lead is None:
+        return None
+    if rotation is None or rotation.chain != tuple(chain):
+        return Waiting(
+            "CAChanged", "The CA has changed: waiting until it is trusted", is_progress=True
+        )
+    if rotation.signs <= request.now:
+        return None
+    return Waiting(
+        "CAChanged",
+        f"The CA has changed: it signs from {format_time(rotation.signs)} on, so that it "
+        "is trusted before",
+        is_progress=True,
+        again_after_seconds=(rotation.signs - request.now).total_seconds(),
+    )
 
 
 def sign_with_ca(

@@ -20,6 +20,7 @@ from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from certwright.errors import InvalidError
 from certwright.resources.certificate_request import CertificateRequest
+from certwright.resources.features import FeatureGates
 from certwright.resources.issuer import Issuer, IssuerType
 from certwright.resources.kinds import SECRET, Key, Manifest
 from certwright.resources.secret import Secret
@@ -64,6 +65,7 @@ class SigningRequest:
     """Serial number for the new certificate, 128 random bits."""
     objects: Mapping[Key, Manifest] = field(default_factory=dict)
     """What was found of what `needs` asked for."""
+    gates: FeatureGates = field(default_factory=FeatureGates)
 
     def secret(self, namespace: str, name: str) -> Secret | None:
         """Return a Secret that was asked for, or None if there is none."""
@@ -98,6 +100,8 @@ class Waiting:
     """Whether it goes its way: no reason to warn."""
     retry: bool = False
     """Whether to come back after the loop's back-off, although nothing may change."""
+    again_after_seconds: float | None = None
+    """When to come back although nothing may change."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """What the request is to remember, as annotations of a CertificateRequest."""
     apply: tuple[Manifest, ...] = ()

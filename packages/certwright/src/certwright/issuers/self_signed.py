@@ -23,7 +23,7 @@ from certwright.issuers.contract import (
 from certwright.issuers.secrets import private_key
 from certwright.pki.keys import public_keys_equal
 from certwright.pki.names import decode_rdns, name_text
-from certwright.pki.template import sign_template, template_of_request
+from certwright.pki.template import sign_template, template_of_request, with_asked_for
 from certwright.resources import known
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.issuer import Issuer, IssuerType
@@ -88,6 +88,7 @@ class SelfSignedSigner:
             )
         try:
             template = template_of_request(wanted, now=request.now, serial=request.serial)
+            template = with_asked_for(template, wanted.request, request.gates)
         except InvalidError as error:
             return Refused("ErrorGenerating", f"{_TEMPLATE_PROBLEM}: {error}")
         notices: tuple[Notice, ...] = ()

@@ -126,6 +126,7 @@ def decode_certificates(pem: bytes) -> list[DecodedCertificate]:
     return list(_decode_chain(pem))
 
 
+@lru_cache(maxsize=_DECODED_CHAINS_MAX)
 def decode_certificate(encoded: bytes) -> DecodedCertificate:
     """Return the certificate of its DER.
 

@@ -5,6 +5,7 @@ Source: reference cert-manager.md 2.7 (CSR); RFC 2986; cert-manager v1.12.2 pkg/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,9 +30,11 @@ from certwright.pki.names import (
 from certwright.pki.pem import decode_pem, encode_pem
 from certwright.pki.signatures import Scheme, decode_scheme, is_signed, scheme_of, sign
 from certwright.pki.usages import key_usages
-from certwright.resources.certificate import Certificate
+from certwright.resources.certificate import SIGNATURE_ALGORITHMS, Certificate
 from certwright.resources.features import (
     LITERAL_CERTIFICATE_SUBJECT,
+    NAME_CONSTRAINTS,
+    OTHER_NAMES,
     USE_CERTIFICATE_REQUEST_BASIC_CONSTRAINTS,
     FeatureGates,
 )
@@ -90,6 +93,7 @@ def generate_csr(cert: Certificate, key: PrivateKeyTypes, gates: FeatureGates) -
     Raises:
         InvalidError: The Certificate asks for what cannot be; the text says what.
     """
+    _check_gates(cert, gates)
     has_common_name = bool(_common_name(cert, gates))
     names = alternative_names_of(cert)
     if not (has_common_name or names or cert.ip_addresses):
@@ -166,6 +170,7 @@ def alternative_names_of(cert: Certificate) -> AlternativeNames:
         emails=cert.email_addresses,
         ips=tuple(ip for ip in cert.ip_addresses if ip_bytes(ip) is not None),
         uris=_canonical_uris(cert.uris, "URIs"),
+        others=cert.other_names,
     )
 
 
@@ -205,17 +210,38 @@ def _extensions_of(
         wanted.append(extensions.key_usage(bits, critical=False))
         if extended:
             wanted.append(extensions.extended_key_usage(extended))
+    if cert.name_constraints is not None:
+        wanted.append(extensions.name_constraints(cert.name_constraints))
     if USE_CERTIFICATE_REQUEST_BASIC_CONSTRAINTS in gates:
         wanted.append(extensions.basic_constraints(is_ca=cert.is_ca, critical=False))
     return wanted
 
 
-def _scheme_of_spec(cert: Certificate) -> Scheme:
-    """Return how the request is signed: `spec.privateKey` says so, not the key.
+def _check_gates(cert: Certificate, gates: FeatureGates) -> None:
+    """Refuse what the webhook would have: a request without it would be made for ever."""
+    for field, value, gate in (
+        ("spec.otherNames", cert.other_names, OTHER_NAMES),
+        ("spec.nameConstraints", cert.name_constraints, NAME_CONSTRAINTS),
+    ):
+        if value and gate not in gates:
+            raise InvalidError(f"{field}: the feature gate {gate} is off")
 
-    Source: reference cert-manager.md 2.7 (CSR: signature hash chosen from spec.privateKey).
+
+def _scheme_of_spec(cert: Certificate) -> Scheme:
+    """Return how the request is signed: `spec.signatureAlgorithm`, else `spec.privateKey`, says so.
+
+    Not the key. Source: reference cert-manager.md 2.7 (CSR: signature hash chosen from
+    spec.privateKey); cert-manager 1.18 (signatureAlgorithm).
     """
     spec = cert.private_key_or_default
+    asked = cert.signature_algorithm
+    if asked:
+        if asked not in SIGNATURE_ALGORITHMS.get(spec.algorithm_or_default, ()):
+            raise InvalidError(
+                f"spec.signatureAlgorithm: {asked} is not for keys of {spec.algorithm_or_default}"
+            )
+        hash_name = re.search(r"SHA\d+", asked)
+        return scheme_of(spec.algorithm_or_default, hash_name[0].lower() if hash_name else "")
     match spec.algorithm:
         case "":
             return scheme_of("RSA", "sha256")

@@ -5,10 +5,11 @@ Source: reference cert-manager.md 2.7; RFC 5280 4.2; Go `crypto/x509` (buildCert
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from certwright.errors import InvalidError
 from certwright.pki import der
@@ -22,6 +23,7 @@ __all__ = [
     "CRL_DISTRIBUTION_POINTS",
     "EXTENDED_KEY_USAGE",
     "KEY_USAGE",
+    "NAME_CONSTRAINTS",
     "SUBJECT_ALT_NAME",
     "SUBJECT_KEY_ID",
     "AlternativeNames",
@@ -40,6 +42,7 @@ __all__ = [
     "decode_key_usage",
     "extended_key_usage",
     "key_usage",
+    "name_constraints",
     "subject_alternative_names",
 ]
 
@@ -47,6 +50,7 @@ SUBJECT_KEY_ID: Final = "2.5.29.14"
 KEY_USAGE: Final = "2.5.29.15"
 SUBJECT_ALT_NAME: Final = "2.5.29.17"
 BASIC_CONSTRAINTS: Final = "2.5.29.19"
+NAME_CONSTRAINTS: Final = "2.5.29.30"
 CRL_DISTRIBUTION_POINTS: Final = "2.5.29.31"
 AUTHORITY_KEY_ID: Final = "2.5.29.35"
 EXTENDED_KEY_USAGE: Final = "2.5.29.37"
@@ -55,7 +59,7 @@ _OCSP: Final = "1.3.6.1.5.5.7.48.1"
 _CA_ISSUERS: Final = "1.3.6.1.5.5.7.48.2"
 
 _LABEL: Final = re.compile(rb"[!-~]+")
-_EMAIL, _DNS, _URI, _IP = 0x81, 0x82, 0x86, 0x87
+_OTHER, _EMAIL, _DNS, _URI, _IP = 0xA0, 0x81, 0x82, 0x86, 0x87
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +78,18 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class AlternativeNames:
-    """Subject alternative names of the four kinds that Certwright writes; each in order."""
+    """Subject alternative names of the kinds that Certwright writes; each in order."""
 
     dns: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     ips: tuple[str, ...] = ()
     """Canonical texts when decoded; any text `ip_bytes` takes when encoded."""
     uris: tuple[str, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+    """Other names that are texts: object identifier and text."""
 
     def __bool__(self) -> bool:
-        return bool(self.dns or self.emails or self.ips or self.uris)
+        return bool(self.dns or self.emails or self.ips or self.uris or self.others)
 
 
 # ------------------------------------------------------------------------------ writing
@@ -115,14 +121,44 @@ def authority_key_id(key_id: bytes) -> Extension:
     return Extension(AUTHORITY_KEY_ID, value)
 
 
-def authority_information_access(ocsp_servers: Iterable[str]) -> Extension:
-    """Return AuthorityInformationAccess with where to ask for revocation."""
-    return Extension(
-        AUTHORITY_INFORMATION_ACCESS,
-        der.sequence(
-            *(der.sequence(der.oid(_OCSP), der.tlv(_URI, url.encode())) for url in ocsp_servers)
-        ),
-    )
+def authority_information_access(
+    ocsp_servers: Iterable[str], issuing_certificate_urls: Iterable[str] = ()
+) -> Extension:
+    """Return AuthorityInformationAccess: where to ask for revocation, and for the issuer."""
+    places = [(_OCSP, url) for url in ocsp_servers]
+    places += [(_CA_ISSUERS, url) for url in issuing_certificate_urls]
+    parts = (der.sequence(der.oid(how), der.tlv(_URI, url.encode())) for how, url in places)
+    return Extension(AUTHORITY_INFORMATION_ACCESS, der.sequence(*parts))
+
+
+def name_constraints(wanted: Mapping[str, Any]) -> Extension:
+    """Return NameConstraints of a Certificate's `spec.nameConstraints`.
+
+    Raises:
+        InvalidError: A range is none, or a name cannot be written in ASCII.
+
+    Source: RFC 5280 4.2.1.10; cert-manager main pkg/util/pki/nameconstraints.go (fields).
+    """
+    parts = []
+    for number, field in enumerate(("permitted", "excluded")):
+        if subtrees := list(_subtrees(wanted.get(field) or {})):
+            parts.append(der.context(number, b"".join(map(der.sequence, subtrees))))
+    return Extension(NAME_CONSTRAINTS, der.sequence(*parts), bool(wanted.get("critical")))
+
+
+def _subtrees(names: Mapping[str, Any]) -> Iterator[bytes]:
+    for name in names.get("dnsDomains") or ():
+        yield der.tlv(_DNS, _ia5(name))
+    for text in names.get("ipRanges") or ():
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError as error:
+            raise InvalidError(f"invalid CIDR address: {text}") from error
+        yield der.tlv(_IP, network.network_address.packed + network.netmask.packed)
+    for name in names.get("emailAddresses") or ():
+        yield der.tlv(_EMAIL, _ia5(name))
+    for name in names.get("uriDomains") or ():
+        yield der.tlv(_URI, _ia5(name))
 
 
 def crl_distribution_points(urls: Iterable[str]) -> Extension:
@@ -134,12 +170,16 @@ def crl_distribution_points(urls: Iterable[str]) -> Extension:
 
 
 def subject_alternative_names(names: AlternativeNames, *, critical: bool) -> Extension:
-    """Return SubjectAlternativeName: DNS names, e-mail addresses, IPs, URIs, in that order.
+    """Return SubjectAlternativeName: others, DNS names, e-mail addresses, IPs, URIs, in that order.
 
     Raises:
         InvalidError: A name cannot be written in ASCII.
     """
-    parts = [der.tlv(_DNS, _ia5(name)) for name in names.dns]
+    parts = [
+        der.tlv(_OTHER, der.oid(oid) + der.context(0, der.tlv(der.UTF8_STRING, text.encode())))
+        for oid, text in names.others
+    ]
+    parts += [der.tlv(_DNS, _ia5(name)) for name in names.dns]
     parts += [der.tlv(_EMAIL, _ia5(email)) for email in names.emails]
     parts += [der.tlv(_IP, packed) for ip in names.ips if (packed := ip_bytes(ip)) is not None]
     parts += [der.tlv(_URI, _ia5(uri)) for uri in names.uris]
@@ -208,12 +248,13 @@ def decode_authority_key_id(value: bytes) -> bytes:
 
 
 def decode_alternative_names(value: bytes) -> AlternativeNames:
-    """Return the names of the four kinds; other kinds are passed over.
+    """Return the names of the kinds that are known; what is something else is passed over.
 
     Raises:
         InvalidError: The extension, or a name in it, is malformed.
     """
     dns, emails, ips, uris = list[str](), list[str](), list[str](), list[str]()
+    others: list[tuple[str, str]] = []
     for element in der.Reader(value).read(der.SEQUENCE).reader.rest():
         if element.tag == _DNS:
             dns.append(_decode_ia5(element, "dNSName"))
@@ -227,7 +268,9 @@ def decode_alternative_names(value: bytes) -> AlternativeNames:
             ips.append(ip_text(element.content))
         elif element.tag == _URI:
             uris.append(_decode_uri(element))
-    return AlternativeNames(tuple(dns), tuple(emails), tuple(ips), tuple(uris))
+        elif element.tag == _OTHER and (found := _decode_other(element)) is not None:
+            others.append(found)
+    return AlternativeNames(tuple(dns), tuple(emails), tuple(ips), tuple(uris), tuple(others))
 
 
 def decode_information_access(value: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -257,6 +300,17 @@ def _decode_ia5(element: der.Element, kind: str) -> str:
     if not element.content.isascii():
         raise InvalidError(f"x509: SAN {kind} is malformed")
     return element.content.decode()
+
+
+def _decode_other(element: der.Element) -> tuple[str, str] | None:
+    """Return an other name that is a text; None for one that is not, or is malformed."""
+    try:
+        reader = element.reader
+        oid = der.decode_oid(reader.read(der.OID).content)
+        value = reader.read(0xA0).reader.read(der.UTF8_STRING)
+        return oid, value.content.decode("utf-8")
+    except (InvalidError, UnicodeDecodeError):
+        return None
 
 
 def _decode_uri(element: der.Element) -> str:

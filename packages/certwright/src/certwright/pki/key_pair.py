@@ -5,6 +5,9 @@ Source: Go `crypto/tls` X509KeyPair; reference cert-manager.md 2.2 (policy 3).
 
 from __future__ import annotations
 
+from hashlib import sha256
+from typing import Final
+
 from certwright.errors import InvalidError
 from certwright.pki.certificates import DecodedCertificate, decode_certificate
 from certwright.pki.keys import SigningKey, decode_key_der, public_keys_equal
@@ -13,9 +16,24 @@ from certwright.resources.gotext import format_strings
 
 __all__ = ["check_key_pair"]
 
+_KNOWN_MAX: Final = 4096
+_known: dict[bytes, str] = {}
+"""What was found, by digests: every loop asks again at each change, and no key is to stay in
+memory for that."""
+
 
 def check_key_pair(cert_pem: bytes, key_pem: bytes) -> str:
     """Return why the first certificate and the first key are no pair; empty if they are one."""
+    digest = sha256(cert_pem).digest() + sha256(key_pem).digest()
+    found = _known.get(digest)
+    if found is None:
+        if len(_known) >= _KNOWN_MAX:
+            _known.clear()
+        found = _known[digest] = _check(cert_pem, key_pem)
+    return found
+
+
+def _check(cert_pem: bytes, key_pem: bytes) -> str:
     try:
         leaf = _first_certificate(cert_pem)
         key = _first_key(key_pem)

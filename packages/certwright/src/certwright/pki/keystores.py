@@ -9,7 +9,9 @@ Source: reference cert-manager.md 2.9 (Keystores, additional output formats), 12
 
 from __future__ import annotations
 
-from typing import Final
+import hashlib
+import hmac
+from typing import Final, Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -27,6 +29,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
 )
 
 from certwright.errors import InvalidError
+from certwright.pki import der
 from certwright.pki.certificates import DecodedCertificate, decode_certificates
 from certwright.pki.jks import JksKey, JksTrusted, encode_jks
 from certwright.pki.keys import decode_private_key
@@ -34,6 +37,7 @@ from certwright.pki.names import name_text
 from certwright.pki.pem import decode_pem
 
 __all__ = [
+    "Profile",
     "combined_pem",
     "jks_keystore",
     "jks_truststore",
@@ -42,12 +46,22 @@ __all__ = [
     "pkcs12_truststore",
 ]
 
+Profile: TypeAlias = Literal["", "LegacyRC2", "LegacyDES", "Modern2023", "Modern2026"]
+"""cert-manager's names of algorithms. LegacyRC2 and none are written as LegacyDES; Modern2023 is
+AES-256 with HMAC-SHA256, Modern2026 the same with PBMAC1 (OpenSSL 3.4, Java 26)."""
+
 _KDF_ROUNDS: Final = 2048
+_PBMAC1: Final = "1.2.840.113549.1.5.14"
+_PBKDF2: Final = "1.2.840.113549.1.5.12"
+_HMAC_SHA256: Final = "1.2.840.113549.2.9"
+_MAC_SALT_BYTES: Final = 16
 _KEY_ALIAS: Final = "certificate"
 _CA_ALIAS: Final = "ca"
 
 
-def pkcs12_keystore(password: bytes, key_pem: bytes, cert_pem: bytes, ca_pem: bytes) -> bytes:
+def pkcs12_keystore(
+    password: bytes, key_pem: bytes, cert_pem: bytes, ca_pem: bytes, *, profile: Profile = ""
+) -> bytes:
     """Return `keystore.p12`: the key, its certificate, the rest of the chain, the CA.
 
     Args:
@@ -55,6 +69,7 @@ def pkcs12_keystore(password: bytes, key_pem: bytes, cert_pem: bytes, ca_pem: by
         key_pem: The private key.
         cert_pem: The chain, the key's certificate first.
         ca_pem: The CA; may be empty.
+        profile: Algorithms; by default what everybody reads.
 
     Raises:
         InvalidError: One of them cannot be used.
@@ -63,19 +78,25 @@ def pkcs12_keystore(password: bytes, key_pem: bytes, cert_pem: bytes, ca_pem: by
     certs = decode_certificates(cert_pem)
     cas = decode_certificates(ca_pem) if ca_pem else []
     try:
-        return serialize_key_and_certificates(
+        store = serialize_key_and_certificates(
             None,
             key,
             _loaded(certs[0]),
             [_loaded(cert) for cert in (*certs[1:], *cas)],
-            _encryption(password),
+            _encryption(password, profile),
         )
+        return _with_pbmac1(store, password) if profile == "Modern2026" else store
     except (ValueError, TypeError) as error:
         raise InvalidError(f"cannot write a PKCS#12 keystore: {error}") from None
 
 
-def pkcs12_truststore(password: bytes, ca_pem: bytes) -> bytes:
+def pkcs12_truststore(password: bytes, ca_pem: bytes, *, profile: Profile = "") -> bytes:
     """Return `truststore.p12`: the CAs, marked as trusted for Java, named by their subjects.
+
+    Args:
+        password: Of the store; empty for one that is neither encrypted nor signed.
+        ca_pem: The CAs.
+        profile: Algorithms; by default what everybody reads.
 
     Raises:
         InvalidError: There is no CA, or the password cannot be used.
@@ -85,13 +106,16 @@ def pkcs12_truststore(password: bytes, ca_pem: bytes) -> bytes:
         for ca in decode_certificates(ca_pem)
     ]
     try:
-        return serialize_java_truststore(entries, _encryption(password))
+        store = serialize_java_truststore(entries, _encryption(password, profile))
+        return _with_pbmac1(store, password) if profile == "Modern2026" and password else store
     except (ValueError, TypeError) as error:
         raise InvalidError(f"cannot write a PKCS#12 truststore: {error}") from None
 
 
-def jks_keystore(password: bytes, key_pem: bytes, cert_pem: bytes, ca_pem: bytes) -> bytes:
-    """Return `keystore.jks`: the key with its chain as `certificate`, the CAs as `ca`, `ca-1`...
+def jks_keystore(
+    password: bytes, key_pem: bytes, cert_pem: bytes, ca_pem: bytes, alias: str = ""
+) -> bytes:
+    """Return `keystore.jks`: the key with its chain as `alias`, the CAs as `ca`, `ca-1`...
 
     The entries' dates are the start of the certificates' lives, so the same input gives the same
     bytes.
@@ -102,7 +126,7 @@ def jks_keystore(password: bytes, key_pem: bytes, cert_pem: bytes, ca_pem: bytes
     key = decode_private_key(key_pem)
     certs = decode_certificates(cert_pem)
     entry = JksKey(
-        alias=_KEY_ALIAS,
+        alias=alias or _KEY_ALIAS,
         created=certs[0].not_before,
         pkcs8=key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
         chain=[cert.der for cert in certs],
@@ -150,7 +174,46 @@ def _loaded(certificate: DecodedCertificate) -> x509.Certificate:
     return x509.load_der_x509_certificate(certificate.der)
 
 
-def _encryption(password: bytes) -> KeySerializationEncryption:
+def _with_pbmac1(store: bytes, password: bytes) -> bytes:
+    """Return a PKCS#12 file with another MAC over the same contents.
+
+    Source: RFC 9879 3 and RFC 8018 A.5; the salt and rounds of the old form are not used.
+    """
+    pfx = der.Reader(store).read(der.SEQUENCE).reader
+    version, safe = pfx.read(der.INTEGER), pfx.read(der.SEQUENCE)
+    contents = safe.reader
+    contents.read(der.OID)
+    wrapped = contents.read_optional(0xA0)
+    if wrapped is None:
+        raise InvalidError("cannot write a PKCS#12 store: it is empty")
+    signed = wrapped.reader.read(der.OCTET_STRING).content
+    # What is signed holds the random salts of its encryption, so this is new each time, too.
+    salt = hashlib.sha256(signed).digest()[:_MAC_SALT_BYTES]
+    key = hashlib.pbkdf2_hmac("sha256", password, salt, _KDF_ROUNDS, 32)
+    by_sha256 = der.sequence(der.oid(_HMAC_SHA256), der.null())
+    derived = der.sequence(
+        der.oid(_PBKDF2),
+        der.sequence(
+            der.octet_string(salt), der.integer(_KDF_ROUNDS), der.integer(len(key)), by_sha256
+        ),
+    )
+    algorithm = der.sequence(der.oid(_PBMAC1), der.sequence(derived, by_sha256))
+    digest = der.octet_string(hmac.digest(key, signed, "sha256"))
+    mac = der.sequence(der.sequence(algorithm, digest), der.octet_string(b"NOT USED"))
+    return der.sequence(version.whole, safe.whole, mac)
+
+
+def _encryption(password: bytes, profile: Profile) -> KeySerializationEncryption:
+    if not password:
+        return NoEncryption()
+    if profile in {"Modern2023", "Modern2026"}:
+        return (
+            PrivateFormat.PKCS12.encryption_builder()
+            .kdf_rounds(_KDF_ROUNDS)
+            .key_cert_algorithm(PBES.PBESv2SHA256AndAES256CBC)
+            .hmac_hash(hashes.SHA256())
+            .build(password)
+        )
     return (
         PrivateFormat.PKCS12.encryption_builder()
         .kdf_rounds(_KDF_ROUNDS)

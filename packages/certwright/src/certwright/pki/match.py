@@ -9,13 +9,13 @@ Source: reference cert-manager.md 2.7 (RequestMatchesSpec, SecretDataAltNamesMat
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from certwright.errors import InvalidError
 from certwright.pki.addresses import canonical_ip, canonical_uri
 from certwright.pki.certificates import DecodedCertificate
 from certwright.pki.csr import DecodedRequest, decode_csr
-from certwright.pki.extensions import AlternativeNames
+from certwright.pki.extensions import NAME_CONSTRAINTS, AlternativeNames, name_constraints
 from certwright.pki.literal_subject import decode_literal_subject
 from certwright.pki.names import RdnSequence
 from certwright.resources.certificate import Certificate
@@ -38,6 +38,10 @@ def request_violations(request: CertificateRequest, certificate: Certificate) ->
     if not _same(csr.names.dns, certificate.dns_names):
         violations.append("spec.dnsNames")
     violations += _subject_violations(csr, certificate)
+    if not _same(csr.names.others, certificate.other_names):
+        violations.append("spec.otherNames")
+    if _constraints_differ(csr, certificate):
+        violations.append("spec.nameConstraints")
     if request.is_ca != certificate.is_ca:
         violations.append("spec.isCA")
     if not _same(request.usages, certificate.usages):
@@ -107,8 +111,16 @@ def _unordered(rdns: RdnSequence) -> list[list[tuple[str, str]]]:
     return [sorted(rdn) for rdn in rdns]
 
 
-def _same(found: Iterable[str], wanted: Iterable[str]) -> bool:
-    return Counter(found) == Counter(wanted)
+def _constraints_differ(csr: DecodedRequest, certificate: Certificate) -> bool:
+    found, wanted = csr.extensions.get(NAME_CONSTRAINTS), certificate.name_constraints
+    if wanted is None:
+        return found is not None
+    return found != name_constraints(wanted)
+
+
+def _same(found: Iterable[Hashable], wanted: Iterable[Hashable]) -> bool:
+    ours, theirs = tuple(found), tuple(wanted)
+    return ours == theirs or Counter(ours) == Counter(theirs)
 
 
 def _canonical_uri(text: str) -> str:

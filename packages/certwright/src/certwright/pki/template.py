@@ -36,7 +36,12 @@ from certwright.pki.signatures import scheme_of_key, sign
 from certwright.pki.usages import key_usages
 from certwright.resources.certificate import DEFAULT_DURATION_NANO, Certificate
 from certwright.resources.certificate_request import CertificateRequest
-from certwright.resources.features import LITERAL_CERTIFICATE_SUBJECT, FeatureGates
+from certwright.resources.features import (
+    LITERAL_CERTIFICATE_SUBJECT,
+    NAME_CONSTRAINTS,
+    OTHER_NAMES,
+    FeatureGates,
+)
 
 __all__ = [
     "CertificateTemplate",
@@ -45,6 +50,7 @@ __all__ = [
     "template_of_csr",
     "template_of_request",
     "temporary_certificate",
+    "with_asked_for",
 ]
 
 _TEMPORARY_CA_NAME: Final = "cert-manager.local"
@@ -70,6 +76,8 @@ class CertificateTemplate:
     """Object identifiers; the extension is left out if there are none."""
     crl_distribution_points: tuple[str, ...] = ()
     ocsp_servers: tuple[str, ...] = ()
+    issuing_certificate_urls: tuple[str, ...] = ()
+    name_constraints: Extension | None = None
 
 
 def template_of_request(
@@ -92,6 +100,22 @@ def template_of_request(
         now=now,
         serial=serial,
     )
+
+
+def with_asked_for(
+    template: CertificateTemplate, csr_pem: bytes, gates: FeatureGates
+) -> CertificateTemplate:
+    """Return the template with what the CSR asks for besides, where the gates allow that.
+
+    1.12 signs neither other names nor name constraints, whoever asks.
+    """
+    csr = decode_csr(csr_pem)
+    if OTHER_NAMES in gates:
+        template = replace(template, names=csr.names)
+    if NAME_CONSTRAINTS in gates and template.is_ca:
+        found = csr.extensions.get(extensions.NAME_CONSTRAINTS)
+        template = replace(template, name_constraints=found)
+    return template
 
 
 def template_of_csr(
@@ -129,7 +153,7 @@ def template_of_csr(
     return CertificateTemplate(
         serial=serial,
         subject_der=csr.subject_der,
-        names=csr.names,
+        names=replace(csr.names, others=()),
         not_before=now,
         not_after=now + timedelta(microseconds=duration_nano // 1000),
         public_key=key,
@@ -271,11 +295,14 @@ def _extensions_of(
         wanted.append(Extension(extensions.SUBJECT_KEY_ID, key_id))
     if issuer and issuer.subject_key_id and issuer.subject_der != template.subject_der:
         wanted.append(extensions.authority_key_id(issuer.subject_key_id))
-    if template.ocsp_servers:
-        wanted.append(extensions.authority_information_access(template.ocsp_servers))
+    if template.ocsp_servers or template.issuing_certificate_urls:
+        urls = template.issuing_certificate_urls
+        wanted.append(extensions.authority_information_access(template.ocsp_servers, urls))
     if template.names:
         critical = template.subject_der == _EMPTY_NAME
         wanted.append(extensions.subject_alternative_names(template.names, critical=critical))
+    if template.name_constraints is not None:
+        wanted.append(template.name_constraints)
     if template.crl_distribution_points:
         wanted.append(extensions.crl_distribution_points(template.crl_distribution_points))
     return wanted

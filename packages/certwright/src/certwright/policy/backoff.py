@@ -14,7 +14,7 @@ from typing import Final
 from certwright.errors import InvalidError
 from certwright.pki.certificates import decode_certificates
 from certwright.pki.match import request_violations
-from certwright.policy.renewal import renewal_moment
+from certwright.policy.renewal import renewal_moment, suggested_window
 from certwright.policy.verdict import Evidence
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.conditions import get_condition
@@ -24,6 +24,7 @@ __all__ = ["arrival_remaining", "backoff_hours", "backoff_remaining"]
 _HOURS_MIN: Final = 1
 _HOURS_MAX: Final = 32
 _DOUBLINGS_MAX: Final = 5
+_SUGGESTED_MAX: Final = timedelta(days=1)
 
 
 def backoff_hours(attempts: int | None) -> int:
@@ -57,7 +58,8 @@ def arrival_remaining(evidence: Evidence) -> timedelta | None:
 
     Such a certificate is due at once whenever it is issued anew: the clock here is wrong, or the CA
     gives a shorter life than there should be left. The wait is as long as it was late, an hour at
-    most: it does not become a loop, and who wants a certificate every few seconds gets it.
+    most: it does not become a loop, and who wants a certificate every few seconds gets it. Where
+    the CA suggested the moment it is a day at most, for it may suggest the same for every one.
     """
     secret, request = evidence.secret, evidence.current_request
     ready = None if request is None else get_condition(request.object, "Ready")
@@ -68,8 +70,14 @@ def arrival_remaining(evidence: Evidence) -> timedelta | None:
         leaf = decode_certificates(secret.certificate_pem)[0]
     except InvalidError:
         return None
-    late = issued_at - renewal_moment(evidence.certificate, leaf, evidence.renewal)
-    wait = min(late, timedelta(hours=_HOURS_MIN))
+    due = renewal_moment(evidence.certificate, leaf, evidence.renewal)
+    if due is None:
+        return None
+    late = issued_at - due
+    most = timedelta(hours=_HOURS_MIN)
+    if evidence.renewal.use_suggestions and suggested_window(evidence.certificate, leaf):
+        most = max(most, min(_SUGGESTED_MAX, (leaf.not_after - leaf.not_before) / 10))
+    wait = min(late, most)
     remaining = min(wait, issued_at + wait - evidence.now)
     return remaining if remaining > timedelta() else None
 

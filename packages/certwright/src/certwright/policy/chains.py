@@ -12,6 +12,7 @@ from typing import Final
 from certwright.policy.checks_secret import (
     certificate_has_expired,
     certificate_is_due,
+    certificate_is_of_another_ca,
     request_does_not_fit_spec,
     secret_does_not_exist,
     secret_holds_no_key_pair,
@@ -29,6 +30,7 @@ from certwright.policy.checks_target import (
     secret_lacks_base_label,
     template_is_not_on_secret,
     template_is_not_owned,
+    trust_is_not_on_secret,
 )
 from certwright.policy.verdict import Check
 
@@ -42,6 +44,7 @@ TRIGGER: Final[tuple[Check, ...]] = (
     secret_key_does_not_fit_spec,  # the key is of the kind that is asked for
     secret_is_of_another_issuer,  # the issuer is the one that is asked for
     request_does_not_fit_spec,  # so is everything in the certificate
+    certificate_is_of_another_ca,  # and its CA is still the issuer's
     certificate_is_due,  # and it is not time to renew
 )
 """An objection means: issue a new certificate."""
@@ -64,6 +67,7 @@ POST_ISSUANCE: Final[tuple[Check, ...]] = (
     owner_reference_is_not_owned,  # the Secret is owned, or not, as the flag says
     owner_reference_has_another_value,  # by exactly this Certificate
     keystores_do_not_fit_spec,  # the keystores that are asked for are there, and no others
+    trust_is_not_on_secret,  # ca.crt is what is trusted while the CA changes
     secret_lacks_base_label,  # and our caches find it
 )
 """An objection means: write the Secret again, with the key and certificate it has."""

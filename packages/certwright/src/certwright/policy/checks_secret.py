@@ -12,7 +12,7 @@ from certwright.pki.certificates import DecodedCertificate, decode_certificates
 from certwright.pki.key_pair import check_key_pair
 from certwright.pki.keys import decode_private_key, private_key_violations
 from certwright.pki.match import request_violations, secret_names_violations
-from certwright.pki.names import name_of_rdns
+from certwright.pki.names import name_of_rdns, name_text
 from certwright.policy import reasons
 from certwright.policy.renewal import renewal_moment
 from certwright.policy.verdict import Evidence, Violation
@@ -24,6 +24,7 @@ from certwright.resources.times import go_time_string, rfc1123
 __all__ = [
     "certificate_has_expired",
     "certificate_is_due",
+    "certificate_is_of_another_ca",
     "request_does_not_fit_spec",
     "secret_does_not_exist",
     "secret_holds_no_key_pair",
@@ -189,13 +190,37 @@ def certificate_is_due(evidence: Evidence) -> Violation | None:
     except InvalidError as error:
         return _not_decoded(error)
     certificate = evidence.certificate
-    if evidence.now < renewal_moment(certificate, issued, evidence.renewal):
+    due = renewal_moment(certificate, issued, evidence.renewal)
+    if due is None or evidence.now < due:
         return None
     told = certificate.renewal_time
     return Violation(
         reasons.RENEWING,
         "Renewing certificate as renewal was scheduled at "
         f"{'<nil>' if told is None else go_time_string(told)}",
+    )
+
+
+def certificate_is_of_another_ca(evidence: Evidence) -> Violation | None:
+    """Object if the issuer's CA has changed, and it is this certificate's turn.
+
+    Only for issuers that ask for it; see `policy.ca_rotation`.
+    """
+    rotation, secret = evidence.rotation, evidence.secret
+    if rotation is None or secret is None or not secret.certificate_pem:
+        return None
+    try:
+        chain = decode_certificates(secret.certificate_pem)
+    except InvalidError as error:
+        return _not_decoded(error)
+    if rotation.is_current(chain):
+        return None
+    if evidence.now < rotation.reissue_at(f"{evidence.certificate.uid}/{chain[0].serial}"):
+        return None
+    return Violation(
+        reasons.CA_CHANGED,
+        "Issuing certificate as the CA of its issuer has changed: it is "
+        f"{name_text(rotation.chain[0].subject_rdns)} since {go_time_string(rotation.signs)}",
     )
 
 

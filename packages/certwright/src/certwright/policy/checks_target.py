@@ -29,6 +29,7 @@ __all__ = [
     "secret_lacks_base_label",
     "template_is_not_on_secret",
     "template_is_not_owned",
+    "trust_is_not_on_secret",
 ]
 
 _FORMAT_KEYS: Final = {"CombinedPEM": known.TLS_COMBINED_PEM, "DER": known.KEY_DER}
@@ -43,7 +44,11 @@ def template_is_not_on_secret(evidence: Evidence) -> Violation | None:
         ("Annotations", certificate.secret_template_annotations, secret.annotations),
         ("Labels", certificate.secret_template_labels, secret.labels),
     ):
-        if any(found.get(name) != value for name, value in wanted.items()):
+        if any(
+            found.get(name) != value
+            for name, value in wanted.items()
+            if name != known.CONTROLLER_FAO  # ours, whatever the template says
+        ):
             return Violation(
                 reasons.SECRET_TEMPLATE_MISMATCH,
                 f"Certificate's SecretTemplate {what} missing or incorrect value on Secret",
@@ -191,6 +196,21 @@ def _keystore_problem(
     if not (keystore or truststore):
         return ""
     return f"{name} Keystore not defined" if wanted is None else f"{name} Keystore create disabled"
+
+
+def trust_is_not_on_secret(evidence: Evidence) -> Violation | None:
+    """Object if `ca.crt` is not what is trusted while the CA of the issuer changes."""
+    rotation, secret = evidence.rotation, evidence.secret
+    if rotation is None or secret is None or not secret.certificate_pem:
+        return None
+    try:
+        wanted = rotation.bundle(secret.certificate_pem, secret.ca_pem)
+        is_same = decode_certificates(wanted) == decode_certificates(secret.ca_pem)
+    except InvalidError:
+        is_same = not secret.certificate_pem
+    if is_same:
+        return None
+    return Violation(reasons.CA_TRUST_MISMATCH, "ca.crt does not hold the CAs that are trusted now")
 
 
 def secret_lacks_base_label(evidence: Evidence) -> Violation | None:

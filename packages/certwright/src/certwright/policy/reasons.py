@@ -10,6 +10,8 @@ from typing import Final
 
 __all__ = [
     "ADDITIONAL_OUTPUT_FORMATS_MISMATCH",
+    "CA_CHANGED",
+    "CA_TRUST_MISMATCH",
     "DOES_NOT_EXIST",
     "EXPIRED",
     "INCORRECT_ISSUER",
@@ -57,5 +59,9 @@ SECRET_OWNER_REF_MISMATCH: Final = "SecretOwnerRefMismatch"
 """The Secret's owner reference is not what --enable-certificate-owner-ref says."""
 SECRET_BASE_LABELS_MISSING: Final = "SecretBaseLabelsMissing"
 """The Secret lacks the label by which caches find it."""
+CA_CHANGED: Final = "CAChanged"
+"""The issuer's CA is another one than signed the certificate."""
+CA_TRUST_MISMATCH: Final = "CATrustMismatch"
+"""`ca.crt` of the Secret is not what is trusted now."""
 READY: Final = "Ready"
 """No policy objects."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from certwright.policy.ca_rotation import CaRotation
 from certwright.policy.renewal import RenewalRule
 from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
@@ -39,6 +40,8 @@ class Evidence:
     """`spec.additionalOutputFormats`, empty while their feature gate is off."""
     renewal: RenewalRule = field(default_factory=RenewalRule)
     """When certificates are renewed."""
+    rotation: CaRotation | None = None
+    """Where the issuer's CA stands; None if it does not take part."""
     owner_ref_enabled: bool = False
     """--enable-certificate-owner-ref."""
 

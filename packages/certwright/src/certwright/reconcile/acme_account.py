@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -54,6 +55,7 @@ _REGISTRATION: Final = "Failed to register ACME account: "
 _VERIFICATION: Final = "Failed to verify ACME account: "
 _UPDATE: Final = "Failed to update ACME account:"
 _KEY_BITS: Final = 2048
+_RAW_BASE64URL: Final = re.compile(rb"[A-Za-z0-9_-]*")
 RATE_LIMIT_SECONDS_DEFAULT: Final = 900.0
 """When to come back after a limit of rates that names no time."""
 _V1: Final[Mapping[str, str]] = {
@@ -193,7 +195,7 @@ def _after_registration(account: _Account, answer: Any, sources: Sources) -> Pla
     acme = account.acme
     if not isinstance(answer, AccountAnswer):
         return _plan_failure(account, "ErrRegisterACMEAccount", _REGISTRATION, answer, sources)
-    if answer.email == acme.email:
+    if answer.email.lower() == acme.email.lower():
         return _plan_registered(account, _status(account, answer.url), sources)
     known_account = AccountKey(server_of(acme), account.key_pem, answer.url)
     question = UpdateContact(known_account, acme.email)
@@ -296,8 +298,8 @@ def _binding(account: _Account) -> tuple[str, bytes]:
         )
     text = data[ref.key]
     try:
-        if text.strip() != text or b"=" in text:
-            raise ValueError("it has padding or white space")  # noqa: TRY301
+        if not _RAW_BASE64URL.fullmatch(text):
+            raise ValueError("it is not base64url without padding")  # noqa: TRY301
         key = base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidError(

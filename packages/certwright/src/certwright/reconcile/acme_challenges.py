@@ -32,6 +32,7 @@ from certwright.reconcile.acme_http01 import clean_up, needed, present
 from certwright.reconcile.acme_objects import (
     AcmeAuthority,
     gather_authority,
+    patience_seconds,
     plan_retry,
     wake_of_issuers,
 )
@@ -64,6 +65,9 @@ CLEAN_UP_MAX: Final = timedelta(minutes=5)
 """A Challenge that is deleted waits no longer for its answer to be taken away.
 
 cert-manager gives up at the first failure (reference 13.17), which leaves TXT records behind."""
+_OVER: Final = frozenset({"deactivated", "expired", "revoked"})
+"""States of an authorization that nobody can prove any more. Source: RFC 8555 7.1.6."""
+_ACCEPTING: Final = "Error accepting challenge: "
 _FIELDS: Final = ("processing", "presented", "reason", "state")
 
 
@@ -161,12 +165,17 @@ def _plan_proof(step: _Step) -> Plan:
 def _after_first_look(step: _Step, answer: Any, _sources: Sources) -> Plan:
     if not isinstance(answer, Authorization):
         return step.refused(answer)
+    if answer.status == "valid":  # by another order's challenge, perhaps: then ours is not listed
+        return Plan(step.write(state="valid", reason="Successfully authorized domain"))
+    if answer.status in _OVER:
+        # The order will come to nothing, and the next one gets another authorization.
+        state = "expired" if answer.status == "expired" else "errored"
+        return Plan(step.write(state=state, reason=f"The authorization is {answer.status}"))
     url = step.challenge.url
     found = next((entry for entry in answer.challenges if entry.url == url), None)
     if found is None:
-        return Plan(retry="challenge was not present in authorization")
-    if answer.status == "valid":
-        return Plan(step.write(state="valid", reason="Successfully authorized domain"))
+        why = "challenge was not present in authorization"
+        return Plan(step.write(reason=why), retry=why)
     state = found.status if found.status in STATES else "errored"
     reason = found.error.detail if found.error is not None else None
     return Plan(step.write(state=state, reason=reason))
@@ -249,8 +258,29 @@ def _accept(step: _Step) -> Ask:
 
 
 def _after_accept(step: _Step, answer: Any, _sources: Sources) -> Plan:
+    if isinstance(answer, Problem) and answer.is_final:
+        # It may have been accepted by an attempt whose answer was lost: then the CA has looked.
+        challenge = step.challenge
+        question = GetAuthorization(step.authority.account, challenge.authorization_url)
+        return Plan(ask=Ask(question, partial(_after_doubt, step, answer)))
     if not isinstance(answer, ServerChallenge):
-        return step.refused(answer, "Error accepting challenge: ")
+        return step.refused(answer, _ACCEPTING)
+    return _wait_for_verdict(step)
+
+
+def _after_doubt(step: _Step, problem: Problem, answer: Any, sources: Sources) -> Plan:
+    if isinstance(answer, Problem | Authorization):
+        if isinstance(answer, Authorization):
+            if answer.status in {"valid", "invalid"}:
+                return _after_look(step, answer, sources)
+            url = step.challenge.url
+            if any(found.status == "processing" for found in answer.challenges if found.url == url):
+                return _wait_for_verdict(step)
+        return step.refused(problem, _ACCEPTING)
+    return step.refused(answer, _ACCEPTING)
+
+
+def _wait_for_verdict(step: _Step) -> Plan:
     # From here on the CA is only asked how it went: it need not be told twice.
     return Plan(step.write(state="processing", reason=None), look_again_after_seconds=0.0)
 
@@ -260,12 +290,14 @@ def _plan_look(step: _Step) -> Plan:
     return Plan(ask=Ask(question, partial(_after_look, step)))
 
 
-def _after_look(step: _Step, answer: Any, _sources: Sources) -> Plan:
+def _after_look(step: _Step, answer: Any, sources: Sources) -> Plan:
     if not isinstance(answer, Authorization):
         return step.refused(answer)
     challenge = step.challenge
     if answer.status == "pending":
-        seconds = answer.retry_after_seconds or AUTHORIZATION_SECONDS
+        since = meta.creation_time(challenge.object)
+        usual = patience_seconds(AUTHORIZATION_SECONDS, since, sources.now)
+        seconds = answer.retry_after_seconds or usual
         return Plan(look_again_after_seconds=seconds)
     if answer.status == "valid":
         written = step.write(state="valid", reason="Successfully authorized domain")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from certwright.acme.messages import Problem, Unreachable
@@ -27,10 +28,14 @@ __all__ = [
     "AcmeAuthority",
     "forget_account",
     "gather_authority",
+    "patience_seconds",
     "plan_retry",
     "wake_of_issuers",
 ]
 
+_PATIENCE: Final = 0.05
+PATIENCE_SECONDS_MAX: Final = 300.0
+"""Between two looks at what a CA does not get done."""
 _SPREAD: Final = 0.1
 """Whoever waits for a limit of rates comes back up to so much later, not all at once."""
 
@@ -85,9 +90,15 @@ def plan_retry(obj: Manifest, answer: Any, *actions: Action) -> Plan:
         seconds = answer.retry_after_seconds
         if isinstance(answer, Problem) and answer.is_rate_limit:
             seconds = (seconds or RATE_LIMIT_SECONDS_DEFAULT) * _spread(meta.uid(obj))
-    if seconds is None:
+    if not seconds:  # "at once" would be a loop
         return Plan(actions, retry=str(answer))
     return Plan(actions, look_again_after_seconds=max(seconds, 1.0))
+
+
+def patience_seconds(usual: float, since: datetime | None, now: datetime) -> float:
+    """Return how long until the next look at what a CA is busy with: longer the longer it is."""
+    waited = 0.0 if since is None else (now - since).total_seconds()
+    return max(usual, min(waited * _PATIENCE, PATIENCE_SECONDS_MAX))
 
 
 def _spread(uid: str) -> float:

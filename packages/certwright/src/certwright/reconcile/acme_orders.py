@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -33,12 +33,14 @@ from certwright.acme.questions import (
 )
 from certwright.errors import InvalidError
 from certwright.pki.certificates import decode_certificates
+from certwright.policy.turns import Turn, turn_of
 from certwright.reconcile.acme_chain import choose_chain, csr_der
 from certwright.reconcile.acme_challenge_objects import plan_challenges
 from certwright.reconcile.acme_objects import (
     AcmeAuthority,
     forget_account,
     gather_authority,
+    patience_seconds,
     plan_retry,
     wake_of_issuers,
 )
@@ -60,6 +62,7 @@ from certwright.reconcile.indexes import (
     issuer_value,
 )
 from certwright.reconcile.options import Options
+from certwright.reconcile.signing import served_until
 from certwright.reconcile.status import set_fields, write_status
 from certwright.resources import known, meta
 from certwright.resources.acme import FAILURE_STATES, Challenge, Order
@@ -83,6 +86,7 @@ POLL_SECONDS: Final = 5.0
 """Between two looks at an order that the CA is busy with. Source: reference 3.4."""
 PROCESSING_SECONDS: Final = 2.0
 """The same while it makes the certificate."""
+_LOOKS_AGAIN: Final = "The CA refused the account, which is registered anew"
 _MICRO_NANO: Final = 1000
 _FIELDS: Final = (
     "url",
@@ -107,6 +111,8 @@ class OrderGathered:
     """URLs of the issuer's other open orders; only read before ours has one."""
     replaces: str = ""
     """The certificate this order renews; likewise."""
+    served_until: datetime | None = None
+    """When it ends; likewise, and only if renewals are spread (`policy.turns`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +141,8 @@ class _Step:
         """Plan what follows from an answer that is none: the end, or another try."""
         if isinstance(answer, Problem) and answer.is_final:
             return self.fail(f"{prefix}: {answer}", sources)
-        said: tuple[Action, ...] = ()
-        if isinstance(answer, Problem) and answer.is_rate_limit:
-            said = self.write(reason=f"{prefix}: {answer}")
+        # The client does not ask again before its time, though this write wakes the loop.
+        said = self.write(reason=f"{prefix}: {answer}")
         return plan_retry(self.order.object, answer, *said)
 
 
@@ -186,6 +191,14 @@ def _plan_step(step: _Step, sources: Sources) -> Plan:
 
 def _plan_new(step: _Step, sources: Sources) -> Plan:
     order = step.order
+    turn = turn_of(
+        meta.uid(order.object),
+        now=sources.now,
+        waits_since=order.creation_time,
+        ends=step.gathered.served_until,
+    )
+    if not turn.is_now:
+        return Plan(look_again_after_seconds=turn.next_seconds)
     duration = order.duration_nano
     not_after = None
     if duration is not None:
@@ -201,16 +214,31 @@ def _plan_new(step: _Step, sources: Sources) -> Plan:
         since=order.creation_time or sources.now,
         taken=step.gathered.taken,
     )
-    return Plan(ask=Ask(question, partial(_after_new, step)))
+    return Plan(ask=Ask(question, partial(_after_new, step, turn)))
 
 
-def _after_new(step: _Step, answer: Any, sources: Sources) -> Plan:
+def _after_new(step: _Step, turn: Turn, answer: Any, sources: Sources) -> Plan:
     if isinstance(answer, Problem) and answer.says("accountDoesNotExist"):
         why = f"the CA has lost the account, it is registered anew: {answer}"
         return Plan((forget_account(step.authority),), retry=why)
+    if isinstance(answer, Problem) and _doubts_account(answer, step.order):
+        # Deactivated, or its key was changed elsewhere: the issuer registers it anew, or says why
+        # it cannot. Once: a CA may have other reasons to refuse an account that it has.
+        said = step.write(reason=f"{_LOOKS_AGAIN}: {answer}")
+        return Plan((forget_account(step.authority), *said), retry=str(answer))
     if not isinstance(answer, OrderAnswer):
-        return step.refused("Failed to create Order", answer, sources)
-    return Plan(step.write(**_fields_of(answer, step, sources), url=answer.url, reason=None))
+        plan = step.refused("Failed to create Order", answer, sources)
+        if plan.retry and turn.next_seconds is not None:
+            return replace(plan, retry="", look_again_after_seconds=turn.next_seconds)
+        return plan
+    return Plan(step.write(**_fields_of(answer, step, sources), url=answer.url))
+
+
+def _doubts_account(problem: Problem, order: Order) -> bool:
+    """Return whether the account may be what the CA refuses, and was not looked at for that yet."""
+    is_key = problem.says("malformed") and "JWS" in problem.detail
+    is_doubted = problem.says("unauthorized") or is_key
+    return is_doubted and not order.reason.startswith(_LOOKS_AGAIN)
 
 
 def _after_look(step: _Step, answer: Any, sources: Sources) -> Plan:
@@ -226,6 +254,7 @@ def _after_look(step: _Step, answer: Any, sources: Sources) -> Plan:
         return step.fail(why, sources)
     busy = answer.status in {"pending", "processing", "valid"}
     usual = PROCESSING_SECONDS if answer.status == "processing" else POLL_SECONDS
+    usual = patience_seconds(usual, step.order.creation_time, sources.now)
     return Plan(
         step.write(**fields),
         look_again_after_seconds=(answer.retry_after_seconds or usual) if busy else None,
@@ -249,6 +278,7 @@ def _fields_of(answer: OrderAnswer, step: _Step, sources: Sources) -> dict[str, 
         "finalizeURL": answer.finalize,
         "authorizations": [{"url": url} for url in answer.authorizations] or None,
         "state": answer.status,
+        "reason": None,
     }
     if answer.status in FAILURE_STATES and not step.order.has_failed:
         fields["failureTime"] = format_time(sources.now)
@@ -265,7 +295,7 @@ def _after_authorizations(step: _Step, answer: Any, sources: Sources) -> Plan:
         _entry(entry, by_url[entry["url"]]) if entry.get("url") in by_url else entry
         for entry in step.order.authorizations
     ]
-    return Plan(step.write(authorizations=entries))
+    return Plan(step.write(authorizations=entries, reason=None))
 
 
 def _entry(entry: Mapping[str, Any], found: Authorization) -> Manifest:
@@ -368,11 +398,13 @@ async def _gather(key: Key, reader: Reader, *, options: Options) -> OrderGathere
         return None
     authority = await gather_authority(order.issuer_ref, key.namespace, reader, options)
     if not order.url:
+        request = await _request(order, reader)
         return OrderGathered(
             order,
             authority,
             taken=await _taken(order, reader),
-            replaces=await _replaced(order, reader),
+            replaces=await _replaced(order, request, reader),
+            served_until=await served_until(request, reader) if options.renewal_spread else None,
         )
     challenges = await reader.find(CHALLENGES_BY_OWNER, meta.uid(found))
     return OrderGathered(order, authority, tuple(map(Challenge, challenges)))
@@ -385,12 +417,16 @@ async def _taken(order: Order, reader: Reader) -> frozenset[str]:
     return frozenset(found.url for found in map(Order, others) if found.url)
 
 
-async def _replaced(order: Order, reader: Reader) -> str:
-    """Return the name of the certificate that is served now, if the same issuer made it."""
+async def _request(order: Order, reader: Reader) -> Manifest | None:
+    """Return the CertificateRequest that the order is for, if there is one."""
     owner = meta.controller_of(order.object)
     if owner is None or owner.kind != CERTIFICATE_REQUEST.name:
-        return ""
-    request = await reader.get(CERTIFICATE_REQUEST.key(order.namespace, owner.name))
+        return None
+    return await reader.get(CERTIFICATE_REQUEST.key(order.namespace, owner.name))
+
+
+async def _replaced(order: Order, request: Manifest | None, reader: Reader) -> str:
+    """Return the name of the certificate that is served now, if the same issuer made it."""
     parent = None if request is None else meta.controller_of(request)
     if parent is None or parent.kind != CERTIFICATE.name:
         return ""

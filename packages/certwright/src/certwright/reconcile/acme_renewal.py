@@ -13,6 +13,7 @@ from certwright.acme.ari import certificate_id
 from certwright.acme.questions import AskRenewal, Done, RenewalWindow
 from certwright.errors import InvalidError
 from certwright.pki.certificates import DecodedCertificate
+from certwright.policy.renewal import LAST_MOMENT
 from certwright.reconcile.acme_account import server_of
 from certwright.resources.acme import AcmeIssuer
 from certwright.resources.certificate import Certificate
@@ -24,6 +25,9 @@ __all__ = ["next_check", "renewal_question", "suggestion"]
 
 ERROR_SECONDS: Final = 3600.0
 """When to ask again after an error, if the server does not say."""
+_TOO_LATE: Final = (
+    "the server's renewal window opens when the certificate ends or later: it does not count"
+)
 UNKNOWN_SECONDS: Final = 86_400.0
 """When to ask again a server that has no suggestion."""
 
@@ -57,7 +61,9 @@ def next_check(certificate: Certificate, issued: DecodedCertificate) -> datetime
         return None
 
 
-def suggestion(certificate: Certificate, answer: Any, now: datetime) -> Mapping[str, Any]:
+def suggestion(
+    certificate: Certificate, issued: DecodedCertificate, answer: Any, now: datetime
+) -> Mapping[str, Any]:
     """Return `status.acme.ari` after an answer; an error leaves what was said before."""
     before = mapping_at(certificate.object, "status", "acme", "ari")
     kept = {name: before[name] for name in ("suggestedWindow", "explanationURL") if name in before}
@@ -66,6 +72,8 @@ def suggestion(certificate: Certificate, answer: Any, now: datetime) -> Mapping[
         found: dict[str, Any] = {"suggestedWindow": window}
         if answer.explanation_url:
             found["explanationURL"] = answer.explanation_url
+        if answer.start > issued.not_after - LAST_MOMENT:
+            found["lastError"] = _TOO_LATE
         seconds = answer.retry_after_seconds
     elif isinstance(answer, Done):
         found, seconds = {}, UNKNOWN_SECONDS

@@ -29,6 +29,7 @@ from certwright.reconcile.shim import (
 )
 from certwright.reconcile.signing_request import signing_requests_controller
 from certwright.reconcile.trigger import trigger_controller
+from certwright.reconcile.trust_bundles import bundles_controller
 from certwright.resources.features import (
     EXPERIMENTAL_CERTIFICATE_SIGNING_REQUEST_CONTROLLERS,
     EXPERIMENTAL_GATEWAY_API_SUPPORT,
@@ -70,6 +71,7 @@ def certificate_controllers(options: Options) -> tuple[AnyController, ...]:
         approver_controller(options),
         *(requests_controller(issuer_type, options) for issuer_type in _ISSUER_TYPES),
         *signing_requests,
+        *((bundles_controller(options),) if options.trust.enabled else ()),
         orders_controller(options),
         challenges_controller(options),
         scheduler_controller(options),

@@ -28,6 +28,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
+from certwright.policy.ca_rotation import CaRotation, rotation_of
 from certwright.policy.verdict import Evidence
 from certwright.reconcile.contract import Reader, Wake
 from certwright.reconcile.indexes import (
@@ -49,6 +50,8 @@ from certwright.resources.issuer import Issuer
 from certwright.resources.kinds import (
     CERTIFICATE,
     CERTIFICATE_REQUEST,
+    CLUSTER_ISSUER,
+    ISSUER,
     SECRET,
     Key,
     Manifest,
@@ -92,6 +95,8 @@ class CertificateState:
     """Secrets with passwords of keystores, by name; those that exist."""
     issuer: Issuer | None = None
     """The issuer; only read where its CA is asked about renewal."""
+    rotation: CaRotation | None = None
+    """Where the issuer's CA stands, if it takes part in rotation."""
 
     @property
     def next_revision(self) -> int:
@@ -137,6 +142,7 @@ class CertificateState:
             current_request=current[0] if current else None,
             output_formats=certificate.additional_output_formats if has_formats else (),
             renewal=options.renewal_rule,
+            rotation=self.rotation,
             owner_ref_enabled=options.enable_certificate_owner_ref,
         )
 
@@ -159,6 +165,7 @@ async def gather_for_policy(key: Key, reader: Reader) -> CertificateState | None
         certificate,
         secret=await _secret(reader, key.namespace, certificate.secret_name),
         requests=await _requests(reader, certificate),
+        rotation=await _rotation(reader, certificate),
     )
 
 
@@ -223,6 +230,7 @@ async def gather_for_issuing(key: Key, reader: Reader) -> CertificateState | Non
         requests=await _requests(reader, certificate) if issuing else (),
         next_key_secret=await _secret(reader, namespace, next_name),
         passwords=passwords,
+        rotation=await _rotation(reader, certificate),
     )
 
 
@@ -245,6 +253,15 @@ async def _certificate(key: Key, reader: Reader) -> Certificate | None:
 async def _secret(reader: Reader, namespace: str, name: str) -> Secret | None:
     found = await reader.get(SECRET.key(namespace, name)) if name else None
     return None if found is None else Secret(found)
+
+
+async def _rotation(reader: Reader, certificate: Certificate) -> CaRotation | None:
+    ref = certificate.issuer_ref
+    if ref.is_external:
+        return None
+    kind = CLUSTER_ISSUER if ref.kind_or_default == CLUSTER_ISSUER.name else ISSUER
+    found = await reader.get(kind.key(certificate.namespace, ref.name))
+    return None if found is None else rotation_of(Issuer(found))
 
 
 async def _requests(reader: Reader, certificate: Certificate) -> tuple[CertificateRequest, ...]:

@@ -21,6 +21,7 @@ from certwright.resources.kinds import (
 )
 
 __all__ = [
+    "CERTIFICATES_BY_ISSUER",
     "CERTIFICATES_BY_KEY_SECRET",
     "CERTIFICATES_BY_OWNER",
     "CERTIFICATES_BY_SECRET",
@@ -61,6 +62,13 @@ def _secret_of_certificate(obj: Manifest) -> Iterator[str]:
     certificate = Certificate(obj)
     if certificate.secret_name:
         yield place(certificate.namespace, certificate.secret_name)
+
+
+def _issuer_of_certificate(obj: Manifest) -> Iterator[str]:
+    certificate = Certificate(obj)
+    ref = certificate.issuer_ref
+    if not ref.is_external:
+        yield issuer_value(ref.kind_or_default, certificate.namespace, ref.name)
 
 
 def _key_secret_of_certificate(obj: Manifest) -> Iterator[str]:
@@ -125,6 +133,8 @@ def _stage(obj: Manifest) -> Iterator[str]:
 
 CERTIFICATES_BY_SECRET: Final = Index("secret", CERTIFICATE, _secret_of_certificate)
 """By `namespace/spec.secretName`."""
+CERTIFICATES_BY_ISSUER: Final = Index("issuer", CERTIFICATE, _issuer_of_certificate)
+"""By `issuer_value`."""
 CERTIFICATES_BY_KEY_SECRET: Final = Index("key-secret", CERTIFICATE, _key_secret_of_certificate)
 """By `namespace/status.nextPrivateKeySecretName`."""
 CERTIFICATES_BY_OWNER: Final = Index("owner", CERTIFICATE, _owner)

@@ -25,6 +25,8 @@ class IssuerGathered:
 
     issuer: Issuer
     objects: Mapping[Key, Manifest] = field(default_factory=dict)
+    leaves: tuple[Manifest, ...] = ()
+    """Secrets of its Certificates, while more than one CA is trusted."""
 
 
 def resource_namespace(issuer: Issuer, options: Options) -> str:

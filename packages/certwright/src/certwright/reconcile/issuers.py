@@ -13,6 +13,7 @@ from certwright.errors import InvalidError
 from certwright.issuers.contract import Asking, IssuerState
 from certwright.issuers.signers import SIGNERS, STATED_SIGNERS
 from certwright.reconcile.acme_account import plan_account
+from certwright.reconcile.ca_rotation import find_leaves, with_rotation
 from certwright.reconcile.contract import (
     SLOW_BACKOFF,
     Ask,
@@ -24,7 +25,7 @@ from certwright.reconcile.contract import (
     Sources,
     Wake,
 )
-from certwright.reconcile.indexes import place
+from certwright.reconcile.indexes import CERTIFICATES_BY_ISSUER, place
 from certwright.reconcile.issuer_ready import IssuerGathered, plan_ready, resource_namespace
 from certwright.reconcile.options import Options
 from certwright.resources import meta
@@ -52,7 +53,9 @@ def plan_issuer(gathered: IssuerGathered, sources: Sources, *, options: Options)
     except InvalidError as error:
         message = f"Error initializing issuer: {error}"
         return Plan((Emit(issuer.object, "Warning", "ErrInitIssuer", message),), retry=str(error))
-    return plan_ready(issuer, state, sources, options)
+    plan = plan_ready(issuer, state, sources, options)
+    at = SECRET.key(resource_namespace(issuer, options), issuer.ca_secret_name)
+    return with_rotation(plan, issuer, gathered.objects.get(at), gathered.leaves, sources)
 
 
 def _plan_asking(asking: Asking[IssuerState], issuer: Issuer, options: Options) -> Plan:
@@ -84,7 +87,7 @@ async def _gather(key: Key, reader: Reader, *, options: Options) -> IssuerGather
         obj = await reader.get(needed)
         if obj is not None:
             objects[needed] = obj
-    return IssuerGathered(issuer, objects)
+    return IssuerGathered(issuer, objects, await find_leaves(issuer, reader))
 
 
 def _needs(issuer: Issuer, options: Options) -> tuple[Key, ...]:
@@ -122,5 +125,5 @@ def issuers_controller(kind: Kind, options: Options) -> Controller[IssuerGathere
         plan=partial(plan_issuer, options=options),
         wakes=(Wake(SECRET, wake),),
         backoff=SLOW_BACKOFF,
-        indexes=(index,),
+        indexes=(index, CERTIFICATES_BY_ISSUER),
     )

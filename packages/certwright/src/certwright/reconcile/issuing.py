@@ -28,6 +28,7 @@ from certwright.policy import reasons
 from certwright.policy.chains import POST_ISSUANCE, TEMPORARY
 from certwright.policy.checks_secret import secret_is_of_another_issuer
 from certwright.policy.verdict import first_violation
+from certwright.reconcile.ca_rotation import wakes_by_issuer
 from certwright.reconcile.contract import Controller, Emit, Plan, Sources
 from certwright.reconcile.gather import (
     WAKE_NAMED_BY_KEY_SECRET,
@@ -39,6 +40,7 @@ from certwright.reconcile.gather import (
     is_issuing,
 )
 from certwright.reconcile.indexes import (
+    CERTIFICATES_BY_ISSUER,
     CERTIFICATES_BY_KEY_SECRET,
     CERTIFICATES_BY_SECRET,
     REQUESTS_BY_OWNER,
@@ -270,7 +272,13 @@ def issuing_controller(options: Options) -> Controller[CertificateState]:
             WAKE_OWNER_OF_KEY_SECRET,
             WAKE_NAMED_BY_KEY_SECRET,
             WAKE_NAMED_BY_SECRET,
+            *wakes_by_issuer(options),
         ),
-        indexes=(REQUESTS_BY_OWNER, CERTIFICATES_BY_SECRET, CERTIFICATES_BY_KEY_SECRET),
+        indexes=(
+            REQUESTS_BY_OWNER,
+            CERTIFICATES_BY_SECRET,
+            CERTIFICATES_BY_KEY_SECRET,
+            CERTIFICATES_BY_ISSUER,
+        ),
         timeout_seconds=_PASS_SECONDS_MAX,
     )

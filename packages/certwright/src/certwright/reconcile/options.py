@@ -11,7 +11,7 @@ from certwright.policy.renewal import RenewalRule
 from certwright.resources import known
 from certwright.resources.features import ACME_USE_ARI, FeatureGates
 
-__all__ = ["AcmeOptions", "Options", "ShimOptions"]
+__all__ = ["AcmeOptions", "Options", "ShimOptions", "TrustOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,20 @@ class ShimOptions:
     """What asks for the default issuer by being true, on an Ingress."""
     extra_certificate_annotations: tuple[str, ...] = ()
     """What a Certificate gets too. Of a later version (1.18)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustOptions:
+    """Settings of trust bundles."""
+
+    enabled: bool = False
+    """--enable-trust-bundles."""
+    namespace: str = "cert-manager"
+    """--trust-namespace: where sources are."""
+    default_ca_pem: bytes = b""
+    """What --trust-default-ca-file holds: the source useDefaultCAs."""
+    is_folder: bool = False
+    """There are no namespaces: the target is beside the sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,7 @@ class Options:
     """--renewal-spread: certificates are renewed earlier by up to this part of the time left."""
     acme: AcmeOptions = field(default_factory=AcmeOptions)
     shim: ShimOptions = field(default_factory=ShimOptions)
+    trust: TrustOptions = field(default_factory=TrustOptions)
 
     @property
     def renewal_rule(self) -> RenewalRule:

@@ -68,7 +68,7 @@ def _after_suggestion(
         **meta.mapping_at(certificate.object, "status"),
         "notBefore": format_time(issued.not_before),
         "notAfter": format_time(issued.not_after),
-        "acme": {"ari": suggestion(certificate, answer, sources.now)},
+        "acme": {"ari": suggestion(certificate, issued, answer, sources.now)},
     }
     told = replace(state, certificate=Certificate({**certificate.object, "status": status}))
     return _plan(told, sources, options, certificate.object)

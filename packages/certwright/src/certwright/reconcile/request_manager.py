@@ -30,8 +30,11 @@ from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.conditions import get_condition
 from certwright.resources.durations import format_duration
-from certwright.resources.features import STABLE_CERTIFICATE_REQUEST_NAME
-from certwright.resources.gotext import quote
+from certwright.resources.features import (
+    LITERAL_CERTIFICATE_SUBJECT,
+    STABLE_CERTIFICATE_REQUEST_NAME,
+)
+from certwright.resources.gotext import format_strings, quote
 from certwright.resources.kinds import CERTIFICATE, CERTIFICATE_REQUEST, Manifest
 from certwright.resources.secret import encode_data
 
@@ -71,10 +74,11 @@ def plan_request(state: CertificateState, _sources: Sources, *, options: Options
         return Plan(before)  # one is being deleted and not gone yet; we wake when it is
     try:
         csr = generate_csr(certificate, key, options.gates)
+        request = _new_request(state, key, csr, options)
+        _check(request, certificate, options)
     except InvalidError as error:
         message = f"Failed to create CertificateRequest: {error}"
         return Plan((*before, Emit(certificate.object, "Warning", "RequestFailed", message)))
-    request = _new_request(state, key, csr, options)
     created = f"Created new CertificateRequest resource {quote(meta.name(request))}"
     refusal = Emit(
         certificate.object,
@@ -126,6 +130,22 @@ def _fits(request: CertificateRequest, certificate: Certificate, key: PrivateKey
     except InvalidError:
         return False
     return requested is not None and public_keys_equal(requested, key.public_key())
+
+
+def _check(request: Manifest, certificate: Certificate, options: Options) -> None:
+    """Object to a request that would be deleted as soon as it is seen: it would be made for ever.
+
+    Behind a webhook only gates that differ between it and us lead here.
+
+    Raises:
+        InvalidError: It does not fit the Certificate.
+    """
+    violations = request_violations(CertificateRequest(request), certificate)
+    if not violations:
+        return
+    is_off = certificate.literal_subject and LITERAL_CERTIFICATE_SUBJECT not in options.gates
+    hint = f"; the feature gate {LITERAL_CERTIFICATE_SUBJECT} is off" if is_off else ""
+    raise InvalidError(f"it would not be as these fields say: {format_strings(violations)}{hint}")
 
 
 def _new_request(

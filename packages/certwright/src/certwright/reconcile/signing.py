@@ -30,6 +30,7 @@ from certwright.issuers.contract import (
 )
 from certwright.issuers.signers import SIGNERS
 from certwright.pki.certificates import decode_certificates
+from certwright.policy.turns import Turn, turn_of
 from certwright.reconcile.contract import (
     SLOW_BACKOFF,
     Action,
@@ -45,17 +46,20 @@ from certwright.reconcile.contract import (
     Update,
     Wake,
 )
-from certwright.reconcile.indexes import place
+from certwright.reconcile.indexes import REQUESTS_BY_OWNER, place
 from certwright.reconcile.issuers import (
     issuers_by_secret,
     resource_namespace,
 )
 from certwright.reconcile.options import Options
 from certwright.resources import meta
+from certwright.resources.certificate import Certificate
 from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.conditions import get_condition
 from certwright.resources.issuer import Issuer, IssuerType
 from certwright.resources.kinds import (
+    CERTIFICATE,
+    CERTIFICATE_REQUEST,
     CLUSTER_ISSUER,
     ISSUER,
     ORDER,
@@ -65,7 +69,15 @@ from certwright.resources.kinds import (
     Manifest,
 )
 
-__all__ = ["Form", "Gathered", "Writing", "is_true", "plan_request", "signing_controller"]
+__all__ = [
+    "Form",
+    "Gathered",
+    "Writing",
+    "is_true",
+    "plan_request",
+    "served_until",
+    "signing_controller",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,9 @@ class Gathered:
     """Whether the requester may use the issuer."""
     objects: Mapping[Key, Manifest] = field(default_factory=dict)
     """What was found of what the issuer's signer asked for."""
+    served_until: datetime | None = None
+    """When the certificate ends that this request renews; None if nothing good is served, or if
+    renewals are not spread (`policy.turns`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +210,19 @@ def plan_request(gathered: Gathered, sources: Sources, *, form: Form, options: O
             now=sources.now,
             serial=sources.serial(),
             objects=gathered.objects,
+            gates=options.gates,
         )
     )
-    return _Answer(gathered.object, issuer, form, options).plan(outcome, sources)
+    turn = _turn(gathered, sources.now)
+    return _Answer(gathered.object, issuer, form, options, turn).plan(outcome, sources)
+
+
+def _turn(gathered: Gathered, now: datetime) -> Turn:
+    """Return when somebody outside may be asked: a renewal that was kept waiting takes turns."""
+    pending = get_condition(gathered.object, "Ready")
+    since = None if pending is None else pending.last_transition_time
+    who = meta.uid(gathered.object)
+    return turn_of(who, now=now, waits_since=since, ends=gathered.served_until)
 
 
 def _obstacle(gathered: Gathered, form: Form) -> Waiting | None:
@@ -219,11 +244,14 @@ class _Answer:
     issuer: Issuer
     form: Form
     options: Options
+    turn: Turn
 
     def plan(self, outcome: Outcome | Asking[Outcome], sources: Sources) -> Plan:
         """Plan what the outcome asks for."""
         writing = Writing(sources.now, self.options)
         match outcome:
+            case Asking() if not self.turn.is_now:
+                return Plan(look_again_after_seconds=self.turn.next_seconds)
             case Asking():
                 return Plan(ask=Ask(outcome.question, partial(self._asked, outcome)))
             case Waiting():
@@ -251,7 +279,10 @@ class _Answer:
         if outcome.annotations:
             work.append(Update(self.form.annotated(self.object, outcome.annotations)))
         written = self.form.waiting(self.object, outcome, writing)
-        return Plan((*work, *written), retry=outcome.message if outcome.retry else "")
+        again, retry = outcome.again_after_seconds, outcome.message if outcome.retry else ""
+        if retry and self.turn.next_seconds is not None:
+            again, retry = self.turn.next_seconds, ""
+        return Plan((*work, *written), look_again_after_seconds=again, retry=retry)
 
 
 # ------------------------------------------------------------------------------ what is read
@@ -287,7 +318,19 @@ async def _gather(
         needed_obj = await reader.get(needed)
         if needed_obj is not None:
             objects[needed] = needed_obj
-    return Gathered(obj, at, issuer, is_allowed, objects)
+    until = await served_until(obj, reader) if options.renewal_spread else None
+    return Gathered(obj, at, issuer, is_allowed, objects, until)
+
+
+async def served_until(request: Manifest | None, reader: Reader) -> datetime | None:
+    """Return when the certificate ends that a CertificateRequest renews; None if none is good."""
+    owner = None if request is None else meta.controller_of(request)
+    if request is None or owner is None or owner.kind != CERTIFICATE.name:
+        return None
+    found = await reader.get(CERTIFICATE.key(meta.namespace(request), owner.name))
+    if found is None or not is_true(found, "Ready"):
+        return None
+    return Certificate(found).not_after
 
 
 def signing_controller(
@@ -305,6 +348,7 @@ def signing_controller(
             form.open_by_issuer,
             form.open_by_secret(options),
             *(issuers_by_secret(kind, options) for kind in _issuer_kinds(options)),
+            REQUESTS_BY_OWNER,
         ),
     )
 
@@ -335,6 +379,12 @@ def _wakes(form: Form, issuer_type: IssuerType, options: Options) -> Iterator[Wa
             return ()
         return (form.kind.key(meta.namespace(order), owner.name),)
 
+    async def of_certificate(certificate: Manifest, reader: Reader) -> Sequence[Key]:
+        found = await reader.find(REQUESTS_BY_OWNER, meta.uid(certificate))
+        return [meta.key_of(request) for request in found]
+
+    if options.renewal_spread and form.kind == CERTIFICATE_REQUEST:
+        yield Wake(CERTIFICATE, of_certificate)
     for kind in _issuer_kinds(options):
         yield Wake(kind, of_issuer)
     yield Wake(SECRET, of_secret)

@@ -9,12 +9,13 @@ Source: reference cert-manager.md 2.9.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from certwright.errors import InvalidError
 from certwright.pki.certificates import decode_certificates
 from certwright.pki.keystores import (
+    Profile,
     combined_pem,
     jks_keystore,
     jks_truststore,
@@ -59,6 +60,9 @@ def write_target_secret(
         InvalidError: The certificate cannot be read, or a keystore's password is missing.
     """
     certificate, secret = state.certificate, state.secret
+    if state.rotation is not None and content.ca_pem:
+        trusted = state.rotation.bundle(content.certificate_pem, content.ca_pem)
+        content = replace(content, ca_pem=trusted)
     issued = decode_certificates(content.certificate_pem)[0]
     metadata: dict[str, Any] = {
         "name": certificate.secret_name,
@@ -110,12 +114,14 @@ def _keystores(
     key, chain, ca = content.key_pem, content.certificate_pem, content.ca_pem
     if certificate.pkcs12_keystore is not None and certificate.pkcs12_keystore.create:
         password = _password("PKCS12", certificate.pkcs12_keystore, passwords)
-        data[known.PKCS12_KEYSTORE] = pkcs12_keystore(password, key, chain, ca)
+        profile = cast("Profile", certificate.pkcs12_keystore.profile)
+        data[known.PKCS12_KEYSTORE] = pkcs12_keystore(password, key, chain, ca, profile=profile)
         if ca:
-            data[known.PKCS12_TRUSTSTORE] = pkcs12_truststore(password, ca)
+            data[known.PKCS12_TRUSTSTORE] = pkcs12_truststore(password, ca, profile=profile)
     if certificate.jks_keystore is not None and certificate.jks_keystore.create:
         password = _password("JKS", certificate.jks_keystore, passwords)
-        data[known.JKS_KEYSTORE] = jks_keystore(password, key, chain, ca)
+        alias = certificate.jks_keystore.alias
+        data[known.JKS_KEYSTORE] = jks_keystore(password, key, chain, ca, alias)
         if ca:
             data[known.JKS_TRUSTSTORE] = jks_truststore(password, ca)
     return data
@@ -123,6 +129,8 @@ def _keystores(
 
 def _password(what: str, keystore: Keystore, passwords: Mapping[str, Secret]) -> bytes:
     ref = keystore.password
+    if keystore.literal_password and not ref.name:
+        return keystore.literal_password.encode()
     secret = passwords.get(ref.name)
     if secret is None:
         raise InvalidError(

@@ -5,13 +5,17 @@ Source: reference cert-manager.md 2.3.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Final
 
+from certwright.errors import InvalidError
+from certwright.pki.certificates import decode_certificates
 from certwright.policy import reasons
 from certwright.policy.backoff import arrival_remaining, backoff_remaining
 from certwright.policy.chains import TRIGGER
 from certwright.policy.verdict import first_violation
+from certwright.reconcile.ca_rotation import wakes_by_issuer
 from certwright.reconcile.contract import Backoff, Controller, Emit, Expect, Plan, Sources
 from certwright.reconcile.gather import (
     WAKE_NAMED_BY_SECRET,
@@ -20,7 +24,11 @@ from certwright.reconcile.gather import (
     gather_for_policy,
     is_issuing,
 )
-from certwright.reconcile.indexes import CERTIFICATES_BY_SECRET, REQUESTS_BY_OWNER
+from certwright.reconcile.indexes import (
+    CERTIFICATES_BY_ISSUER,
+    CERTIFICATES_BY_SECRET,
+    REQUESTS_BY_OWNER,
+)
 from certwright.reconcile.options import Options
 from certwright.reconcile.status import still_so, write_status
 from certwright.resources.conditions import with_condition
@@ -29,8 +37,9 @@ from certwright.resources.kinds import CERTIFICATE, SECRET
 __all__ = ["plan_trigger", "trigger_controller"]
 
 _DUE_ON_ARRIVAL: Final = (
-    "The certificate was due for renewal when it was issued: the clock of this machine is wrong, or"
-    " its life is not longer than spec.renewBefore. Issuing again later, after an hour at most"
+    "The certificate was due for renewal when it was issued: the clock of this machine is wrong,"
+    " its life is not longer than spec.renewBefore, or its CA suggests the same of every one."
+    " Issuing again later, after an hour at most, or a day if the CA suggests it"
 )
 
 
@@ -48,10 +57,10 @@ def plan_trigger(state: CertificateState, sources: Sources, *, options: Options)
         return Plan(look_again_after_seconds=remaining.total_seconds())
     violation = first_violation(TRIGGER, evidence)
     if violation is None:
-        due = certificate.renewal_time
-        if due is None or due <= sources.now:
-            return Plan()
-        return Plan(look_again_after_seconds=(due - sources.now).total_seconds())
+        due = [at for at in (certificate.renewal_time, _reissue_at(state)) if at is not None]
+        later = min((at for at in due if at > sources.now), default=None)
+        again = None if later is None else (later - sources.now).total_seconds()
+        return Plan(look_again_after_seconds=again)
     if violation.reason in {reasons.RENEWING, reasons.EXPIRED}:
         held = arrival_remaining(evidence)
         if held is not None:
@@ -77,6 +86,20 @@ def plan_trigger(state: CertificateState, sources: Sources, *, options: Options)
     )
 
 
+def _reissue_at(state: CertificateState) -> datetime | None:
+    """Return when the certificate is issued anew because its issuer's CA has changed."""
+    rotation, secret = state.rotation, state.secret
+    if rotation is None or secret is None:
+        return None
+    try:
+        chain = decode_certificates(secret.certificate_pem)
+    except InvalidError:
+        return None
+    if rotation.is_current(chain):
+        return None
+    return rotation.reissue_at(f"{state.certificate.uid}/{chain[0].serial}")
+
+
 def trigger_controller(options: Options) -> Controller[CertificateState]:
     """Return the loop."""
     return Controller(
@@ -84,7 +107,7 @@ def trigger_controller(options: Options) -> Controller[CertificateState]:
         kind=CERTIFICATE,
         gather=gather_for_policy,
         plan=partial(plan_trigger, options=options),
-        wakes=(WAKE_OWNER_OF_REQUEST, WAKE_NAMED_BY_SECRET),
+        wakes=(WAKE_OWNER_OF_REQUEST, WAKE_NAMED_BY_SECRET, *wakes_by_issuer(options)),
         backoff=Backoff(1.0, 30.0),
-        indexes=(REQUESTS_BY_OWNER, CERTIFICATES_BY_SECRET),
+        indexes=(REQUESTS_BY_OWNER, CERTIFICATES_BY_SECRET, CERTIFICATES_BY_ISSUER),
     )

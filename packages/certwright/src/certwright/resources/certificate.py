@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from certwright.resources import meta
@@ -23,9 +24,11 @@ from certwright.resources.times import parse_time
 __all__ = [
     "DEFAULT_DURATION_NANO",
     "DEFAULT_USAGES",
+    "SIGNATURE_ALGORITHMS",
     "Certificate",
     "Keystore",
     "PrivateKeySpec",
+    "RenewalWindow",
     "SecretKeyRef",
     "Subject",
 ]
@@ -33,6 +36,14 @@ __all__ = [
 DEFAULT_DURATION_NANO: Final = 2160 * HOUR_NANO
 """90 days."""
 DEFAULT_USAGES: Final = ("digital signature", "key encipherment")
+SIGNATURE_ALGORITHMS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "RSA": ("SHA256WithRSA", "SHA384WithRSA", "SHA512WithRSA"),
+        "ECDSA": ("ECDSAWithSHA256", "ECDSAWithSHA384", "ECDSAWithSHA512"),
+        "Ed25519": ("PureEd25519",),
+    }
+)
+"""What `spec.signatureAlgorithm` may be, by `spec.privateKey.algorithm`."""
 _SIZE_DEFAULT: Final = {"RSA": 2048, "ECDSA": 256}
 
 
@@ -103,6 +114,21 @@ class Keystore:
 
     create: bool
     password: SecretKeyRef
+    literal_password: str = ""
+    """`password`, of later versions (1.17); counts where there is no reference."""
+    alias: str = ""
+    """Of the key, JKS only; of later versions (1.15)."""
+    profile: str = ""
+    """Algorithms, PKCS#12 only; of later versions (1.14)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalWindow:
+    """One of `spec.renewal.windows`, as written."""
+
+    cron: str
+    timezone: str
+    duration: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +207,20 @@ class Certificate:
         return _texts(self.spec, "emailAddresses")
 
     @property
+    def other_names(self) -> tuple[tuple[str, str], ...]:
+        """`spec.otherNames`, of later versions: object identifier and text."""
+        return tuple(
+            (str(entry.get("oid") or ""), str(entry.get("utf8Value") or ""))
+            for entry in self.spec.get("otherNames") or ()
+        )
+
+    @property
+    def name_constraints(self) -> Mapping[str, Any] | None:
+        """`spec.nameConstraints` as it is, of later versions; None if there are none."""
+        found = self.spec.get("nameConstraints")
+        return found if isinstance(found, Mapping) and found else None
+
+    @property
     def subject(self) -> Subject | None:
         """`spec.subject`, or None."""
         subject = self.spec.get("subject")
@@ -226,6 +266,11 @@ class Certificate:
         return self.private_key or PrivateKeySpec()
 
     @property
+    def signature_algorithm(self) -> str:
+        """`spec.signatureAlgorithm` of later versions: how the request is signed; or empty."""
+        return str(self.spec.get("signatureAlgorithm") or "")
+
+    @property
     def duration_nano(self) -> int | None:
         """`spec.duration` in nanoseconds, or None.
 
@@ -254,6 +299,29 @@ class Certificate:
         """`spec.renewBeforePercentage` of later versions, or None."""
         percentage = self.spec.get("renewBeforePercentage")
         return None if percentage is None else int(percentage)
+
+    @property
+    def renewal_policy(self) -> str | None:
+        """`spec.renewal.policy` of later versions: `RenewBefore`, `Disabled`; None if unset."""
+        renewal = self.spec.get("renewal")
+        return str(renewal.get("policy") or "") if isinstance(renewal, Mapping) else None
+
+    @property
+    def renewal_windows(self) -> tuple[RenewalWindow, ...]:
+        """`spec.renewal.windows` of later versions."""
+        renewal = self.spec.get("renewal")
+        listed = renewal.get("windows") if isinstance(renewal, Mapping) else None
+        return tuple(
+            RenewalWindow(
+                cron=str(window.get("cron") or ""),
+                timezone=str(window.get("timezone") or ""),
+                duration=None
+                if window.get("windowDuration") is None
+                else str(window["windowDuration"]),
+            )
+            for window in listed or ()
+            if isinstance(window, Mapping)
+        )
 
     @property
     def usages(self) -> tuple[str, ...]:
@@ -373,4 +441,7 @@ def _keystore(spec: Mapping[str, Any], kind: str) -> Keystore | None:
     return Keystore(
         create=bool(keystore.get("create")),
         password=SecretKeyRef.from_object(mapping_at(keystore, "passwordSecretRef")),
+        literal_password=str(keystore.get("password") or ""),
+        alias=str(keystore.get("alias") or ""),
+        profile=str(keystore.get("profile") or ""),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from certwright.resources.kinds import Manifest
 from certwright.resources.meta import mapping_at
@@ -35,24 +36,27 @@ class Condition:
 
 def conditions(obj: Manifest) -> tuple[Condition, ...]:
     """Return all conditions, in their order."""
-    return tuple(
-        Condition(
-            type=str(entry.get("type") or ""),
-            status=str(entry.get("status") or ""),
-            reason=str(entry.get("reason") or ""),
-            message=str(entry.get("message") or ""),
-            last_transition_time=(
-                parse_time(entry["lastTransitionTime"]) if entry.get("lastTransitionTime") else None
-            ),
-            observed_generation=entry.get("observedGeneration"),
-        )
-        for entry in mapping_at(obj, "status").get("conditions") or ()
-    )
+    return tuple(map(_condition, mapping_at(obj, "status").get("conditions") or ()))
 
 
 def get_condition(obj: Manifest, condition_type: str) -> Condition | None:
     """Return the first condition of this type, or None."""
-    return next((found for found in conditions(obj) if found.type == condition_type), None)
+    entries = mapping_at(obj, "status").get("conditions") or ()
+    found = next((entry for entry in entries if entry.get("type") == condition_type), None)
+    return None if found is None else _condition(found)
+
+
+def _condition(entry: Mapping[str, Any]) -> Condition:
+    return Condition(
+        type=str(entry.get("type") or ""),
+        status=str(entry.get("status") or ""),
+        reason=str(entry.get("reason") or ""),
+        message=str(entry.get("message") or ""),
+        last_transition_time=(
+            parse_time(entry["lastTransitionTime"]) if entry.get("lastTransitionTime") else None
+        ),
+        observed_generation=entry.get("observedGeneration"),
+    )
 
 
 def with_condition(
@@ -71,8 +75,7 @@ def with_condition(
 
     Source: cert-manager v1.12.2 pkg/api/util/conditions.go.
     """
-    changed = deepcopy(obj)
-    entries = _entries(changed)
+    entries = _entries(obj)
     entry: Manifest = {"lastTransitionTime": format_time(now)}
     if message:
         entry["message"] = message
@@ -87,30 +90,24 @@ def with_condition(
             if present.get("status") == status and present.get("lastTransitionTime"):
                 entry["lastTransitionTime"] = present["lastTransitionTime"]
             entries[index] = entry
-            return changed
-    entries.append(entry)
-    return changed
+            break
+    else:
+        entries.append(entry)
+    return {**obj, "status": {**mapping_at(obj, "status"), "conditions": entries}}
 
 
 def without_condition(obj: Manifest, condition_type: str) -> Manifest:
     """Return a copy of `obj` without conditions of this type."""
-    changed = deepcopy(obj)
-    if not isinstance(changed.get("status"), dict):
-        return changed
-    kept = [entry for entry in _entries(changed) if entry.get("type") != condition_type]
+    if not isinstance(obj.get("status"), dict):
+        return obj
+    status = {name: value for name, value in obj["status"].items() if name != "conditions"}
+    kept = [entry for entry in _entries(obj) if entry.get("type") != condition_type]
     if kept:
-        changed["status"]["conditions"] = kept
-    else:
-        del changed["status"]["conditions"]
-    return changed
+        status["conditions"] = kept
+    return {**obj, "status": status}
 
 
 def _entries(obj: Manifest) -> list[Manifest]:
-    """Return the list of conditions inside `obj`, made if absent."""
-    status = obj.get("status")
-    if not isinstance(status, dict):
-        status = obj["status"] = {}
-    entries = status.get("conditions")
-    if not isinstance(entries, list):
-        entries = status["conditions"] = []
-    return entries
+    """Return the conditions in a list of its own; what is not changed is shared, not copied."""
+    entries = mapping_at(obj, "status").get("conditions")
+    return list(entries) if isinstance(entries, list) else []

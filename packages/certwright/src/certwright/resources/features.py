@@ -19,6 +19,8 @@ __all__ = [
     "FEATURES",
     "LISTENER_SETS",
     "LITERAL_CERTIFICATE_SUBJECT",
+    "NAME_CONSTRAINTS",
+    "OTHER_NAMES",
     "SECRETS_FILTERED_CACHING",
     "SERVER_SIDE_APPLY",
     "STABLE_CERTIFICATE_REQUEST_NAME",
@@ -37,6 +39,9 @@ EXPERIMENTAL_GATEWAY_API_SUPPORT: Final = "ExperimentalGatewayAPISupport"
 LISTENER_SETS: Final = "ListenerSets"
 """Of a later version (1.20)."""
 LITERAL_CERTIFICATE_SUBJECT: Final = "LiteralCertificateSubject"
+NAME_CONSTRAINTS: Final = "NameConstraints"
+OTHER_NAMES: Final = "OtherNames"
+"""Both of a later version (1.14)."""
 SECRETS_FILTERED_CACHING: Final = "SecretsFilteredCaching"
 SERVER_SIDE_APPLY: Final = "ServerSideApply"
 STABLE_CERTIFICATE_REQUEST_NAME: Final = "StableCertificateRequestName"
@@ -50,6 +55,8 @@ FEATURES: Final = (
     EXPERIMENTAL_GATEWAY_API_SUPPORT,
     LISTENER_SETS,
     LITERAL_CERTIFICATE_SUBJECT,
+    NAME_CONSTRAINTS,
+    OTHER_NAMES,
     SECRETS_FILTERED_CACHING,
     SERVER_SIDE_APPLY,
     STABLE_CERTIFICATE_REQUEST_NAME,

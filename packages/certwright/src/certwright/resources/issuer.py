@@ -81,6 +81,11 @@ class Issuer:
         """`spec.ca.ocspServers`."""
         return self._own_texts("ocspServers")
 
+    @property
+    def issuing_certificate_urls(self) -> tuple[str, ...]:
+        """`spec.ca.issuingCertificateURLs`, of later versions."""
+        return self._own_texts("issuingCertificateURLs")
+
     def _own_texts(self, field: str) -> tuple[str, ...]:
         for candidate in ("ca", "selfSigned"):
             config = self.spec.get(candidate)

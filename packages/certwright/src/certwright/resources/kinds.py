@@ -7,11 +7,13 @@ from typing import Any, Final, TypeAlias
 
 __all__ = [
     "API_SERVICE",
+    "BUNDLE",
     "CERTIFICATE",
     "CERTIFICATE_REQUEST",
     "CERTIFICATE_SIGNING_REQUEST",
     "CHALLENGE",
     "CLUSTER_ISSUER",
+    "CONFIG_MAP",
     "CUSTOM_RESOURCE_DEFINITION",
     "EVENT",
     "GATEWAY",
@@ -95,6 +97,11 @@ CLUSTER_ISSUER: Final = Kind(
 )
 ORDER: Final = Kind(_ACME, "v1", "Order", "orders", has_status=True)
 CHALLENGE: Final = Kind(_ACME, "v1", "Challenge", "challenges", has_status=True)
+BUNDLE: Final = Kind(
+    "trust.cert-manager.io", "v1alpha1", "Bundle", "bundles", namespaced=False, has_status=True
+)
+"""Of trust-manager."""
+CONFIG_MAP: Final = Kind("", "v1", "ConfigMap", "configmaps")
 SECRET: Final = Kind("", "v1", "Secret", "secrets")
 NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces", namespaced=False, has_status=True)
 EVENT: Final = Kind("", "v1", "Event", "events")
@@ -154,6 +161,8 @@ KINDS: Final = (
     CLUSTER_ISSUER,
     ORDER,
     CHALLENGE,
+    BUNDLE,
+    CONFIG_MAP,
     SECRET,
     NAMESPACE,
     EVENT,

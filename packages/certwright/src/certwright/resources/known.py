@@ -12,7 +12,11 @@ __all__ = [
     "ALLOW_DIRECT_INJECTION",
     "ALT_NAMES",
     "APPLY_SET",
+    "BUNDLE",
+    "BUNDLE_HASH",
     "CA_CRT",
+    "CA_ROTATION",
+    "CA_ROTATION_STATE",
     "CERTIFICATE_NAME",
     "CERTIFICATE_REVISION",
     "CHALLENGE_FINALIZER",
@@ -157,6 +161,12 @@ HTTP01_PARENT_NAMESPACE: Final = "acme.cert-manager.io/http01-parentrefnamespace
 ROLLOVER_ACCOUNT_KEY: Final = "certwright.dev/rollover-account-key"
 """On an ACME issuer: its account is to get a new key; goes when it has."""
 
+CA_ROTATION: Final = "certwright.dev/ca-rotation"
+"""On a CA issuer, a duration: leaves are issued anew when the CA changes, with so much time between
+that both are trusted and that the new one signs (`policy.ca_rotation`)."""
+CA_ROTATION_STATE: Final = "certwright.dev/ca-rotation-state"
+"""On such an issuer, ours: what is trusted now."""
+
 # ------------------------------------------------------------------------------ Certificates, ours
 
 REVOKE_ON_DELETE: Final = "certwright.dev/revoke-on-delete"
@@ -191,6 +201,13 @@ IGNORE_LISTENERS: Final = "cert-manager.io/ignore-tls-listeners"
 HTTP01_PARENT_FALLBACK: Final = "acme.cert-manager.io/http01-parentreffallback"
 APPLY_SET: Final = "applyset.kubernetes.io/part-of"
 """Label of `kubectl apply`: whoever has it and was not applied is pruned."""
+
+# ------------------------------------------------------------------------------ trust bundles
+
+BUNDLE: Final = "trust.cert-manager.io/bundle"
+"""Label on a target: the name of its Bundle."""
+BUNDLE_HASH: Final = "trust.cert-manager.io/hash"
+"""Annotation on a target: of what it was made from."""
 
 # ------------------------------------------------------------------------------ HTTP-01 solvers
 

@@ -58,7 +58,8 @@ def mapping_at(obj: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     here: Mapping[str, Any] = obj
     for step in path:
         found = here.get(step)
-        if not isinstance(found, Mapping):
+        # Nearly always a dict: asking an abstract class first took a tenth of every decision.
+        if type(found) is not dict and not isinstance(found, Mapping):
             return _NO_MAPPING
         here = found
     return here

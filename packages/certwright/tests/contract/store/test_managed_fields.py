@@ -42,6 +42,7 @@ def owned(obj: Manifest) -> dict[tuple[str, ...], Any]:
     return found
 
 
+@pytest.mark.demands("books of updates")
 async def test_a_create_owns_what_it_set(store: Store) -> None:
     """A new map is owned as such, and entry by entry."""
     made = await store.create(
@@ -62,6 +63,7 @@ async def test_a_create_owns_what_it_set(store: Store) -> None:
     }
 
 
+@pytest.mark.demands("books of updates")
 async def test_a_custom_object_owns_its_spec(store: Store) -> None:
     """Lists without a schema's word are one piece; status belongs to its own writer."""
     made = await store.create(certificate(), manager="m")
@@ -97,6 +99,7 @@ async def test_a_custom_object_owns_its_spec(store: Store) -> None:
     }
 
 
+@pytest.mark.demands("books of updates")
 async def test_an_update_takes_what_it_changes(store: Store) -> None:
     """And nobody owns what is gone."""
     made = await store.create(secret(data={"a": b"1", "b": b"2", "c": b"3"}), manager="m")
@@ -130,6 +133,7 @@ async def test_an_apply_owns_exactly_what_it_sends(store: Store) -> None:
     }
 
 
+@pytest.mark.demands("books of updates")
 async def test_an_apply_removes_what_it_no_longer_sends(store: Store) -> None:
     """Keys of others stay; a map that is left empty goes."""
     await store.apply(secret(data={"a": b"1", "b": b"2"}, labels={"a": "b"}), manager="m")
@@ -176,6 +180,7 @@ async def test_two_managers_may_own_a_field_and_it_goes_with_the_last(store: Sto
     assert "labels" not in gone["metadata"]
 
 
+@pytest.mark.demands("books of updates")
 async def test_a_forced_apply_takes_fields_and_an_unforced_one_is_a_conflict(
     store: Store,
 ) -> None:
@@ -191,6 +196,7 @@ async def test_a_forced_apply_takes_fields_and_an_unforced_one_is_a_conflict(
     assert owned(changed)["m", "Update"] == {"f:data": {}, "f:type": {}}
 
 
+@pytest.mark.demands("books of updates")
 async def test_an_update_takes_fields_from_an_apply(store: Store) -> None:
     """The same manager's two ways of writing are two owners."""
     made = await store.apply(secret(data={"a": b"1", "b": b"2"}), manager="m")

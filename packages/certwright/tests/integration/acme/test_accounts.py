@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from certwright import clock
+from certwright.acme.questions import AccountKey, ChangeKey, Done, Server
+from certwright.adapters.acme.client import AcmeClient
+from certwright.adapters.acme.transport import Transport
 from certwright.pki.csr import generate_csr
 from certwright.pki.keys import encode_private_key, generate_private_key
 from certwright.reconcile.options import AcmeOptions, Options
@@ -29,7 +32,7 @@ from certwright.resources.kinds import (
     SECRET,
     Manifest,
 )
-from certwright.resources.secret import encode_data
+from certwright.resources.secret import Secret, encode_data
 from certwright_testing.acme_cluster import acme_certificate, acme_issuer
 from certwright_testing.acme_world import afresh, private_key, settle_certificates
 from certwright_testing.pebble import EAB_KEY, Pebble, missing_pebble
@@ -152,7 +155,7 @@ async def test_an_account_is_registered_once(pebble: Pebble) -> None:
             {"externalAccountBinding": {"keyID": "k", "keySecretRef": {"name": "e", "key": "k"}}},
             "ErrRegisterACMEAccount",
             "Failed to register ACME account: failed to decode external account binding key data: "
-            "it has padding or white space",
+            "it is not base64url without padding",
             id="a binding with padding",
         ),
     ],
@@ -231,6 +234,45 @@ async def test_a_ca_that_lost_the_account_gets_it_again(tmp_path: Path) -> None:
 
         assert await ready_of(world) == REGISTERED
         assert len(world.all(ORDER)) == 2
+
+
+@pytest.mark.parametrize("change", ["deactivated", "other key"])
+async def test_an_account_that_was_changed_elsewhere(pebble: Pebble, change: str) -> None:
+    """The next order finds out: with another key it is registered anew, else the issuer says why.
+
+    Nothing is ordered in vain, and the order goes on once the issuer has an account.
+    """
+    world = new_world()
+    await world.apply(acme_issuer(pebble), acme_certificate("web", "a.example.com"))
+    await settle_certificates(world)
+    [issuer] = world.all(ISSUER)
+    ref = issuer["spec"]["acme"]["privateKeySecretRef"]
+    key_secret = await world.got(SECRET.key("one", ref["name"]))
+    pem = Secret(key_secret).get(ref.get("key") or "tls.key")
+    uri = issuer["status"]["acme"]["uri"]
+    account = AccountKey(Server(pebble.url, pebble.ca_pem), pem, uri)
+    async with Transport() as transport:
+        client = AcmeClient(transport)
+        if change == "deactivated":
+            await client._post(account, uri, {"status": "deactivated"})  # noqa: SLF001
+        else:
+            other = encode_private_key(private_key("RSA", 2048), "PKCS1")
+            assert await client.answer(ChangeKey(account, other)) == Done()
+    before = pebble.orders()
+    await world.change(CERTIFICATE.key("one", "web"), dnsNames=["b.example.com"])
+    if change == "deactivated":
+        await world.advance(timedelta(hours=3))
+        status, reason, message = await ready_of(world)
+        assert (status, reason) == ("False", "ErrRegisterACMEAccount")
+        assert "deactivated" in message
+        assert any("deactivated" in order["status"].get("reason", "") for order in world.all(ORDER))
+        assert pebble.orders() == before
+        await world.store.delete(SECRET.key("one", ref["name"]))
+        await world.advance(timedelta(minutes=10))
+    await settle_certificates(world)
+    assert await ready_of(world) == REGISTERED
+    assert pebble.orders() == before + 1
+    assert len(world.all(ORDER)) == 2
 
 
 async def test_another_ca_is_another_account(pebble: Pebble, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from certwright.resources.kinds import CERTIFICATE, ORDER, SECRET
 from certwright.resources.secret import Secret
 from certwright.resources.times import parse_time
 from certwright_testing.acme_cluster import acme_certificate, acme_issuer
+from certwright_testing.acme_proxy import acme_proxy
 from certwright_testing.acme_world import afresh, private_key, settle_certificates
 from certwright_testing.pebble import Pebble, missing_pebble
 from certwright_testing.world import World
@@ -157,3 +158,52 @@ def _set_renewal_now(pebble: Pebble, certificate: DecodedCertificate) -> None:
         method="POST",
     )
     urllib.request.urlopen(request, context=context, timeout=5).read()
+
+
+def _window(start: str, end: str) -> str:
+    return json.dumps({"suggestedWindow": {"start": start, "end": end}})
+
+
+OVER = _window("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z")
+NONSENSE = {
+    "far future": (200, _window("2400-01-01T00:00:00Z", "2400-01-02T00:00:00Z")),
+    "for ever": (200, _window("2020-01-01T00:00:00Z", "9999-12-31T23:59:59Z")),
+    "inverted": (200, _window("2400-01-01T00:00:00Z", "2020-01-01T00:00:00Z")),
+    "year one": (200, _window("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z")),
+    "absent": (200, "{}"),
+    "no object": (200, json.dumps({"suggestedWindow": ["a", 1]})),
+    "garbage": (200, "<html>internal-secret"),
+    "busy": (503, "internal-secret"),
+    "gone": (404, ""),
+    "over": (200, OVER),
+}
+
+
+@pytest.mark.parametrize("words", NONSENSE)
+async def test_whatever_the_ca_says_of_renewal(pebble: Pebble, words: str) -> None:
+    """It ends no certificate and orders in no loop, and what cannot be read is told."""
+    world = new_world(ARI)
+    before = pebble.orders()
+    async with acme_proxy(pebble) as proxy:
+        proxy.renewal = NONSENSE[words]
+        issuer = acme_issuer(pebble)
+        issuer["spec"]["acme"]["server"] = proxy.url
+        await world.apply(issuer, acme_certificate("web", "a.example.com"))
+        await settle_certificates(world)
+        for _ in range(24):
+            await world.advance(timedelta(hours=1))
+        asked = [path for _, path in proxy.requests if "renewal-info" in path]
+    status = (await world.got(WEB))["status"]
+    assert parse_time(status["renewalTime"]) < parse_time(status["notAfter"]), status
+    assert "internal-secret" not in str((status, world.events))
+    assert len(asked) < 30
+    orders = pebble.orders() - before
+    if words in {"over", "year one"}:
+        assert orders <= 3, "what is over for every certificate renews once a day"
+        assert world.said("DueOnArrival")
+    elif words == "for ever":
+        assert orders <= 3, "at random in its life, so perhaps at once"
+    else:
+        assert orders == 1
+    is_told = words not in {"over", "year one", "for ever", "gone"}
+    assert ("lastError" in status["acme"]["ari"]) is is_told

@@ -45,7 +45,7 @@ def said(cluster: Cluster) -> tuple[int, dict[str, str]]:
 
 
 def test_what_is_missing_is_named(own_cluster: Cluster) -> None:
-    """Before an installation, after one without pods, and when a role or a CRD went."""
+    """Before an installation, after one of another name, and when a role or a CRD went."""
     server = ApiServer(own_cluster)
     server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cert-manager"}})
     ready = {
@@ -65,18 +65,18 @@ def test_what_is_missing_is_named(own_cluster: Cluster) -> None:
     with helm_python.Config(
         kubeconfig_path=own_cluster.kubeconfig(), namespace="cert-manager"
     ) as helm:
-        helm.install(CHART, "cert-manager", {"startupapicheck": {"enabled": False}})
+        helm.install(CHART, "prod", {"startupapicheck": {"enabled": False}})
     code, after = said(own_cluster)
     assert code == 1
     assert "permissions" not in after
-    assert "registry.example.com" in after["Deployment cert-manager"]
+    assert "registry.example.com" in after["Deployment prod-cert-manager"]
     assert "no CA" in after["mutatingwebhookconfigurations"]
     assert "has no ready pod" in after["webhook"]
 
-    role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/cert-manager-controller-orders"
+    role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/prod-cert-manager-controller-orders"
     server.ask("DELETE", role)
     definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     server.ask("DELETE", f"{definition}/challenges.acme.cert-manager.io")
     _, broken = said(own_cluster)
-    assert "cert-manager may not" in broken["permissions"]
+    assert "prod-cert-manager may not" in broken["permissions"]
     assert "challenges.acme.cert-manager.io missing" in broken["CRDs"]

@@ -28,7 +28,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "replicaCount": 2,
     "strategy": {"type": "Recreate"},
-    "podDisruptionBudget": {"enabled": True, "minAvailable": None, "maxUnavailable": "50%"},
+    "podDisruptionBudget": {"enabled": True, "maxUnavailable": "50%"},
     "featureGates": "ServerSideApply=true",
     "extraArgs": ["--v=4"],
     "extraEnv": [{"name": "A", "value": "b"}],

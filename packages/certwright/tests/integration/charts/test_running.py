@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import helm_python
 import pytest
-import yaml
 
+from certwright_testing.chart_pods import HOOKS, lead_to_this_machine, running, wait_for
 from certwright_testing.charts import CHART, render
 from certwright_testing.cluster import Cluster, free_port, missing_assets
 from certwright_testing.dry_run import ApiServer
@@ -27,7 +25,6 @@ VALUES: dict[str, Any] = {
     "livenessProbe": {"enabled": True},
     "webhook": {"securePort": free_port()},
 }
-HOOKS = "/apis/admissionregistration.k8s.io/v1"
 
 
 @pytest.fixture(scope="module")
@@ -43,78 +40,13 @@ def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         started.stop()
 
 
-def kubeconfig_of(cluster: Cluster, account: str) -> Path:
-    """Return a kubeconfig as a ServiceAccount, with what it may do and no more."""
-    path = cluster.kubeconfig()
-    document = yaml.safe_load(path.read_text())
-    user = document["users"][0]["user"]
-    user["as"] = f"system:serviceaccount:{NAMESPACE}:{account}"
-    user["as-groups"] = ["system:serviceaccounts", "system:authenticated"]
-    mine = path.with_name(f"kubeconfig-{account}")
-    mine.write_text(yaml.safe_dump(document))
-    return mine
-
-
-def started(
-    cluster: Cluster, objects: dict[tuple[str, str], Any], name: str, folder: Path, *more: str
-) -> subprocess.Popen[bytes]:
-    """Start a Deployment's container as a kubelet would, but for the token and the ports."""
-    spec = objects["Deployment", name]["spec"]["template"]["spec"]
-    container = spec["containers"][0]
-    known = {"POD_NAMESPACE": NAMESPACE}
-    words = [*container["command"], *container["args"]]
-    words = [re.sub(r"\$\((\w+)\)", lambda found: known[found[1]], word) for word in words]
-    assert words[0] == "certwright"
-    kubeconfig = kubeconfig_of(cluster, spec["serviceAccountName"])
-    with (folder / f"{name}.log").open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", *words, f"--kubeconfig={kubeconfig}", *more],
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-        )
-
-
-def wait_for(what: str, folder: Path, look: Any) -> Any:
-    """Return what `look` gives when it gives something."""
-    for _ in range(600):
-        try:
-            if found := look():
-                return found
-        except AssertionError:
-            pass
-        time.sleep(0.1)
-    logs = "\n".join(path.read_text()[-1500:] for path in folder.glob("*.log"))
-    raise AssertionError(f"{what}\n{logs}")
-
-
 def test_the_installed_pods_issue_a_certificate(own_cluster: Cluster, tmp_path: Path) -> None:
     """Installed by Helm; cainjector writes the webhook's CA; a Certificate becomes ready."""
     server = ApiServer(own_cluster)
     with helm_python.Config(kubeconfig_path=own_cluster.kubeconfig(), namespace=NAMESPACE) as helm:
         helm.install(CHART, "cert-manager", VALUES, create_namespace=True)
     objects = render(VALUES, namespace=NAMESPACE)
-    health = free_port()
-    processes = [
-        started(
-            own_cluster,
-            objects,
-            "cert-manager",
-            tmp_path,
-            f"--metrics-listen-address=127.0.0.1:{free_port()}",
-            f"--internal-healthz-listen-address=127.0.0.1:{free_port()}",
-        ),
-        started(
-            own_cluster,
-            objects,
-            "cert-manager-webhook",
-            tmp_path,
-            "--bind-address=127.0.0.1",
-            f"--healthz-port={health}",
-        ),
-        started(own_cluster, objects, "cert-manager-cainjector", tmp_path),
-    ]
-    try:
+    with running(own_cluster, objects, NAMESPACE, tmp_path) as processes:
         path = f"{HOOKS}/validatingwebhookconfigurations/cert-manager-webhook"
         bundle = wait_for(
             "cainjector writes the CA",
@@ -123,12 +55,21 @@ def test_the_installed_pods_issue_a_certificate(own_cluster: Cluster, tmp_path: 
         )
         secret = f"/api/v1/namespaces/{NAMESPACE}/secrets/cert-manager-webhook-ca"
         assert server.ask("GET", secret)["data"]["ca.crt"] == bundle
-        # There is no network of pods here, so the API server cannot call the webhook.
-        for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
-            server.ask("DELETE", f"{HOOKS}/{kind}/cert-manager-webhook")
-        for obj in _WANTED:
-            server.apply(obj)
+        lead_to_this_machine(server, NAMESPACE, VALUES["webhook"]["securePort"])
+        issuer, wanted = _WANTED
+        server.apply(issuer)
+        # The API server asks the webhook: it writes as the original's does, and refuses likewise.
+        wanted["spec"] |= {"duration": "90h", "renewBefore": "30h", "isCA": False}
+        wait_for("the webhook answers", tmp_path, lambda: server.apply(wanted))
         certificate = "/apis/cert-manager.io/v1/namespaces/one/certificates/web"
+        spec = server.ask("GET", certificate)["spec"]
+        assert (spec["duration"], spec["renewBefore"], "isCA" in spec) == (
+            "90h0m0s",
+            "30h0m0s",
+            False,
+        )
+        with pytest.raises(AssertionError, match="must be greater than renewBefore"):
+            server.apply({**wanted, "spec": wanted["spec"] | {"renewBefore": "100h"}})
         wait_for(
             "the Certificate becomes ready",
             tmp_path,
@@ -144,11 +85,6 @@ def test_the_installed_pods_issue_a_certificate(own_cluster: Cluster, tmp_path: 
         )
         assert "tls.crt" in server.ask("GET", "/api/v1/namespaces/one/secrets/web")["data"]
         assert all(process.poll() is None for process in processes)
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(30)
 
 
 _WANTED: list[dict[str, Any]] = [

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 from certwright import clock
-from certwright.adapters.memory import MemoryStore
 from certwright.engine.runtime import Runtime, running
 from certwright.pki.keys import generate_private_key
 from certwright.reconcile.contract import (
@@ -20,6 +19,7 @@ from certwright.reconcile.contract import (
 )
 from certwright.resources.kinds import CERTIFICATE, Key, Manifest
 from certwright.telemetry.metrics import Metrics
+from certwright_testing.api_server import MemoryStore
 from certwright_testing.objects import certificate
 
 KEY = CERTIFICATE.key("one", "web")

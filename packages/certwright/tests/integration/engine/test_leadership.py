@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import replace
 
 from certwright import clock
-from certwright.adapters.memory import MemoryStore
 from certwright.engine.leader import LeaderElection, LeaseTerms, claimed
 from certwright.errors import UnavailableError
 from certwright.resources.kinds import LEASE, Key, Manifest
+from certwright_testing.api_server import MemoryStore
 
 KEY = LEASE.key("kube-system", "cert-manager-controller")
 TERMS = LeaseTerms(KEY, "a", lease_seconds=1.0, renew_seconds_max=0.6, retry_seconds=0.05)

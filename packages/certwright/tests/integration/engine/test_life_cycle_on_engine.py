@@ -6,7 +6,6 @@ import asyncio
 import secrets
 
 from certwright import clock
-from certwright.adapters.memory import MemoryStore
 from certwright.engine.runtime import Runtime, running
 from certwright.pki.key_pair import check_key_pair
 from certwright.pki.keys import generate_private_key
@@ -20,6 +19,7 @@ from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import CERTIFICATE, CERTIFICATE_REQUEST, SECRET
 from certwright.resources.secret import Secret
 from certwright.telemetry.metrics import Metrics
+from certwright_testing.api_server import MemoryStore
 from certwright_testing.objects import certificate, issuer
 
 COUNT = 30

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from certwright import clock
-from certwright.adapters.memory import MemoryStore
 from certwright.engine.runtime import Runtime, running
 from certwright.engine.store import Change, Selection
 from certwright.errors import RefusedError, UnavailableError
@@ -33,6 +32,7 @@ from certwright.reconcile.contract import (
 )
 from certwright.resources.kinds import CERTIFICATE, EVENT, SECRET, Key, Manifest
 from certwright.telemetry.metrics import Metrics
+from certwright_testing.api_server import MemoryStore
 from certwright_testing.objects import certificate, secret
 
 KEY = CERTIFICATE.key("one", "web")

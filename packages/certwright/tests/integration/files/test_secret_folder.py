@@ -127,6 +127,21 @@ def test_old_versions_go_after_a_while_and_so_does_what_a_killed_process_left(
     assert shown(folder) == {"tls.key": b"2"}
 
 
+def test_a_version_that_was_shown_for_long_stays_for_a_while_too(tmp_path: Path) -> None:
+    """Whoever resolved `..data` just before finds key and certificate of that version."""
+    folder = tmp_path / "web"
+    publish(folder, {"tls.key": b"1"}, NOBODY)
+    shown_before = folder / (folder / "..data").readlink()
+    os.utime(shown_before, (1, 1))
+    tidy(folder, folder.stat().st_ctime)
+    publish(folder, {"tls.key": b"2"}, NOBODY)
+    now = folder.stat().st_ctime
+    tidy(folder, now)
+    assert (shown_before / "tls.key").read_bytes() == b"1"
+    tidy(folder, now + 100)
+    assert not shown_before.exists()
+
+
 def test_a_folder_is_withdrawn_whole(tmp_path: Path) -> None:
     """Once."""
     publish(tmp_path / "web", {"tls.key": b"1"}, NOBODY)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from certwright.errors import InvalidError
 from certwright.issuers.ca import CaSigner
@@ -180,3 +181,29 @@ def test_the_extra_formats_follow_the_encoding_of_the_key() -> None:
 
     assert key_der(key) != key_der(pkcs8)
     assert combined_pem(key, chain) == key + b"\n" + chain
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_store_with_pbmac1(algorithm: str) -> None:
+    """The OpenSSL of `cryptography` (3.4 or newer) reads the MAC of RFC 9879."""
+    key, chain, ca = issued(algorithm)
+    password = "pässwort-鍵".encode()
+    store = pkcs12_keystore(password, key, chain, ca, profile="Modern2026")
+    pbmac1 = bytes.fromhex("06092a864886f70d01050e")
+    assert pbmac1 in store
+    assert pbmac1 not in pkcs12_keystore(password, key, chain, ca, profile="Modern2023")
+
+    found_key, leaf, others = pkcs12.load_key_and_certificates(store, password)
+    expected = decode_certificates(chain)[0]
+    assert leaf is not None
+    assert found_key is not None
+    assert leaf.public_bytes(Encoding.DER) == expected.der
+    assert found_key.public_key() == decode_private_key(key).public_key()
+    assert len(others) == len(decode_certificates(chain + ca)) - 1
+    with pytest.raises(ValueError, match="password"):
+        pkcs12.load_key_and_certificates(store, b"another")
+
+    trusted = pkcs12_truststore(password, ca, profile="Modern2026")
+    assert pbmac1 in trusted
+    assert len(pkcs12.load_key_and_certificates(trusted, password)[2]) == 1
+    assert pbmac1 not in pkcs12_truststore(b"", ca, profile="Modern2026")

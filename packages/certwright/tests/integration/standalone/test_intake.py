@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from certwright.adapters.memory.store import MemoryStore
 from certwright.engine.store import Selection
 from certwright.errors import StartupError
 from certwright.resources.conditions import with_condition
@@ -16,6 +15,7 @@ from certwright.resources.kinds import CERTIFICATE, ISSUER, SECRET
 from certwright.roles.standalone.intake import Intake
 from certwright.roles.standalone.layout import Layout
 from certwright.roles.standalone.sync import SOURCE
+from certwright_testing.api_server import MemoryStore
 
 ISSUER_YAML = """\
 apiVersion: cert-manager.io/v1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import ssl
@@ -18,7 +19,6 @@ from aiohttp import web
 from cryptography import x509
 
 from certwright import clock
-from certwright.adapters.memory import MemoryStore
 from certwright.adapters.webhook.server import health_application, review_application
 from certwright.adapters.webhook.serving import ServingContext, TlsTerms
 from certwright.adapters.webhook.sources import DynamicSource, FileSource
@@ -31,6 +31,7 @@ from certwright.resources.certificate_request import CertificateRequest
 from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import CERTIFICATE, SECRET
 from certwright.resources.secret import Secret
+from certwright_testing.api_server import MemoryStore
 from certwright_testing.pki import make_key
 
 KEY = SECRET.key("cert-manager", "webhook-ca")
@@ -100,6 +101,8 @@ async def peer_certificate(port: int, *, name: str | None = None) -> x509.Certif
     handshake = writer.get_extra_info("ssl_object")
     der = handshake.getpeercert(binary_form=True)
     writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
     return x509.load_der_x509_certificate(der)
 
 

@@ -328,6 +328,127 @@ CASES = [
         [],
         id="formats",
     ),
+    pytest.param(
+        {
+            "keystores": {
+                "jks": {"create": True, "password": "p"},
+                "pkcs12": {"create": True, "passwordSecretRef": {"name": "", "key": "k"}},
+            }
+        },
+        NONE,
+        [],
+        id="one way to each password, as in 1.12 a name that is none",
+    ),
+    pytest.param(
+        {
+            "keystores": {
+                "jks": {"create": True},
+                "pkcs12": {"create": True, "password": "", "passwordSecretRef": {"name": "s"}},
+            }
+        },
+        NONE,
+        [
+            (
+                "spec.keystores.jks: Forbidden: must set exactly one of passwordSecretRef and"
+                " password for JKS keystores"
+            ),
+            (
+                "spec.keystores.pkcs12: Forbidden: exactly one of passwordSecretRef and password"
+                " must be provided for PKCS#12 keystores; cannot set both"
+            ),
+            (
+                "spec.keystores.pkcs12.password: Forbidden: literal password cannot be empty if"
+                " set on PKCS#12 keystores"
+            ),
+        ],
+        id="no way to a password, and two",
+    ),
+    pytest.param({"signatureAlgorithm": "SHA384WithRSA"}, NONE, [], id="a signature"),
+    pytest.param(
+        {"signatureAlgorithm": "ECDSAWithSHA384", "privateKey": {"algorithm": "ECDSA"}},
+        NONE,
+        [],
+        id="a signature of ECDSA",
+    ),
+    pytest.param(
+        {"signatureAlgorithm": "PureEd25519", "privateKey": {"size": 2048}},
+        NONE,
+        [
+            (
+                'spec.signatureAlgorithm: Invalid value: "PureEd25519": for key algorithm RSA the'
+                " allowed signature algorithms are [SHA256WithRSA SHA384WithRSA SHA512WithRSA]"
+            )
+        ],
+        id="a signature of another key",
+    ),
+    pytest.param(
+        {
+            "renewal": {
+                "policy": "RenewBefore",
+                "windows": [
+                    {"cron": "0 2 * * SAT", "timezone": "Asia/Seoul", "windowDuration": "4h"}
+                ],
+            }
+        },
+        NONE,
+        [],
+        id="a window",
+    ),
+    pytest.param({"renewal": {"policy": "Disabled"}}, NONE, [], id="no renewal"),
+    pytest.param(
+        {"renewal": {"policy": "Disabled", "windows": [{"cron": ""}]}},
+        NONE,
+        [
+            (
+                "spec.renewal.windows: Forbidden: windows cannot be set when `renewal.policy` is"
+                " set to Disabled"
+            )
+        ],
+        id="windows of no renewal",
+    ),
+    pytest.param(
+        {"renewal": {"policy": "Later"}},
+        NONE,
+        [
+            (
+                'spec.renewal.policy: Unsupported value: "unsupported field Later": supported'
+                ' values: "Disabled", "RenewBefore"'
+            )
+        ],
+        id="no policy",
+    ),
+    pytest.param(
+        {
+            "renewal": {
+                "policy": "RenewBefore",
+                "windows": [
+                    {"cron": "0 2 * * *", "windowDuration": "0s"},
+                    {"cron": "0 25 * * *", "timezone": "Nowhere"},
+                ],
+            }
+        },
+        NONE,
+        [
+            (
+                "spec.renewal.windows[0].windowDuration: Invalid value: 0s: windowDuration must be"
+                " specified and should be greater than 0"
+            ),
+            (
+                "spec.renewal.windows[1].windowDuration: Required value: windowDuration must be"
+                " specified and should be greater than 0"
+            ),
+            (
+                'spec.renewal.windows[1].timezone: Invalid value: "Nowhere": invalid value for'
+                " timezone. timezone must be IANA compliant"
+            ),
+            (
+                'spec.renewal.windows[1].cron: Invalid value: "0 25 * * *": invalid cron syntax:'
+                " hour: '25' is not within 0 to 23. cron needs to follow:"
+                " cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow"
+            ),
+        ],
+        id="windows that are none",
+    ),
     pytest.param({"renewBeforePercentage": 25}, NONE, [], id="a percentage"),
     pytest.param(
         {"renewBeforePercentage": 100},

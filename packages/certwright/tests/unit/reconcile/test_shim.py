@@ -316,6 +316,68 @@ async def test_a_change_is_followed_and_what_is_the_users_stays() -> None:
     assert world.said("UpdateCertificate") == ['Successfully updated Certificate "web-tls"']
 
 
+@pytest.mark.parametrize(
+    ("annotation", "text", "field", "value"),
+    [
+        ("common-name", "a.example", "commonName", "a.example"),
+        ("email-sans", "a@a.example", "emailAddresses", ["a@a.example"]),
+        ("ip-sans", "192.0.2.1", "ipAddresses", ["192.0.2.1"]),
+        ("subject-organizations", "Blue", "subject", {"organizations": ["Blue"]}),
+        ("subject-serialnumber", "7", "subject", {"serialNumber": "7"}),
+        ("duration", "48h", "duration", "48h0m0s"),
+        ("renew-before", "90m", "renewBefore", "1h30m0s"),
+        ("usages", "client auth", "usages", ["client auth"]),
+        ("revision-history-limit", "3", "revisionHistoryLimit", 3),
+        (
+            "private-key-encoding",
+            "PKCS8",
+            "privateKey",
+            {"algorithm": "ECDSA", "encoding": "PKCS8"},
+        ),
+        ("private-key-size", "384", "privateKey", {"algorithm": "ECDSA", "size": 384}),
+        (
+            "private-key-rotation-policy",
+            "Always",
+            "privateKey",
+            {"algorithm": "ECDSA", "rotationPolicy": "Always"},
+        ),
+        (
+            "issuer-group",
+            "example.com",
+            "issuerRef",
+            {"name": "ca", "kind": "Issuer", "group": "example.com"},
+        ),
+        (
+            "issuer-kind",
+            "Other",
+            "issuerRef",
+            {"name": "ca", "kind": "Other", "group": "example.com"},
+        ),
+    ],
+)
+async def test_every_annotation_that_changes_is_followed_once(
+    annotation: str, text: str, field: str, value: Any
+) -> None:
+    """A change of any of them reaches a Certificate that is there, and is written once."""
+    group = {"cert-manager.io/issuer-group": "example.com"} if annotation == "issuer-kind" else {}
+    usual = {**ISSUER, **ECDSA, **group}
+    world = await world_with(ingress(usual))
+    before = (await world.got(WEB))["spec"]
+    await world.apply(ingress({**usual, f"cert-manager.io/{annotation}": text}))
+    await world.settle()
+
+    assert (await world.got(WEB))["spec"] == {**before, field: value}
+    assert len(world.said("UpdateCertificate")) == 1
+    world.restart()
+    await world.settle()
+    assert len(world.said("UpdateCertificate")) == 1
+
+    await world.apply(ingress(usual))
+    await world.settle()
+    kept = {"emailAddresses", "subject", "duration", "renewBefore"}  # may be somebody else's
+    assert ((await world.got(WEB))["spec"] == before) == (field not in kept)
+
+
 async def test_a_limit_of_the_history_is_not_written_for_ever() -> None:
     """As the original does, which compares pointers."""
     limit = {"cert-manager.io/revision-history-limit": "2"}
@@ -418,6 +480,29 @@ async def test_listeners_that_cannot_be_served_are_named(fields: Manifest, messa
     world = await world_with(served(GATEWAY, {"listeners": [listener(**fields)]}))
 
     assert events(world) == [("BadConfig", message)]
+
+
+async def test_a_listener_without_a_host_takes_nothing_from_the_others() -> None:
+    """It is named in an event; who loses its host keeps its Certificate as it is."""
+    other = {"mode": "Terminate", "certificateRefs": [{**REF, "name": "other-tls"}]}
+    world = await world_with(
+        served(GATEWAY, {"listeners": [listener(), listener("second", tls=other)]})
+    )
+    before = {meta.name(made): made for made in world.all(CERTIFICATE)}
+    assert sorted(before) == ["other-tls", "web-tls"]
+    for hostname in (None, ""):
+        bare = listener("second", tls=other, hostname=hostname)
+        await world.apply(served(GATEWAY, {"listeners": [listener(hostname="b.example"), bare]}))
+        await world.settle()
+
+        assert world.said("BadConfig")[-1] == (
+            "Skipped a listener block: spec.listeners[1].hostname: Required value: the hostname"
+            " cannot be empty"
+        )
+        made = {meta.name(made): made for made in world.all(CERTIFICATE)}
+        assert made["web-tls"]["spec"]["dnsNames"] == ["b.example"]
+        assert made["other-tls"]["spec"] == before["other-tls"]["spec"]
+    assert not world.said("DeleteCertificate")
 
 
 async def test_a_listener_set_has_its_issuer_from_its_gateway() -> None:

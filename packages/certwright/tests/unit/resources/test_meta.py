@@ -62,8 +62,8 @@ def test_an_owner_need_not_be_the_controller() -> None:
 
 def test_a_kind_of_others_has_no_key() -> None:
     """The message names it."""
-    with pytest.raises(InvalidError, match='no kind "ConfigMap" is known in apiVersion "v1"'):
-        meta.key_of({"apiVersion": "v1", "kind": "ConfigMap"})
+    with pytest.raises(InvalidError, match='no kind "DaemonSet" is known in apiVersion "v1"'):
+        meta.key_of({"apiVersion": "v1", "kind": "DaemonSet"})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import pytest
 
-from certwright.adapters.memory.store import MemoryStore
 from certwright.errors import InvalidError, NotFoundError, RefusedError, UnavailableError
 from certwright.pki.keys import decode_private_key, private_key_violations
 from certwright.resources.certificate import Certificate
@@ -24,6 +23,7 @@ from certwright.roles.ctl.renewal import RenewalWish, renew
 from certwright.roles.ctl.request_creation import RequestWish, create_request
 from certwright.roles.ctl.secret_inspection import Internet, inspect_secret
 from certwright.roles.ctl.texts import age
+from certwright_testing.api_server import MemoryStore
 from certwright_testing.pki import make_ca, make_certificate, make_issuer, make_request, make_secret
 
 NOW: Final = datetime(2023, 6, 2, 12, tzinfo=UTC)

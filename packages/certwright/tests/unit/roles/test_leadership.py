@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from certwright import clock
-from certwright.adapters.memory import MemoryStore
 from certwright.engine.leader import LeaderElection, LeaseTerms
 from certwright.errors import InvalidError, StartupError
 from certwright.resources.kinds import LEASE
 from certwright.roles.leadership import lead, unique_identity
+from certwright_testing.api_server import MemoryStore
 
 KEY = LEASE.key("kube-system", "test")
 

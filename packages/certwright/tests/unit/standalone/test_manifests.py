@@ -148,6 +148,16 @@ def test_an_unknown_field_is_warned_of() -> None:
     assert problem.message == 'unknown field "spec.color" is not used'
 
 
+@pytest.mark.parametrize("renewal", ["3", "{windows: 3}", "{windows: [3]}", "[{}]"])
+def test_what_is_no_renewal_is_said(renewal: str) -> None:
+    """By its type, without a traceback."""
+    spec = f"{{secretName: s, issuerRef: {{name: i}}, dnsNames: [a], renewal: {renewal}}}"
+    text = f"{_HEAD}spec: {spec}"
+    (problem, *_) = problems_of(text)
+    assert "spec.renewal" in problem
+    assert "must be of type" in problem
+
+
 def test_dates_and_durations_stay_text() -> None:
     """A name that looks like a date is a name."""
     text = (
@@ -231,6 +241,16 @@ _HEAD = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: web
             _HEAD + "spec: {secretName: s, issuerRef: {name: i}, dnsNames: [a], renewBefore: x}",
             ['spec.renewBefore: time: invalid duration "x"; such as 2160h or 90m'],
             id="no duration",
+        ),
+        pytest.param(
+            _HEAD + "spec: {secretName: s, issuerRef: {name: i}, dnsNames: [a], renewal: {policy:"
+            " RenewBefore, windows: [{cron: 0 2 * * *, windowDuration: 1d, timezon: UTC}]}}",
+            [
+                "spec.renewal.windows[0].windowDuration: time: unknown unit",
+                'in duration "1d"; write hours: 24h',
+                'did you mean "timezone"?',
+            ],
+            id="a window",
         ),
         pytest.param(
             "kind: Issuer\nmetadata: {name: i}\nspec: {selfSigned: {}}",

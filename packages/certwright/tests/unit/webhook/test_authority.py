@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from certwright.adapters.memory import MemoryStore
 from certwright.adapters.webhook.serving import ServingContext, TlsTerms
 from certwright.adapters.webhook.sources import DynamicSource
 from certwright.errors import InvalidError, StartupError
@@ -22,6 +21,7 @@ from certwright.reconcile.webhook_authority import (
 )
 from certwright.resources.kinds import SECRET, Manifest
 from certwright.resources.secret import Secret, encode_data
+from certwright_testing.api_server import MemoryStore
 from certwright_testing.pki import make_key
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from lymer.analysis.scan import log_likelihood_ratio
 from lymer.analysis.signals import Place, layers_of
 from lymer.analysis.span_frame import Floats, Ints, Masks, SpanFrame
 
-__all__ = ["attribute", "fact_of"]
+__all__ = ["attribute", "clearest", "fact_of"]
 
 EFFECT_MIN: Final = 0.15
 """Part of the surplus, beyond a value's share of the spans, below which it is not told."""
@@ -123,6 +123,25 @@ def _by_value(frame: SpanFrame, events: Masks, inside: Masks, before: Masks) -> 
             )
         )
     return findings
+
+
+def clearest(frame: SpanFrame, place: Place, during: Masks, count: int) -> list[int]:
+    """Return the rows of `count` spans that show best what happens at a place in the window."""
+    table = frame.table
+    rows = during & np.array([one == place.service for one in frame.services])[frame.service]
+    if place.operation is not None:
+        is_its = np.array([one[1] == place.operation for one in table.operations])
+        rows &= is_its[table.operation]
+    if place.what == "error":
+        rows &= frame.throws
+    by = {"queue": frame.queued, "network": frame.network}.get(place.what, frame.self_time)
+    if place.what == "calls":
+        is_below = np.array([" ".join(one) == place.below for one in table.operations])
+        calls = frame.parent[is_below[table.operation] & (frame.parent >= 0)]
+        by = np.bincount(calls, minlength=len(frame))
+        rows &= by > 0
+    found = np.flatnonzero(rows)
+    return [int(one) for one in found[np.argsort(-by[found], kind="stable")][:count]]
 
 
 def _rows(row: Ints, code: Ints, wanted: int, mask: Masks) -> Ints:

@@ -8,14 +8,14 @@ be chance, against as many tries as there are facts. Facts of the same spans are
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from lymer.analysis.scan import log_likelihood_ratio
 from lymer.analysis.signals import beyond_usual
-from lymer.analysis.span_frame import Ints, Masks, SpanFrame
+from lymer.analysis.span_frame import Floats, Ints, Masks, SpanFrame
 
 __all__ = ["Fact", "Finding", "differences"]
 
@@ -30,6 +30,7 @@ _SAME: Final = 0.85
 _FACTS_COMPARED_MAX: Final = 200
 _VALUES_MAX: Final = 1000
 """Values of one key; a key with more is an id, which nothing can be concluded from."""
+_VALUES_SHOWN: Final = 6
 _UNUSUAL: Final = (0.95,)
 
 
@@ -66,6 +67,12 @@ class Finding:
     """Facts that the same spans have."""
     example: int = -1
     """Row of a span of the selection that has it."""
+    values: list[tuple[str, float, float]] = field(default_factory=list)
+    """Of an attribute: the values of its key that most spans have, as (value, part of the
+    selection, part of the baseline), with this one among them."""
+    own: int | None = None
+    """Of an attribute: spans of the selection that have it themselves; what the others have is a
+    callee's."""
 
 
 def differences(
@@ -121,7 +128,24 @@ def differences(
                     example=int(units[0]) if len(units) else -1,
                 )
             )
+    attributes = frame.table.attributes
+    for place, one in enumerate(findings[:FINDINGS_MAX]):
+        if one.fact.scope in {"span", "resource"}:
+            one.values.extend(_values_beside(one.fact, facts, part, usual))
+            code = attributes.names.index((one.fact.scope, one.fact.key, one.fact.value))
+            own = int(selected[attributes.row[attributes.code == code]].sum())
+            findings[place] = replace(one, own=own)
     return findings[:FINDINGS_MAX]
+
+
+def _values_beside(
+    fact: Fact, facts: list[Fact], part: Floats, usual: Floats
+) -> list[tuple[str, float, float]]:
+    """Return the values of a fact's key with their parts, the most frequent first."""
+    same = [at for at, one in enumerate(facts) if (one.scope, one.key) == (fact.scope, fact.key)]
+    same.sort(key=lambda at: (facts[at] != fact, -max(part[at], usual[at])))
+    shown = sorted(same[:_VALUES_SHOWN], key=lambda at: -max(part[at], usual[at]))
+    return [(facts[at].value, float(part[at]), float(usual[at])) for at in shown]
 
 
 def _owners(frame: SpanFrame, wanted: Masks) -> Ints:

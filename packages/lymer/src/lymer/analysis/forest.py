@@ -2,18 +2,25 @@
 
 Every function takes arrays of the same length, one entry per span. `parent` holds rows, -1 for a
 root, and must be a forest, as `parent_rows` makes it. Times are nanoseconds from any origin, below
-2^62. Nothing is recursive, and nothing but a walk along the result runs in Python for each span.
+2^62, as `offsets` and `durations` make them of what hostile clocks say. Nothing is recursive, and
+nothing but a walk along the result runs in Python for each span.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Order", "Path", "critical_path", "depth_first", "depths", "parent_rows", "self_times"]
+from lymer.model.trace_arrays import TIME_NANO_MAX
+
+__all__ = [
+    "Order", "Path", "critical_path", "depth_first", "depths", "durations", "offsets",
+    "parent_rows", "self_times",
+]  # fmt: skip
 
 Rows = NDArray[np.int64]
 Nanos = NDArray[np.int64]
@@ -60,6 +67,17 @@ def parent_rows(span_id: NDArray[np.uint64], parent_id: NDArray[np.uint64]) -> R
     if np.any(_ends(parent) >= 0):
         parent = _without_cycles(parent)
     return parent
+
+
+def offsets(start: Sequence[int]) -> Nanos:
+    """Return starts as nanoseconds after the earliest, cut to 146 years."""
+    origin = min(start, default=0)
+    return np.array([min(one - origin, TIME_NANO_MAX) for one in start], dtype=np.int64)
+
+
+def durations(duration: Sequence[int]) -> Nanos:
+    """Return durations in nanoseconds, cut to 146 years."""
+    return np.array([min(one, TIME_NANO_MAX) for one in duration], dtype=np.int64)
 
 
 def depths(parent: Rows) -> Rows:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lymer.analysis.trace_tree import depth_first
+import numpy as np
+
+from lymer.analysis.forest import depth_first, offsets
 
 __all__ = ["Path", "PathCounter", "Step"]
 
@@ -61,10 +63,10 @@ class PathCounter:
         name: Sequence[str],
         kind: Sequence[int],
     ) -> None:
-        """Add the ways of one trace; columns as in `trace_tree`."""
-        order = depth_first(parent, start)
+        """Add the ways of one trace; `parent` as `forest` has it."""
+        order = depth_first(np.array(parent, dtype=np.int64), offsets(start))
         place_of = [-1] * len(parent)
-        for row, size in zip(order.rows, order.size, strict=True):
+        for row, size in zip(order.rows.tolist(), order.size.tolist(), strict=True):
             place = place_of[parent[row]] if parent[row] >= 0 else -1
             if self._is_step(place, service[row], kind[row]):
                 place = self._next(place, (service[row], name[row]))

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from lymer.analysis.forest import critical_path
+from lymer.analysis.forest import critical_path, durations, offsets
 from lymer.analysis.span_frame import Floats, Ints, SpanFrame
 
-__all__ = ["CallTree", "OperationProfile", "call_tree", "critical_times", "operation_profile"]
+__all__ = [
+    "CallTree", "Grouping", "OperationProfile", "attribute_profile", "call_tree", "critical_times",
+    "operation_profile",
+]  # fmt: skip
+
+Grouping = tuple[Ints, list[str | None]]
+"""Of each span the place of its value, and the values."""
 
 _CONFIDENT: Final = 1.96
 """Standard errors that hold the truth 95 times of 100."""
@@ -37,6 +44,8 @@ class OperationProfile:
     self_error: float
     """Nanoseconds by which the mean self time of a trace may be off, 95 of 100 times, since only a
     part of the traces was looked at; 0 if all were."""
+    by: tuple[str | None, ...] = ()
+    """Values of what spans were grouped by instead of service and operation; None has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +71,10 @@ def critical_times(frame: SpanFrame) -> Ints:
     table = frame.table
     if not len(frame):
         return np.zeros(0, dtype=np.int64)
-    base = int(table.start.min())
     path = critical_path(
         frame.parent,
-        table.start - base,
-        np.clip(table.duration, 0, None),
+        offsets(table.start.tolist()),
+        durations(np.maximum(table.duration, 0).tolist()),
         table.kind.astype(np.uint8),
     )
     times = np.zeros(len(frame), dtype=np.int64)
@@ -86,12 +94,49 @@ def operation_profile(
         of_traces: How many there are.
     """
     table = frame.table
-    count = len(table.operations)
+    found = _costs(frame, critical, table.operation, len(table.operations), (traces, of_traces))
+    named = [
+        replace(one, service=table.operations[at][0], operation=table.operations[at][1])
+        for at, one in found
+    ]
+    return sorted(named, key=lambda one: (-one.self_time, one.service, one.operation))
+
+
+def attribute_profile(
+    frame: SpanFrame, critical: Ints, fields: Sequence[Grouping], *, traces: int, of_traces: int
+) -> list[OperationProfile]:
+    """Return the costs of spans that share values, the largest self time first.
+
+    Args:
+        frame: As in `operation_profile`, with attributes.
+        critical: Likewise.
+        fields: What they share: of each field the place of each span's value, and the values.
+        traces: As in `operation_profile`.
+        of_traces: Likewise.
+    """
+    group = np.zeros(len(frame), dtype=np.int64)
+    for codes, values in fields:
+        # Numbered anew each time: the product of all counts may be more than 63 bits hold.
+        group = np.unique(group * len(values) + codes, return_inverse=True)[1]
+    first = np.unique(group, return_index=True)[1] if len(frame) else group
+    found = _costs(frame, critical, group, len(first), (traces, of_traces))
+    named = [
+        replace(one, by=tuple(values[int(codes[first[at]])] for codes, values in fields))
+        for at, one in found
+    ]
+    return sorted(named, key=lambda one: (-one.self_time, [value or "" for value in one.by]))
+
+
+def _costs(
+    frame: SpanFrame, critical: Ints, group: Ints, count: int, sizes: tuple[int, int]
+) -> list[tuple[int, OperationProfile]]:
+    """Return the costs of each group that has spans, with its number and without a name."""
+    table, (traces, of_traces) = frame.table, sizes
     if not len(frame):
         return []
-    order = np.lexsort((table.duration, table.operation))
-    first = np.searchsorted(table.operation[order], np.arange(count))
-    spans = np.bincount(table.operation, minlength=count)
+    order = np.lexsort((table.duration, group))
+    first = np.searchsorted(group[order], np.arange(count))
+    spans = np.bincount(group, minlength=count)
     sorted_duration = table.duration[order]
 
     def quantile(part: float) -> Ints:
@@ -99,36 +144,37 @@ def operation_profile(
         return np.asarray(sorted_duration[np.minimum(place, len(frame) - 1)])
 
     numbers, trace = np.unique(table.trace, return_inverse=True)
-    pair, where = np.unique(trace * count + table.operation, return_inverse=True)
+    pair, where = np.unique(trace * count + group, return_inverse=True)
     own_by_trace = np.asarray(
         np.bincount(where, weights=frame.self_time.astype(float)), dtype=float
     )
     in_traces = np.bincount(pair % count, minlength=count)
     error = _standard_error(own_by_trace, pair % count, count, traces or len(numbers), of_traces)
     p50, p95, p99 = quantile(0.5), quantile(0.95), quantile(0.99)
-    total = _sums(table.operation, table.duration, count)
-    own = _sums(table.operation, frame.self_time, count)
-    on_path = _sums(table.operation, critical, count)
-    errors = np.bincount(table.operation[table.is_error], minlength=count)
-    found = [
-        OperationProfile(
-            service=service,
-            operation=name,
-            spans=int(spans[at]),
-            traces=int(in_traces[at]),
-            errors=int(errors[at]),
-            total=int(total[at]),
-            self_time=int(own[at]),
-            critical=int(on_path[at]),
-            p50=int(p50[at]),
-            p95=int(p95[at]),
-            p99=int(p99[at]),
-            self_error=float(error[at]),
+    total = _sums(group, table.duration, count)
+    own = _sums(group, frame.self_time, count)
+    on_path = _sums(group, critical, count)
+    errors = np.bincount(group[table.is_error], minlength=count)
+    return [
+        (
+            at,
+            OperationProfile(
+                service="",
+                operation="",
+                spans=int(spans[at]),
+                traces=int(in_traces[at]),
+                errors=int(errors[at]),
+                total=int(total[at]),
+                self_time=int(own[at]),
+                critical=int(on_path[at]),
+                p50=int(p50[at]),
+                p95=int(p95[at]),
+                p99=int(p99[at]),
+                self_error=float(error[at]),
+            ),
         )
-        for at, (service, name) in enumerate(table.operations)
-        if spans[at]
+        for at in np.flatnonzero(spans).tolist()
     ]
-    return sorted(found, key=lambda one: (-one.self_time, one.service, one.operation))
 
 
 def call_tree(frame: SpanFrame, critical: Ints) -> CallTree:

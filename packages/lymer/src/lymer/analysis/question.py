@@ -8,19 +8,20 @@ compared as they print: `500` matches the integer and the text.
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from lymer.analysis.cohort import Fact
+from lymer.analysis.profile import Grouping
 from lymer.analysis.span_frame import Floats, Ints, Masks, SpanFrame
 from lymer.errors import QuestionError
 from lymer.language import tree
+from lymer.language.expressions import compiled
 
-__all__ = ["Matches", "matches"]
+__all__ = ["Matches", "grouped_by", "matches"]
 
 _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "<": operator.lt,
@@ -30,6 +31,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "=": operator.eq,
     "!=": operator.ne,
 }
+_MATCHED_CHARACTERS_MAX: Final = 4_096
 _TURNED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 _KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
 _JUDGING: Final = frozenset({"span:duration", "span:status", "trace:duration"})
@@ -59,6 +61,56 @@ def matches(frame: SpanFrame, query: tree.Query) -> Matches:
         raise QuestionError("cannot select spans by a question about metrics")
     rows = asking.spanset(body)
     return Matches(rows, not asking.judges, frozenset(asking.facts))
+
+
+def grouped_by(frame: SpanFrame, field: tree.Field) -> Grouping:
+    """Return of each span the place of its value of a field, and the values; the first is none.
+
+    Raises:
+        QuestionError: The field is not one that spans of a frame can be grouped by.
+    """
+    table = frame.table
+    if isinstance(field, tree.Intrinsic):
+        words: dict[str, tuple[Ints, list[str]]] = {
+            "span:name": (table.operation, [name for _, name in table.operations]),
+            "span:kind": (np.clip(table.kind, 0, len(_KINDS) - 1), list(_KINDS)),
+            "span:status": (table.is_error.astype(np.int64), ["unset", "error"]),
+            "trace:rootName": (
+                table.operation[frame.roots()], [name for _, name in table.operations]
+            ),
+            "trace:rootService": (frame.service[frame.roots()], frame.services),
+        }  # fmt: skip
+        if field.name not in words:
+            raise QuestionError(f"cannot group spans by {field.name} here")
+        return _merged(*words[field.name])
+    if field.of_parent:
+        raise QuestionError("cannot group spans by anything but attributes, name, kind and status")
+    if field.name == "service.name" and field.scope in {"", "resource"}:
+        return _merged(frame.service, frame.services)
+    if field.scope not in {"", "span", "resource"}:
+        raise QuestionError(f"cannot group spans by {field.scope} attributes here")
+    own = table.attributes
+    values: list[str | None] = [None]
+    place: dict[str, int] = {}
+    codes = np.zeros(len(frame), dtype=np.int64)
+    # The span's own value counts, and its resource's where it has none.
+    for scope in ("resource", "span"):
+        if field.scope in {"", scope}:
+            number = np.full(len(own.names), -1, dtype=np.int64)
+            for at, name in enumerate(own.names):
+                if name[:2] == (scope, field.name):
+                    number[at] = place.setdefault(name[2], len(place)) + 1
+            of_key = number[own.code] > 0 if len(own.code) else np.zeros(0, dtype=bool)
+            codes[own.row[of_key]] = number[own.code[of_key]]
+    values += list(place)
+    return codes, values
+
+
+def _merged(codes: Ints, names: Sequence[str]) -> Grouping:
+    """Return equal names as one value."""
+    place: dict[str, int] = {}
+    number = np.array([place.setdefault(name, len(place)) + 1 for name in names], dtype=np.int64)
+    return number[codes] if len(codes) else codes, [None, *place]
 
 
 class _Asking:
@@ -290,12 +342,15 @@ def _words(codes: Ints, words: tuple[str, ...], sign: str, value: tree.Literal) 
 def _value_test(sign: str, value: tree.Literal) -> Callable[[str], bool]:
     """Return what decides on one value, as text."""
     if sign in {"=~", "!~"}:
-        try:
-            pattern = re.compile(str(value.value))
-        except re.error as error:
-            raise QuestionError(f"cannot read the expression {value.value!r}: {error}") from None
+        pattern = compiled(str(value.value))
         wanted = sign == "=~"
-        return lambda text: (pattern.fullmatch(text) is not None) == wanted
+
+        def is_matched(text: str) -> bool:
+            if len(text) > _MATCHED_CHARACTERS_MAX:
+                raise QuestionError("cannot match an expression with so long a text here")
+            return (pattern.fullmatch(text) is not None) == wanted
+
+        return is_matched
     compare = _COMPARE[sign]
     if isinstance(value.value, bool | str | None):
         text = _text(value)

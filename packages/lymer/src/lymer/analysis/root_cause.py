@@ -14,17 +14,25 @@ from typing import Final
 import numpy as np
 
 from lymer.analysis.scan import Window, log_likelihood_ratio, scan
-from lymer.analysis.signals import BINS, Place, Signals, bins_of, measure
+from lymer.analysis.signals import BINS, Place, Signals, bins_of, edges_of, measure
 from lymer.analysis.span_frame import Floats, Ints, SpanFrame
 
-__all__ = ["Candidate", "Causes", "find_causes"]
+__all__ = ["RATIO_MIN", "Candidate", "Causes", "find_causes"]
 
 RATIO_MIN: Final = 16.0
 """Log likelihood ratio above which a rise is none of chance: exp(-16) times some 10^4 independent
 windows of signals is below one false alarm in five hundred quiet periods."""
+_WEAK: Final = 3.0
+"""Likewise once it is known that something went wrong: what else rose then is worth a look."""
+_BASELINE_MIN: Final = 0.1
+"""Spans before a window as a part of those in it; of fewer nothing usual is learned."""
+_UNKNOWN_MAX: Final = 20
+"""Candidates where nothing is known of what is usual."""
 _BINS_MIN: Final = 3
 _LONGEST: Final = 0.6
-"""Longest window, as a part of the range."""
+_LASTING: Final = 0.8
+"""Longest window, as a part of the range; and of one that lasts until the end. (What began with the
+range and ended is more likely what is usual.)"""
 _LENGTHS: Final = (3, 6, 10)
 _PIECES_MIN: Final = 5
 _NEARLY: Final = 0.7
@@ -37,7 +45,10 @@ class Candidate:
 
     place: Place
     score: float
-    """Log likelihood ratio: how much likelier a change is than chance."""
+    """The ratio, by how large a part this is of all that came beyond what is usual."""
+    ratio: float
+    """Log likelihood ratio: how much likelier a change is than chance; below `RATIO_MIN` it is none
+    that would be told alone, and 0 where there was nothing to compare with."""
     events: int
     chances: int
     usual: float
@@ -80,12 +91,16 @@ def find_causes(
         window: When it went wrong, if that is known.
         ratio_min: Below it a rise counts as chance.
     """
-    bins = bins_of(frame.table.start, begin, end)
+    edges = edges_of(frame.table.start, begin, end, window)
+    bins = bins_of(frame.table.start, edges)
     signals = measure(frame, bins)
-    width = max(1, -(-(end - begin) // BINS))
     if window is None:
         windows = scan(
-            signals.events, signals.chances, bins_min=_BINS_MIN, bins_max=int(BINS * _LONGEST)
+            signals.events,
+            signals.chances,
+            bins_min=_BINS_MIN,
+            bins_max=int(BINS * _LONGEST),
+            lasting_max=int(BINS * _LASTING),
         )
         windows = _over_dispersed(signals, windows)
         best = max(windows, key=lambda one: one.ratio, default=Window(0, 0, 0.0))
@@ -93,17 +108,51 @@ def find_causes(
             return Causes(0, 0, [], [])
         first, last = _common(windows, best, ratio_min)
     else:
-        first = max(0, (window[0] - begin) // width)
-        last = min(BINS, max(first + 1, -(-(window[1] - begin) // width)))
-        if first:  # what comes after may belong to it: usual is what was before
-            signals = Signals(signals.places, signals.events[:, :last], signals.chances[:, :last])
-    ranked = _ranked(signals, first, last, ratio_min)
+        first = max(0, int(np.searchsorted(edges, window[0], side="right")) - 1)
+        last = min(BINS, max(first + 1, int(np.searchsorted(edges, window[1], side="left"))))
+        before = int((bins < first).sum())
+        if before < _BASELINE_MIN * int(((bins >= first) & (bins < last)).sum()):
+            return _without_baseline(frame, bins, (first, last), edges)
+        # What comes after may belong to it: usual is what was before.
+        signals = Signals(
+            signals.places,
+            *(one[:, :last] for one in (signals.events, signals.chances, signals.times)),
+        )
+    ranked = _ranked(signals, first, last, min(ratio_min, _WEAK))
     return Causes(
-        begin + first * width,
-        min(end, begin + last * width),
-        ranked,
-        _by_rule(frame, bins, first, last),
+        int(edges[first]), min(end, int(edges[last])), ranked, _by_rule(frame, bins, first, last)
     )
+
+
+def _without_baseline(frame: SpanFrame, bins: Ints, window: tuple[int, int], edges: Ints) -> Causes:
+    """Rank where nothing is known of what is usual: where errors begin, and where time is spent.
+
+    The time of a way between two services counts for the one that is called.
+    """
+    first, last = window
+    during = (bins >= first) & (bins < last)
+    operation, count = frame.table.operation, len(frame.table.operations)
+    spans = np.bincount(operation[during], minlength=count)
+    thrown = np.bincount(operation[during & frame.throws], minlength=count)
+    works = during & ~frame.is_answered
+    own = np.bincount(operation[works], frame.self_time[works].astype(float), count)
+    ways = during & (frame.network >= 0)
+    own += np.bincount(operation[ways], frame.network[ways].astype(float), count)
+    candidates = []
+    for what, events, values in (("error", thrown, thrown), ("slow", spans, own)):
+        whole = float(values.sum()) or 1.0
+        candidates += [
+            Candidate(
+                Place(what, *frame.table.operations[at]), float(values[at]) / whole, 0.0,
+                int(events[at]), int(spans[at]), 0.0,
+            )
+            for at in np.flatnonzero(values > 0).tolist()
+        ]  # fmt: skip
+    candidates.sort(key=lambda one: -one.score)
+    return Causes(
+        int(edges[first]), int(edges[last]), candidates[:_UNKNOWN_MAX],
+        _by_rule(frame, bins, first, last),
+    )  # fmt: skip
 
 
 def _over_dispersed(signals: Signals, windows: Sequence[Window]) -> list[Window]:
@@ -160,17 +209,51 @@ def _ranked(signals: Signals, first: int, last: int, ratio_min: float) -> list[C
     total = signals.events.sum(axis=1).astype(float)
     total_of = signals.chances.sum(axis=1).astype(float)
     ratio = log_likelihood_ratio(inside, of, total, total_of)
+    share = _shares(signals, first, last)
     found: dict[Place, Candidate] = {}
     for row in np.flatnonzero(ratio >= ratio_min).tolist():
-        score = float(ratio[row]) / _dispersion(signals, row, first, last)
-        if score < ratio_min:
+        sure = float(ratio[row]) / _dispersion(signals, row, first, last)
+        if sure < ratio_min:
             continue
         usual = (total[row] - inside[row]) / max(total_of[row] - of[row], 1.0)
-        one = Candidate(signals.places[row], score, int(inside[row]), int(of[row]), float(usual))
+        one = Candidate(
+            signals.places[row], sure * float(share[row]), sure, int(inside[row]), int(of[row]),
+            float(usual),
+        )  # fmt: skip
         before = found.get(one.place)
         if before is None or before.score < one.score:
             found[one.place] = one
-    return _folded(sorted(found.values(), key=lambda one: -one.score))
+    # What is surely none of chance comes before what may be, however much that would explain.
+    return _folded(sorted(found.values(), key=lambda one: (one.ratio < RATIO_MIN, -one.score)))
+
+
+_COUNTED: Final = frozenset({"slow", "error", "queue", "calls"})
+"""What operations are counted for one by one, so that their sum is all of it."""
+
+
+def _shares(signals: Signals, first: int, last: int) -> Floats:
+    """Return each signal's part of the time, or of the errors, beyond what is usual in a window."""
+    inside = signals.chances[:, first:last].sum(axis=1)
+    outside = np.maximum(signals.chances.sum(axis=1) - inside, 1.0)
+    shares = np.zeros(len(signals.places))
+    for values, counts in (
+        (signals.times, [one.what != "error" for one in signals.places]),
+        (signals.events, [one.what == "error" for one in signals.places]),
+    ):
+        mine = np.array(counts, dtype=bool)
+        within = values[:, first:last].sum(axis=1)
+        surplus = np.maximum(within - (values.sum(axis=1) - within) / outside * inside, 0.0)
+        largest: dict[Place, float] = {}
+        for row in np.flatnonzero(mine).tolist():
+            one = signals.places[row]
+            if one.what in _COUNTED and one.operation is not None and one.key is None:
+                largest[one] = float(surplus[row])
+            elif one.what == "network":
+                largest[one] = float(surplus[row]) / 2  # both ends have it
+        whole = sum(largest.values())
+        if whole > 0:
+            shares[mine] = np.minimum(surplus[mine] / whole, 1.0)
+    return shares
 
 
 def _folded(candidates: list[Candidate]) -> list[Candidate]:

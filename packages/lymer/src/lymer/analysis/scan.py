@@ -47,7 +47,9 @@ def log_likelihood_ratio(inside: Floats, of: Floats, total: Floats, total_of: Fl
     return np.where(is_higher, np.maximum(value, 0.0), 0.0)
 
 
-def scan(events: Floats, chances: Floats, *, bins_min: int, bins_max: int) -> list[Window]:
+def scan(
+    events: Floats, chances: Floats, *, bins_min: int, bins_max: int, lasting_max: int = 0
+) -> list[Window]:
     """Return the likeliest window of each signal.
 
     Args:
@@ -55,10 +57,11 @@ def scan(events: Floats, chances: Floats, *, bins_min: int, bins_max: int) -> li
         chances: Likewise: how often it could have; at least `events`.
         bins_min: Shortest window.
         bins_max: Longest window; what is usual must be seen outside of it.
+        lasting_max: Likewise of windows that last until the end, if they may be longer.
     """
     signals, bins = events.shape
     first, end = np.triu_indices(bins + 1, k=bins_min)
-    fits = end - first <= bins_max
+    fits = end - first <= np.where(end == bins, max(bins_max, lasting_max), bins_max)
     first, end = first[fits], end[fits]
     if not len(first):
         return [Window(0, 0, 0.0)] * signals

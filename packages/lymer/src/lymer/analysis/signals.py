@@ -15,11 +15,15 @@ import numpy as np
 
 from lymer.analysis.span_frame import Floats, Ints, Masks, SpanFrame
 
-__all__ = ["BINS", "Place", "Signals", "beyond_usual", "bins_of", "layers_of", "measure"]
+__all__ = [
+    "BINS", "Place", "Signals", "beyond_usual", "bins_of", "edges_of", "layers_of", "measure",
+]  # fmt: skip
 
 BINS: Final = 84
 """Bins of the range, so that a window is told to a hundredth of it."""
-SPANS_MIN: Final = 50
+_CELLS: Final = 2_016
+"""Of the range, in which it is looked for stretches without a span."""
+SPANS_MIN: Final = 12
 """A group of fewer spans says nothing."""
 QUANTILES: Final = (0.75, 0.9, 0.97)
 """What is usual for an operation ends there; an event is a span beyond. Three, for a little slower
@@ -66,12 +70,42 @@ class Signals:
     chances: Floats
     """Corrected for what all places have in common: where everything is a tenth slower, a place
     must be slower than that."""
+    times: Floats
+    """Nanoseconds that the chances took there, by themselves, on the way or in a queue: beyond what
+    is the mean of their operation or way."""
 
 
-def bins_of(start: Ints, begin: int, end: int, bins: int = BINS) -> Ints:
-    """Return the bin of each instant in [begin, end); clipped."""
-    width = max(1, -(-(end - begin) // bins))
-    return np.clip((start - begin) // width, 0, bins - 1)
+def edges_of(
+    start: Ints, begin: int, end: int, window: tuple[int, int] | None = None, bins: int = BINS
+) -> Ints:
+    """Return where the bins of [begin, end) begin, and where the last one ends.
+
+    Bins are equally long but for stretches in which there is not a single span: two recordings an
+    hour apart are looked at as if one followed the other. A window that is known begins and ends
+    with a bin.
+    """
+    width = max(1, -(-(end - begin) // _CELLS))
+    is_empty = np.bincount(np.clip((start - begin) // width, 0, _CELLS - 1), minlength=_CELLS) == 0
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], is_empty, [False]]).astype(np.int8)))
+    is_cut = np.zeros(_CELLS, dtype=bool)
+    for first, last in ends.reshape(-1, 2).tolist():
+        is_cut[first:last] = last - first > _CELLS // bins
+    if is_cut.any() and len(start):
+        kept = np.flatnonzero(~is_cut)
+        at = kept[np.arange(bins) * len(kept) // bins]
+        edges = np.append(begin + at * width, min(end, begin + (int(kept[-1]) + 1) * width))
+    else:
+        edges = begin + np.arange(bins + 1) * max(1, -(-(end - begin) // bins))
+    for instant in window or ():
+        nearest = int(np.abs(edges - instant).argmin())
+        if 0 < nearest < bins and edges[nearest - 1] < instant < edges[nearest + 1]:
+            edges[nearest] = instant
+    return np.asarray(edges, dtype=np.int64)
+
+
+def bins_of(start: Ints, edges: Ints) -> Ints:
+    """Return the bin of each instant; what lies outside is in the first or the last."""
+    return np.clip(np.searchsorted(edges, start, side="right") - 1, 0, len(edges) - 2)
 
 
 def measure(frame: SpanFrame, bins: Ints) -> Signals:
@@ -104,7 +138,11 @@ def _gather(frame: SpanFrame, gathered: _Gathered, what: str = "") -> None:
 
 
 def _own(frame: SpanFrame, gathered: _Gathered) -> None:
-    slow = beyond_usual(frame.self_time, frame.table.operation)
+    # What a client waits for its server is the way between both, which counts for itself.
+    own = np.where(frame.is_answered, -1, frame.self_time)
+    slow = beyond_usual(own, frame.table.operation)
+    took = _beyond_mean(own, frame.table.operation)
+    queued = _beyond_mean(frame.queued, frame.table.operation)
     everyone = np.ones(len(frame), dtype=bool)
     common = [
         gathered.common(len(frame.table.operations), frame.table.operation, mask, everyone)
@@ -114,12 +152,13 @@ def _own(frame: SpanFrame, gathered: _Gathered) -> None:
     # for itself.
     for place, group, member in _groups(frame):
         every = member & (group >= 0)
+        works = every & ~frame.is_answered
         for mask, factor in zip(slow, common, strict=True):
-            gathered.add(place("slow"), group, mask & every, every, factor)
+            gathered.add(place("slow"), group, mask & works, works, factor, took)
         gathered.add(place("error"), group, frame.throws & every, every)
         waits = every & (frame.queued >= 0)
         for mask in beyond_usual(frame.queued, frame.table.operation):
-            gathered.add(place("queue"), group, mask & waits, waits)
+            gathered.add(place("queue"), group, mask & waits, waits, None, queued)
 
 
 def beyond_usual(
@@ -140,6 +179,15 @@ def beyond_usual(
         mask[order] = values[order] > limit[group]
         found.append(mask)
     return found
+
+
+def _beyond_mean(values: Ints, group: Ints) -> Floats:
+    """Return how far each value lies beyond the mean of its group, 0 where there is none (-1)."""
+    has = values >= 0
+    count = int(group.max(initial=-1)) + 1
+    number = np.maximum(np.bincount(group[has], minlength=count), 1)
+    mean = np.bincount(group[has], weights=values[has].astype(float), minlength=count) / number
+    return np.where(has, values - mean[group], 0.0)
 
 
 class _PlaceOf:
@@ -198,6 +246,8 @@ def _network(frame: SpanFrame, gathered: _Gathered) -> None:
     count = len(frame.services)
     way = caller * count + callee
     place = [Place("network", one, None) for one in frame.services]
+    took = np.zeros(len(frame))
+    took[rows] = _beyond_mean(frame.network[rows], way)
     for mask in beyond_usual(frame.network[rows], way):
         every = np.zeros(len(frame), dtype=bool)
         every[rows] = mask
@@ -210,7 +260,7 @@ def _network(frame: SpanFrame, gathered: _Gathered) -> None:
             events[rows] = mask
             group = np.full(len(frame), -1, dtype=np.int64)
             group[rows] = end
-            gathered.add(place, group, events, group >= 0, common)
+            gathered.add(place, group, events, group >= 0, common, took)
 
 
 def _calls(frame: SpanFrame, gathered: _Gathered) -> None:
@@ -235,6 +285,7 @@ def _calls(frame: SpanFrame, gathered: _Gathered) -> None:
     context_all = table.operation * (operations + 1) + caller_all
     # A call made again since it failed says nothing about who makes it.
     is_sound = np.bincount(at, weights=table.is_error[rows]) == 0
+    spent = np.bincount(at, weights=table.duration[rows].clip(0))
     repeated = beyond_usual(count.astype(np.int64), edge, _CALL_QUANTILES)
     zero = np.zeros(len(frame), dtype=np.int64)
     for number in np.unique(edge).tolist():
@@ -244,13 +295,15 @@ def _calls(frame: SpanFrame, gathered: _Gathered) -> None:
             continue
         of_edge = edge == number
         service, operation = table.operations[here // (operations + 1)]
+        took = np.zeros(len(frame))
+        np.add.at(took, parent[of_edge], spent[of_edge])
         place = Place("calls", service, operation, below=" ".join(table.operations[child]))
         # Repeated more often than is usual; and made at all by more than is usual, as with a cold
         # cache.
         for mask in (*repeated, np.ones(len(edge), dtype=bool)):
             events = np.zeros(len(frame), dtype=bool)
             events[parent[of_edge & mask & is_sound]] = True
-            gathered.add([place], zero, events & member, member)
+            gathered.add([place], zero, events & member, member, None, took)
 
 
 class _Gathered:
@@ -260,6 +313,7 @@ class _Gathered:
         self._places: list[Place] = []
         self._events: list[Floats] = []
         self._chances: list[Floats] = []
+        self._times: list[Floats] = []
 
     def add(
         self,
@@ -268,6 +322,7 @@ class _Gathered:
         events: Masks,
         member: Masks,
         common: Floats | None = None,
+        times: Ints | Floats | None = None,
     ) -> None:
         """Count for every group that has enough spans, and any event."""
         chances = self._counted(len(places), group, member)
@@ -278,6 +333,10 @@ class _Gathered:
         self._places += [place for place, is_kept in zip(places, enough, strict=True) if is_kept]
         self._events.append(hits[enough])
         self._chances.append(chances[enough])
+        took = np.zeros_like(hits)
+        if times is not None:
+            took = self._counted(len(places), group, member, times)
+        self._times.append(took[enough])
 
     def signals(self) -> Signals:
         """Return what was gathered."""
@@ -286,6 +345,7 @@ class _Gathered:
             self._places,
             np.concatenate([empty, *self._events]),
             np.concatenate([empty, *self._chances]),
+            np.concatenate([empty, *self._times]),
         )
 
     def common(self, groups: int, group: Ints, events: Masks, member: Masks) -> Floats:
@@ -302,12 +362,17 @@ class _Gathered:
         usual = hits.sum(axis=1, keepdims=True) / chances.sum(axis=1, keepdims=True)
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = np.where(chances > 0, hits / (chances * usual), np.nan)
-        middle = np.nanmedian(factor, axis=0)
-        return np.asarray(np.clip(np.nan_to_num(middle, nan=1.0), 0.5, 2.0))
+        seen = ~np.isnan(factor).all(axis=0)
+        middle = np.ones(self._count)
+        middle[seen] = np.nanmedian(factor[:, seen], axis=0)
+        return np.asarray(np.clip(middle, 0.5, 2.0))
 
-    def _counted(self, groups: int, group: Ints, rows: Masks) -> Floats:
+    def _counted(
+        self, groups: int, group: Ints, rows: Masks, weights: Ints | Floats | None = None
+    ) -> Floats:
         cell = group[rows] * self._count + self._bins[rows]
-        counted = np.bincount(cell, minlength=groups * self._count)
+        weight = None if weights is None else weights[rows].astype(float)
+        counted = np.bincount(cell, weights=weight, minlength=groups * self._count)
         return counted.astype(float).reshape(groups, self._count)
 
 
@@ -326,9 +391,10 @@ class _Watched(_Gathered):
         events: Masks,
         member: Masks,
         common: Floats | None = None,
+        times: Ints | Floats | None = None,
     ) -> None:
         """Keep what belongs to the place."""
-        del common
+        del common, times
         for number in (at for at, one in enumerate(places) if one == self._place):
             is_its = group == number
             self.layers.append((events & is_its, member & is_its))

@@ -19,6 +19,8 @@ __all__ = ["Attributes", "Floats", "Ints", "Masks", "SpanFrame", "SpanTable"]
 
 Floats = NDArray[np.float64]
 
+_UNSPECIFIED: Final = 0
+_INTERNAL: Final = 1
 _SERVER: Final = 2
 _CLIENT: Final = 3
 _PRODUCER: Final = 4
@@ -38,7 +40,10 @@ class SpanFrame:
     self_time: Ints
     """Nanoseconds of a span in which no child of its own runs."""
     network: Ints
-    """Of a server below a client of another service: how much longer the client took, else -1."""
+    """Of a server below a client of another service: how much longer the client took, else -1.
+    Where kinds were not recorded, a span whose only child is another service's is a client."""
+    is_answered: Masks
+    """A client below which its server was seen: its own time is the way there and back."""
     queued: Ints
     """Of a consumer below a producer: nanoseconds from the producer's end to its start, else -1."""
     throws: Masks
@@ -67,9 +72,11 @@ class SpanFrame:
         number = {name: at for at, name in enumerate(services)}
         service_of = np.array([number[one] for one, _ in table.operations], dtype=np.int64)
         service = service_of[table.operation] if len(parent) else np.zeros(0, dtype=np.int64)
-        is_call = has & (table.kind == _SERVER) & (table.kind[up] == _CLIENT)
+        is_call = _calls(table, parent, service)
         network[is_call] = np.maximum(duration[up] - duration, 0)[is_call]
         queued = np.full(len(parent), -1, dtype=np.int64)
+        is_answered = np.zeros(len(parent), dtype=bool)
+        is_answered[parent[is_call]] = True
         is_taken = has & (table.kind == _CONSUMER) & (table.kind[up] == _PRODUCER)
         queued[is_taken] = np.maximum(start - start[up] - duration[up], 0)[is_taken]
         failed_below = np.zeros(len(parent), dtype=bool)
@@ -79,6 +86,7 @@ class SpanFrame:
             parent=parent,
             self_time=own,
             network=network,
+            is_answered=is_answered,
             queued=queued,
             throws=table.is_error & ~failed_below,
             is_orphan=is_orphan,
@@ -94,6 +102,23 @@ class SpanFrame:
             if np.array_equal(further, up):
                 return up
             up = further
+
+
+def _calls(table: SpanTable, parent: Ints, service: Ints) -> Masks:
+    """Return which spans are servers below their clients, also where kinds were not recorded."""
+    if not len(parent):
+        return np.zeros(0, dtype=bool)
+    has = parent >= 0
+    up = np.where(has, parent, 0)
+    kind, above = table.kind, table.kind[up]
+    said = (kind == _SERVER) & (above == _CLIENT)
+    only = np.bincount(parent[has], minlength=len(parent))[up] == 1
+    is_open = np.isin(kind, (_UNSPECIFIED, _INTERNAL)) | np.isin(above, (_UNSPECIFIED,))
+    may_be = np.isin(kind, (_UNSPECIFIED, _INTERNAL, _SERVER)) & np.isin(
+        above, (_UNSPECIFIED, _INTERNAL, _CLIENT)
+    )
+    guessed = is_open & may_be & only & (service != service[up])
+    return np.asarray(has & (said | guessed))
 
 
 def _parents(table: SpanTable) -> tuple[Ints, Masks]:

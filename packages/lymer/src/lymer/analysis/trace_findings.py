@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from lymer.analysis.span_frame import Ints, SpanFrame
+from lymer.analysis.span_frame import Ints, Masks, SpanFrame
 
 __all__ = ["TraceFinding", "find_in_trace"]
 
@@ -59,33 +60,57 @@ def find_in_trace(frame: SpanFrame) -> list[TraceFinding]:
 
 
 def _among_siblings(frame: SpanFrame, whole: int) -> list[TraceFinding]:
-    """Look at each parent's calls, by start."""
+    """Look at each parent's calls, by start: only at those that counts and sums do not rule out."""
     table = frame.table
     rows = np.flatnonzero(frame.parent >= 0)
-    order = rows[np.lexsort((table.start[rows], frame.parent[rows]))]
-    cuts = np.flatnonzero(np.diff(frame.parent[order])) + 1
+    if not len(rows):
+        return []
+    order = rows[np.lexsort((table.start[rows], table.operation[rows], frame.parent[rows]))]
     found: list[TraceFinding] = []
-    for siblings in np.split(order, cuts):
-        if len(siblings) < 2:
-            continue
-        by_operation = siblings[np.argsort(table.operation[siblings], kind="stable")]
-        same = np.split(by_operation, np.flatnonzero(np.diff(table.operation[by_operation])) + 1)
-        repeated: set[int] = set()
-        for group in same:
-            took = _union(frame, group)
-            failed = table.is_error[group]
-            if len(group) > 1 and failed[:-1].any() and _follow(frame, group):
-                found.append(_finding("retried", frame, group, took, whole))
-            elif len(group) >= _REPEATS_MIN and took >= _PART_MIN * whole:
-                found.append(_finding("repeated", frame, group, took, whole))
-                repeated.update(group.tolist())
-        calls = siblings[np.isin(table.kind[siblings], _CLIENTS)]
-        calls = np.array([one for one in calls.tolist() if one not in repeated], dtype=np.int64)
-        if len(calls) >= _SERIAL_MIN and _follow(frame, calls):
-            saved = int(table.duration[calls].sum() - table.duration[calls].max())
-            if saved >= _PART_MIN * whole:
-                found.append(_finding("serial", frame, calls, saved, whole))
+    repeated = np.zeros(len(table), dtype=bool)
+    same = (frame.parent[order], table.operation[order])
+    for group in _groups(order, same, lambda runs: _may_repeat(frame, order, runs, whole)):
+        took = _union(frame, group)
+        failed = table.is_error[group]
+        if failed[:-1].any() and _follow(frame, group):
+            found.append(_finding("retried", frame, group, took, whole))
+        elif len(group) >= _REPEATS_MIN and took >= _PART_MIN * whole:
+            found.append(_finding("repeated", frame, group, took, whole))
+            repeated[group] = True
+    calls = rows[np.isin(table.kind[rows], _CLIENTS) & ~repeated[rows]]
+    calls = calls[np.lexsort((table.start[calls], frame.parent[calls]))]
+    parents = (frame.parent[calls],)
+    for group in _groups(calls, parents, lambda runs: _may_be_serial(frame, calls, runs, whole)):
+        saved = int(table.duration[group].sum() - table.duration[group].max())
+        if saved >= _PART_MIN * whole and _follow(frame, group):
+            found.append(_finding("serial", frame, group, saved, whole))
     return found
+
+
+def _groups(rows: Ints, keys: tuple[Ints, ...], chosen: Callable[[Ints], Masks]) -> Iterator[Ints]:
+    """Yield the runs of equal keys that are chosen; `chosen` gets where they begin."""
+    if not len(rows):
+        return
+    differs = np.any([np.diff(key) != 0 for key in keys], axis=0)
+    begins = np.append(0, np.flatnonzero(differs) + 1)
+    ends = np.append(begins[1:], len(rows))
+    for at in np.flatnonzero(chosen(begins)).tolist():
+        yield rows[begins[at] : ends[at]]
+
+
+def _may_repeat(frame: SpanFrame, rows: Ints, begins: Ints, whole: int) -> Masks:
+    """Tell which runs have several calls, and a failed one or enough of them that last."""
+    table = frame.table
+    count = np.diff(np.append(begins, len(rows)))
+    failed = np.maximum.reduceat(table.is_error[rows], begins)
+    lasts = np.add.reduceat(np.clip(table.duration[rows], 0, whole), begins) >= _PART_MIN * whole
+    return np.asarray((count > 1) & (failed | ((count >= _REPEATS_MIN) & lasts)))
+
+
+def _may_be_serial(frame: SpanFrame, rows: Ints, begins: Ints, whole: int) -> Masks:
+    count = np.diff(np.append(begins, len(rows)))
+    lasts = np.add.reduceat(np.clip(frame.table.duration[rows], 0, whole), begins)
+    return np.asarray((count >= _SERIAL_MIN) & (lasts >= _PART_MIN * whole))
 
 
 def _gaps(frame: SpanFrame, whole: int) -> list[TraceFinding]:

@@ -13,23 +13,27 @@ import gzip
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from lymer.api.envelope import pretty
+from lymer.api.fair_queue import FairQueue
 from lymer.api.turn import Pace, Turn
 from lymer.errors import LargeAnswerError, OverloadedError, TooLargeError
 from lymer.query.service import ALLOWS_LARGE
-from lymer.storage.caller import CALLER, Caller
+from lymer.storage.caller import CALLER, PARTIAL, Caller
 
-__all__ = ["Answers"]
+__all__ = ["TENANT_IN_SCOPE", "Answers"]
 
-ANSWERS_IN_FLIGHT_MAX: Final = 64
-"""Most questions being answered at once; beyond it the sender is told to come back. Each holds a
-place in the executor's queue and at worst one large answer."""
+ANSWERS_IN_FLIGHT_MAX: Final = 256
+"""Most questions being answered or waiting for a thread, for each door; beyond it the sender is
+told to come back. One that waits costs about 20 kB."""
+
+QUICK_IN_FLIGHT_MAX: Final = 1_024
+"""Most questions at once that are answered from memory; they wait for no other ones."""
 
 ANSWER_SECONDS_MAX: Final = 60.0
 """Longest wait for an answer, seconds. Jaeger's UI gives up after 10, scripts are more patient."""
@@ -46,8 +50,15 @@ _PRETTY_BYTES_MAX: Final = 8 * 1_048_576
 _GZIP_LEVEL: Final = 3
 _LOOK_SECONDS: Final = 0.5
 """How often it is looked whether whoever asked still waits, seconds."""
+_HEADERS: Final = {"vary": "Accept-Encoding"}
+_FOLLOWERS: Final = "/api/tail"
+"""Those who follow wait behind one another, as one asker."""
+TENANT_IN_SCOPE: Final = "lymer.tenant"
+"""Where a request says whose it is."""
 _CLIENT_LEFT: Final = 499
 """What a log shows of an answer that nobody waited for. Source: nginx."""
+
+_Made = TypeVar("_Made")
 
 
 class Answers:
@@ -67,10 +78,36 @@ class Answers:
         turn: Turn | None = None,
     ) -> None:
         self._executor = executor
-        self._in_flight_max = in_flight_max
+        threads = getattr(executor, "_max_workers", 1)
+        self._queue = FairQueue(running_max=threads, places_max=in_flight_max)
         self._seconds_max = seconds_max
-        self._in_flight = 0
+        self._quick_in_flight = 0
         self._turn = turn or Turn()
+
+    async def quick(self, request: Request, make_body: Callable[[], bytes]) -> Response:
+        """Answer with JSON that costs next to nothing: no search is waited for.
+
+        Raises:
+            OverloadedError: Too many such answers are in flight, or this one took too long.
+        """
+        check_query_string(request)
+        if self._quick_in_flight >= QUICK_IN_FLIGHT_MAX:
+            raise OverloadedError(
+                f"cannot answer now: {self._quick_in_flight} small questions are being answered, "
+                f"the limit is {QUICK_IN_FLIGHT_MAX}"
+            )
+        finish = self._finisher(request, "application/json")
+        loop = asyncio.get_running_loop()
+        self._quick_in_flight += 1
+        try:
+            async with asyncio.timeout(self._seconds_max):
+                return await loop.run_in_executor(None, lambda: finish(iter((make_body(),))))
+        except TimeoutError as error:
+            raise OverloadedError(
+                f"cannot answer: the store took more than {self._seconds_max:g} s"
+            ) from error
+        finally:
+            self._quick_in_flight -= 1
 
     async def json(self, request: Request, make_body: Callable[[], bytes]) -> Response:
         """Answer with the JSON that `make_body` returns from a thread; see `in_pieces`."""
@@ -89,44 +126,30 @@ class Answers:
             TooLargeError: The query string is over its limit.
         """
         check_query_string(request)
-        wants_pretty = request.query_params.get("prettyPrint", "") not in {"", "false"}
-        takes_gzip = _takes_gzip(request.headers.get("accept-encoding", ""))
-        headers = {"vary": "Accept-Encoding"}
+        finish = self._finisher(request, media_type)
 
         def make_whole() -> Response:
-            body = b"".join(make_pieces())
-            if wants_pretty and len(body) <= _PRETTY_BYTES_MAX:
-                body = pretty(body)
-            if takes_gzip and len(body) >= GZIP_BYTES_MIN:
-                headers["content-encoding"] = "gzip"
-                body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-            return Response(body, headers=headers, media_type=media_type)
+            return finish(make_pieces())
 
         def make_stream() -> Response:
+            headers = dict(_HEADERS)
             pieces = make_pieces()
-            if takes_gzip:
+            if _takes_gzip(request.headers.get("accept-encoding", "")):
                 headers["content-encoding"] = "gzip"
                 pieces = _gzipped(pieces)
             stream = _Stream(self._sent(pieces), headers=headers, media_type=media_type)
             stream.on_end = self._turn.release
             return stream
 
-        if self._in_flight >= self._in_flight_max:
-            raise OverloadedError(
-                f"cannot answer now: {self._in_flight} questions are being answered, "
-                f"the limit is {self._in_flight_max}"
-            )
-        running: list[asyncio.Future[Response]] = []
         caller = Caller()
         CALLER.set(caller)
-        self._in_flight += 1
         left = asyncio.timeout(self._seconds_max)
         try:
             async with left:
                 try:
-                    return await self._run(request, make_whole, running, large=False)
+                    return await self._run(request, make_whole, large=False)
                 except LargeAnswerError:
-                    return await self._in_turn(request, make_stream, running)
+                    return await self._in_turn(request, make_stream)
         except ClientDisconnect:
             await self._leave(caller)
             return Response(status_code=_CLIENT_LEFT)
@@ -137,12 +160,86 @@ class Answers:
             raise OverloadedError(
                 f"cannot answer: the store took more than {self._seconds_max:g} s"
             ) from error
-        finally:
-            # A call that nobody waits for any more holds its place until it ends.
-            if running and not running[-1].done():
-                running[-1].add_done_callback(self._release)
-            else:
-                self._in_flight -= 1
+
+    @staticmethod
+    def _finisher(request: Request, media_type: str) -> Callable[[Iterator[bytes]], Response]:
+        """Return what makes a whole answer of its pieces, as `request` wants it."""
+        wants_pretty = request.query_params.get("prettyPrint", "") not in {"", "false"}
+        takes_gzip = _takes_gzip(request.headers.get("accept-encoding", ""))
+
+        def finish(pieces: Iterator[bytes]) -> Response:
+            headers = dict(_HEADERS)
+            body = b"".join(pieces)
+            if wants_pretty and len(body) <= _PRETTY_BYTES_MAX:
+                body = pretty(body)
+            if takes_gzip and len(body) >= GZIP_BYTES_MIN:
+                headers["content-encoding"] = "gzip"
+                body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+            return Response(body, headers=headers, media_type=media_type)
+
+        return finish
+
+    async def call(self, make: Callable[[], _Made]) -> _Made:
+        """Return what `make` returns in a thread, for an answer that goes on for long.
+
+        Raises:
+            OverloadedError: Too many answers are in flight.
+        """
+        await self._queue.enter(_FOLLOWERS)
+        future = asyncio.get_running_loop().run_in_executor(self._executor, make)
+        future.add_done_callback(lambda _: self._queue.leave(_FOLLOWERS))
+        future.add_done_callback(_seen)
+        return await asyncio.shield(future)
+
+    async def as_they_come(
+        self, request: Request, make_pieces: Callable[[], Iterator[bytes]], media_type: str
+    ) -> Response:
+        """Answer with a few small pieces, each sent when it is made, in threads.
+
+        Raises:
+            OverloadedError: Too many answers are in flight, or the first took too long.
+            TooLargeError: The query string is over its limit.
+        """
+        check_query_string(request)
+        pieces: Iterator[bytes] = iter(())
+        caller = Caller()
+        CALLER.set(caller)
+
+        def begin() -> Response:
+            nonlocal pieces
+            pieces = make_pieces()
+            return Response(next(pieces, b""))
+
+        try:
+            async with asyncio.timeout(self._seconds_max):
+                first = await self._run(request, begin, large=False)
+        except ClientDisconnect:
+            await self._leave(caller)
+            return Response(status_code=_CLIENT_LEFT)
+        except TimeoutError as error:
+            await self._leave(caller)
+            raise OverloadedError(
+                f"cannot answer: the store took more than {self._seconds_max:g} s"
+            ) from error
+        asker = _asker(request)
+        stream = _Stream(self._following(asker, bytes(first.body), pieces), media_type=media_type)
+        stream.on_end = lambda: None
+        return stream
+
+    async def _following(
+        self, asker: str, first: bytes, pieces: Iterator[bytes]
+    ) -> AsyncIterator[bytes]:
+        """Yield the pieces; each is made when its asker's turn comes."""
+        loop, context = asyncio.get_running_loop(), contextvars.copy_context()
+        piece: bytes | None = first
+        while piece is not None:
+            yield piece
+            await self._queue.enter(asker)
+            future = loop.run_in_executor(
+                self._executor, lambda: context.run(lambda: next(pieces, None))
+            )
+            future.add_done_callback(lambda _: self._queue.leave(asker))
+            piece = await future
 
     @staticmethod
     async def _leave(caller: Caller) -> None:
@@ -153,11 +250,10 @@ class Answers:
         self,
         request: Request,
         call: Callable[[], Response],
-        running: list[asyncio.Future[Response]],
     ) -> Response:
         await self._turn.acquire()
         try:
-            return await self._run(request, call, running, large=True)
+            return await self._run(request, call, large=True)
         except BaseException:
             self._turn.release()
             raise
@@ -166,33 +262,46 @@ class Answers:
         self,
         request: Request,
         call: Callable[[], Response],
-        running: list[asyncio.Future[Response]],
         *,
         large: bool,
     ) -> Response:
         context = contextvars.copy_context()
         context.run(ALLOWS_LARGE.set, large)
         loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._executor, context.run, call)
-        running.append(future)
+        asker = _asker(request)
+        await self._queue.enter(asker)
+        future = loop.run_in_executor(self._executor, context.run, _told, call)
+        # A call that nobody waits for any more holds its place until it ends.
+        future.add_done_callback(lambda _: self._queue.leave(asker))
+        future.add_done_callback(_seen)
         while not (await asyncio.wait({future}, timeout=_LOOK_SECONDS))[0]:
             if await request.is_disconnected():
                 raise ClientDisconnect
         return await future
 
-    def _release(self, future: asyncio.Future[Response]) -> None:
-        self._in_flight -= 1
-        if not future.cancelled():
-            future.exception()  # seen: nobody waits for an answer that came too late
-
     async def _sent(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         """Yield the pieces of a large answer, unless its reader keeps others waiting."""
         loop = asyncio.get_running_loop()
-        pace = Pace(self._turn)
-        while (piece := await loop.run_in_executor(self._executor, next, pieces, None)) is not None:
+        pace, context = Pace(self._turn), contextvars.copy_context()
+
+        def take() -> bytes | None:
+            return context.run(next, pieces, None)
+
+        while (piece := await loop.run_in_executor(self._executor, take)) is not None:
             asked = loop.time()
             yield piece
             pace.took(len(piece), loop.time() - asked)
+
+
+def _seen(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()  # nobody waits for an answer that came too late
+
+
+def _asker(request: Request) -> str:
+    """Return who waits behind his own questions: the tenant, or else the client's address."""
+    tenant = request.scope.get(TENANT_IN_SCOPE, "")
+    return tenant or (request.client.host if request.client else "")
 
 
 class _Stream(StreamingResponse):
@@ -206,6 +315,17 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self.on_end()
+
+
+def _told(call: Callable[[], Response]) -> Response:
+    """Let an answer that is partial, or estimated, say so in a header: not all have a place."""
+    answer = call()
+    caller = CALLER.get()
+    if caller is not None and caller.lacks:
+        answer.headers[PARTIAL] = caller.partial
+    if caller is not None and caller.is_told_estimates:
+        answer.headers["lymer-estimate"] = "spans count as many as their sampling threshold says"
+    return answer
 
 
 def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:

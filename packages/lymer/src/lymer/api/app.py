@@ -12,22 +12,25 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from lymer import clock
-from lymer.api.answers import ANSWER_SECONDS_MAX, ANSWERS_IN_FLIGHT_MAX, Answers
+from lymer.api.answers import ANSWER_SECONDS_MAX, ANSWERS_IN_FLIGHT_MAX, TENANT_IN_SCOPE, Answers
 from lymer.api.deep import Deep
 from lymer.api.diagnosis import DiagnosisApi
 from lymer.api.envelope import error_response, not_found_response, v3_error_response
 from lymer.api.mcp.door import McpDoor
 from lymer.api.metrics_v1 import MetricsV1
 from lymer.api.openapi import openapi_route
+from lymer.api.practice import Practice, PracticeApi
 from lymer.api.search import Searches
+from lymer.api.search_page import SearchPage, place_of
 from lymer.api.service_graph import ServiceGraphs
+from lymer.api.tail import Tails
 from lymer.api.tempo import TempoApi, answer_tempo_error
 from lymer.api.trace_summaries import QueryV3
 from lymer.api.trace_views import TraceViews
 from lymer.api.traces_v1 import TracesV1
 from lymer.api.turn import Turn
 from lymer.api.zipkin_v2 import zipkin_routes
-from lymer.errors import LymerError, OverloadedError, TenantError
+from lymer.errors import LymerError, OverloadedError, QuestionTextError, TenantError
 from lymer.query.service import Queries, QueryService
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 
@@ -48,6 +51,7 @@ def create_app(  # noqa: PLR0913 - what a role decides
     answers_in_flight_max: int = ANSWERS_IN_FLIGHT_MAX,
     answer_seconds_max: float = ANSWER_SECONDS_MAX,
     turn: Turn | None = None,
+    practice: Practice | None = None,
 ) -> ASGIApp:
     """Return the query API as an ASGI application.
 
@@ -62,13 +66,14 @@ def create_app(  # noqa: PLR0913 - what a role decides
         answers_in_flight_max: Most questions answered at once; more are refused with 503.
         answer_seconds_max: Longest wait for an answer, seconds; then the answer is 503.
         turn: Shared with other doors.
+        practice: Starts demo traffic on request; None: nobody can.
     """
     answers = Answers(
         executor, in_flight_max=answers_in_flight_max, seconds_max=answer_seconds_max, turn=turn
     )
     tempo = TempoApi(queries, answers, tenancy, now_unix_nano)
     prefix = base_path.rstrip("/")
-    api = _api_routes(_Tenants(queries, tenancy), answers, now_unix_nano)
+    api = _api_routes(_Tenants(queries, tenancy), answers, now_unix_nano, practice)
     routes = [openapi_route(prefix), *tempo.routes("/tempo"), *api, *extra_routes]
     return Starlette(
         routes=[Mount(prefix, routes=routes)] if prefix else routes,
@@ -111,15 +116,21 @@ def create_tempo_app(
 
 
 def _api_routes(
-    tenants: _Tenants, answers: Answers, now_unix_nano: Callable[[], int]
+    tenants: _Tenants,
+    answers: Answers,
+    now_unix_nano: Callable[[], int],
+    practice: Practice | None,
 ) -> list[BaseRoute]:
     v1 = TracesV1(answers, now_unix_nano)
     v3 = QueryV3(answers)
     metrics = MetricsV1(answers, now_unix_nano)
     searches = Searches(answers, now_unix_nano)
+    tails = Tails(answers, now_unix_nano)
+    page = SearchPage(answers, now_unix_nano)
     deep = Deep(answers, now_unix_nano)
     views = TraceViews(answers)
     diagnosis = DiagnosisApi(answers, now_unix_nano)
+    ground = PracticeApi(practice)
     mcp = McpDoor(answers, now_unix_nano)
     thinking = "/api/lymer/v1/diagnosis"
     graphs = ServiceGraphs(answers, now_unix_nano)
@@ -138,10 +149,17 @@ def _api_routes(
         Route("/api/quality-metrics", tenants.asking(deep.get_quality)),
         Route("/api/search", tenants.asking(searches.find)),
         Route("/api/search/series", tenants.asking(searches.measure)),
+        Route("/api/search/check", tenants.asking(page.check)),
+        Route("/api/search/summaries", tenants.asking(page.summaries)),
+        Route("/api/search/heatmap", tenants.asking(page.heatmap)),
         Route("/api/search/fields", tenants.asking(searches.fields)),
         Route("/api/search/values", tenants.asking(searches.values)),
+        Route("/api/tail", tenants.asking(tails.follow)),
         Route("/api/metrics/{name}", tenants.asking(metrics.get_metrics)),
+        Route("/api/lymer/v1/otlp", tenants.asking(views.get_otlp)),
         Route("/api/lymer/v1/service-graph", tenants.asking(graphs.get_graph)),
+        Route("/api/lymer/v1/practice", tenants.asking(ground.get)),
+        Route("/api/lymer/v1/practice", tenants.asking(ground.post), methods=["POST"]),
         Route("/api/v3/services", tenants.asking(v3.get_services)),
         Route("/api/v3/operations", tenants.asking(v3.get_operations)),
         Route("/api/v3/trace-summaries", tenants.asking(v3.find_summaries)),
@@ -188,6 +206,7 @@ class _Tenants:
             tenant = DEFAULT_TENANT
             if self._tenancy is not None:
                 tenant = self._tenancy.tenant_of_headers(request.scope["headers"])
+                request.scope[TENANT_IN_SCOPE] = tenant
             return await handler(request, self._queries.for_tenant(tenant))
 
         return answer
@@ -204,8 +223,12 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     if "/tempo/" in request.url.path:
         return await answer_tempo_error(request, error)
     retry_after = error.retry_after_seconds if isinstance(error, OverloadedError) else 0
-    respond = v3_error_response if _is_v3(request) else error_response
-    return respond(error.http_status, str(error), retry_after_seconds=retry_after)
+    if _is_v3(request):
+        return v3_error_response(error.http_status, str(error), retry_after_seconds=retry_after)
+    place = place_of(error) if isinstance(error, QuestionTextError) else {}
+    return error_response(
+        error.http_status, str(error), retry_after_seconds=retry_after, place=place
+    )
 
 
 async def _answer_bug(request: Request, _error: Exception) -> Response:

@@ -6,7 +6,7 @@ nanoseconds in answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -19,9 +19,18 @@ from lymer.analysis.trace_findings import TraceFinding
 from lymer.api.answers import Answers, check_query_string
 from lymer.api.parameters import first_of, to_flag, to_number, to_trace_id
 from lymer.errors import QuestionError
+from lymer.language.literals import duration_nano
 from lymer.model.span_table import SpanTable
-from lymer.query.changes import Change, find_changes
-from lymer.query.diagnosis import RANGE_SECONDS, Explanation, Profile, RootCause, Sample, TimeRange
+from lymer.query.changes import CHANGED, Change, find_changes
+from lymer.query.diagnosis import (
+    FIRST_SPANS_MAX,
+    RANGE_SECONDS,
+    Explanation,
+    Profile,
+    RootCause,
+    Sample,
+    TimeRange,
+)
 from lymer.query.service import QueryService
 
 __all__ = [
@@ -34,6 +43,8 @@ __all__ = [
 
 _PATHS_MAX: Final = 2_000
 """Most paths of calls in an answer; the cheapest are left out, and counted."""
+_ROWS_MAX: Final = 2_000
+"""Most rows of a profile; those with the least self time are left out, and counted."""
 _DIFFERENCES_MAX: Final = 500
 _TRACES_COMPARED_MAX: Final = 1_000
 
@@ -47,10 +58,10 @@ class DiagnosisApi:
 
     async def get_root_cause(self, request: Request, query: QueryService) -> Response:
         """GET …/root-cause: where an anomaly began; without a window it is found."""
-        within, window = self._range(request), self._window(request)
+        within, window = self._asked_range(request, query), self._window(request)
         return await self._answers.json(
             request,
-            lambda: orjson.dumps(told_root_cause(query.diagnosis().root_cause(within, window))),
+            lambda: orjson.dumps(told_root_cause(query.diagnosis().root_cause(within(), window))),
         )
 
     async def explain(self, request: Request, query: QueryService) -> Response:
@@ -58,45 +69,74 @@ class DiagnosisApi:
 
         Without `q`, `baseline`, `slowest`, `errors` or a window, it is what went wrong lately.
         """
-        within, window = self._range(request), self._window(request)
+        within, window = self._asked_range(request, query), self._window(request)
         parameters = request.query_params
         slowest = _part(first_of(parameters, "slowest"))
-        only_errors = to_flag(parameters, "errors")
-        return await self._answers.json(
-            request,
-            lambda: orjson.dumps(
-                told_explanation(
-                    query.diagnosis().explain(
-                        within,
-                        first_of(parameters, "q"),
-                        slowest=slowest,
-                        only_errors=only_errors,
-                        baseline=first_of(parameters, "baseline"),
-                        window=window,
-                    )
-                )
-            ),
+        durations = _durations(
+            first_of(parameters, "minDuration"), first_of(parameters, "maxDuration")
         )
+        only_errors = to_flag(parameters, "errors")
+
+        def answer(spans_max: int | None) -> tuple[dict[str, Any], Sample]:
+            found = query.diagnosis().explain(
+                within(),
+                first_of(parameters, "q"),
+                slowest=slowest,
+                only_errors=only_errors,
+                baseline=first_of(parameters, "baseline"),
+                window=window,
+                durations=durations,
+                spans_max=spans_max,
+            )
+            return told_explanation(found), found.sample
+
+        return await self._refined(request, answer)
 
     async def get_profile(self, request: Request, query: QueryService) -> Response:
         """GET …/profile: costs of operations, and the traces merged by path."""
-        within = self._range(request)
+        within = self._asked_range(request, query)
         question = first_of(request.query_params, "q")
-        return await self._answers.json(
-            request, lambda: orjson.dumps(_profile(query.diagnosis().profile(within, question)))
-        )
+        by = request.query_params.getlist("by")
+
+        def answer(spans_max: int | None) -> tuple[dict[str, Any], Sample]:
+            found = query.diagnosis().profile(within(), question, by, spans_max=spans_max)
+            return _profile(found, by), found.sample
+
+        return await self._refined(request, answer)
+
+    async def _refined(
+        self,
+        request: Request,
+        answer: Callable[[int | None], tuple[dict[str, Any], Sample]],
+    ) -> Response:
+        """Answer at once, or with `progressive` by lines: of a small sample first, then of all.
+
+        Each line is a whole answer with `final`, whether nothing better follows.
+        """
+        if not to_flag(request.query_params, "progressive"):
+            return await self._answers.json(request, lambda: orjson.dumps(answer(None)[0]))
+
+        def lines() -> Iterator[bytes]:
+            told, sample = answer(FIRST_SPANS_MAX)
+            is_all = sample.spans >= sample.of_spans
+            yield orjson.dumps({"final": is_all, **told}) + b"\n"
+            if not is_all:
+                yield orjson.dumps({"final": True, **answer(None)[0]}) + b"\n"
+
+        return await self._answers.as_they_come(request, lines, "application/x-ndjson")
 
     async def get_changes(self, request: Request, query: QueryService) -> Response:
-        """GET …/changes: when rate, errors or latency jumped."""
+        """GET …/changes: when rate, errors or latency of operations and edges jumped."""
         within = self._range(request, default_seconds=86_400)
         services = request.query_params.getlist("service")
+        of = request.query_params.getlist("of") or CHANGED
         return await self._answers.json(
             request,
             lambda: orjson.dumps(
                 {
                     "changes": told_changes(
                         find_changes(
-                            query.reader, within.start_unix_nano, within.end_unix_nano, services
+                            query.reader, within.start_unix_nano, within.end_unix_nano, services, of
                         )
                     )
                 }
@@ -128,6 +168,13 @@ class DiagnosisApi:
             return orjson.dumps({"findings": told_findings(*found)})
 
         return await self._answers.json(request, answer)
+
+    def _asked_range(self, request: Request, query: QueryService) -> Callable[[], TimeRange]:
+        """Return what tells the range, in a thread: where nobody says when, the store is asked."""
+        within = self._range(request)
+        if not {"start", "end"} & set(request.query_params):
+            return lambda: query.diagnosis().latest(within.end_unix_nano)
+        return lambda: within
 
     def _range(self, request: Request, default_seconds: int = RANGE_SECONDS) -> TimeRange:
         check_query_string(request)
@@ -175,6 +222,21 @@ def _part(text: str) -> float:
     return value
 
 
+def _durations(shortest: str, longest: str) -> tuple[int, int] | None:
+    """Read durations such as `1.5s` as nanoseconds; None if neither is there.
+
+    Raises:
+        QuestionError: One is no duration.
+    """
+    if not shortest and not longest:
+        return None
+    low = duration_nano(shortest or "0s")
+    high = duration_nano(longest) if longest else 2**63 - 1
+    if low is None or high is None:
+        raise QuestionError("invalid parameter: minDuration and maxDuration are like 1.5s or 200ms")
+    return low, high
+
+
 def _sample(sample: Sample) -> dict[str, int]:
     return {
         "spans": sample.spans,
@@ -199,6 +261,13 @@ def _finding(one: Finding, example: str = "") -> dict[str, Any]:
             {"scope": other.scope, "key": other.key, "value": other.value} for other in one.along
         ],
     }
+    if one.own is not None and one.fact.scope in {"span", "resource"}:
+        told["own"] = one.own
+    if one.values:
+        told["values"] = [
+            {"value": value, "inSelection": part, "inBaseline": usual}
+            for value, part, usual in one.values
+        ]
     if example:
         told["exampleTraceId"] = example
     return told
@@ -212,10 +281,20 @@ def told_explanation(found: Explanation) -> dict[str, Any]:
         "baseline": found.baseline,
         "sample": _sample(found.sample),
         "findings": [
-            _finding(one, example)
+            _finding(one, example) | {"effectError": _effect_error(one, found)}
             for one, example in zip(found.findings, found.examples, strict=True)
         ],
     }
+
+
+def _effect_error(one: Finding, found: Explanation) -> float:
+    """Return by how much an effect may be off, 95 of 100 times, since only a part was looked at."""
+    left_out = 1 - found.sample.spans / max(found.sample.of_spans, 1)
+    variance = sum(
+        part * (1 - part) / max(size, 1)
+        for part, size in ((one.in_selection, found.selected), (one.in_baseline, found.baseline))
+    )
+    return float(1.96 * (left_out * variance) ** 0.5)
 
 
 def told_root_cause(found: RootCause) -> dict[str, Any]:
@@ -235,6 +314,7 @@ def told_root_cause(found: RootCause) -> dict[str, Any]:
                     "key": place.key,
                     "value": place.value,
                     "calls": place.below or None,
+                    "likelihoodRatio": one.ratio,
                     "events": one.events,
                     "chances": one.chances,
                     "usual": one.usual,
@@ -264,7 +344,8 @@ def told_changes(found: Sequence[Change]) -> list[dict[str, Any]]:
     return [
         {
             "service": one.service,
-            "operation": one.operation,
+            "operation": one.operation or None,
+            "caller": one.caller or None,
             "what": one.what,
             "atUnixNano": one.at_unix_nano,
             "before": one.before,
@@ -291,7 +372,7 @@ def told_findings(table: SpanTable, found: Sequence[TraceFinding]) -> list[dict[
     ]
 
 
-def _profile(found: Profile) -> dict[str, Any]:
+def _profile(found: Profile, by: Sequence[str]) -> dict[str, Any]:
     seconds = (found.range.end_unix_nano - found.range.start_unix_nano) / 1e9
     sample, tree = found.sample, found.tree
     scale = sample.of_traces / sample.traces if sample.traces else 1.0
@@ -305,6 +386,7 @@ def _profile(found: Profile) -> dict[str, Any]:
             {
                 "service": one.service,
                 "operation": one.operation,
+                **({"values": list(one.by)} if one.by else {}),
                 "spans": one.spans,
                 "traces": one.traces,
                 "errors": one.errors,
@@ -318,8 +400,10 @@ def _profile(found: Profile) -> dict[str, Any]:
                 "perSecond": one.spans * scale / seconds if seconds else 0.0,
                 "selfErrorNano": one.self_error,
             }
-            for one in found.operations
+            for one in found.operations[:_ROWS_MAX]
         ],
+        "by": list(by),
+        "rowsLeftOut": max(0, len(found.operations) - _ROWS_MAX),
         "names": [[service, operation] for service, operation in found.names],
         "tree": {
             "parent": [place.get(int(tree.parent[at]), -1) for at in kept],

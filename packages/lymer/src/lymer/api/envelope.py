@@ -7,12 +7,13 @@ Source: Jaeger v2.20, `jaegerquery/internal/http_handler.go` (`structuredRespons
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import orjson
 from starlette.responses import Response
 
+from lymer.storage.caller import CALLER
 from lymer.wire.jaeger_json import json_string
 
 __all__ = [
@@ -35,9 +36,11 @@ def envelope(data: bytes, *, total: int = 0, errors: Sequence[str] = ()) -> byte
     Args:
         data: JSON.
         total: Number of elements, for services and operations only.
-        errors: JSON objects; none is `null`.
+        errors: JSON objects; none is `null`. An answer that is partial says so after them.
     """
-    shown = f"[{','.join(errors)}]" if errors else "null"
+    caller = CALLER.get()
+    partial = [f'{{"msg":{json_string(one)}}}' for one in (caller.lacks if caller else ())]
+    shown = f"[{','.join([*errors, *partial])}]" if errors or partial else "null"
     return b'{"data":%b,"total":%d,"limit":0,"offset":0,"errors":%b}' % (
         data,
         total,
@@ -47,10 +50,10 @@ def envelope(data: bytes, *, total: int = 0, errors: Sequence[str] = ()) -> byte
 
 def envelope_in_pieces(data: Iterable[bytes], *, errors: Sequence[str] = ()) -> Iterator[bytes]:
     """Yield what `envelope` returns, its data piece by piece."""
-    before, after = envelope(b"\0", errors=errors).split(b"\0")
-    yield before
+    yield envelope(b"\0").split(b"\0")[0]
     yield from data
-    yield after
+    # Only now: reading the data may have met a shard that is away.
+    yield envelope(b"\0", errors=errors).split(b"\0")[1]
 
 
 def trace_not_found(trace_id: str) -> str:
@@ -58,9 +61,16 @@ def trace_not_found(trace_id: str) -> str:
     return f'{{"msg":"trace not found","traceID":{json_string(trace_id)}}}'
 
 
-def error_response(status: int, message: str, *, retry_after_seconds: int = 0) -> Response:
-    """Return an error of the legacy API: the envelope as text, as Go's `http.Error` sends it."""
+def error_response(
+    status: int, message: str, *, retry_after_seconds: int = 0, place: Mapping[str, object] = {}
+) -> Response:
+    """Return an error of the legacy API: the envelope as text, as Go's `http.Error` sends it.
+
+    `place` is where in a question it is; Jaeger's clients read over it.
+    """
     error = f'{{"code":{status},"msg":{json_string(message)}}}'
+    if place:
+        error = f'{error[:-1]},"place":{orjson.dumps(place).decode()}}}'
     return _error(status, envelope(b"null", errors=[error]), retry_after_seconds)
 
 

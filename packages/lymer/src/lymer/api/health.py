@@ -6,13 +6,13 @@ Jaeger v1.76, `internal/healthcheck` and `cmd/internal/flags/admin.go` (`/`, `/m
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import orjson
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lymer import clock
+from lymer.telemetry.exposition import exposition
 from lymer.wire.go_text import duration_text, rfc3339_text
 
 __all__ = ["Readiness", "create_admin_app", "create_health_app"]
@@ -78,7 +79,7 @@ def create_admin_app(
 
     Args:
         check: Returns at once.
-        registry: The metrics to show; collecting them must not block.
+        registry: The metrics to show; collected in a thread.
         now_unix_nano: The clock, nanoseconds since the epoch.
     """
 
@@ -99,8 +100,10 @@ def create_admin_app(
         return _json(status, is_ready=readiness.is_ready)
 
     async def get_metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={"content-type": content_type})
+        accept = ",".join(request.headers.getlist("accept"))
+        # Some metrics are asked of the store when they are collected.
+        body, content_type = await asyncio.to_thread(exposition, registry, accept)
+        return Response(body, headers={"content-type": content_type})
 
     return Starlette(
         routes=[Route("/", get_health), Route("/metrics", get_metrics), _status_route(check), _LIVE]

@@ -22,6 +22,7 @@ from lymer.errors import QuestionError, TooLargeError
 from lymer.language import tree
 from lymer.language.jaeger_filter import filter_condition
 from lymer.model.question import TraceQuestion
+from lymer.query.pages import Page
 from lymer.storage.search_contract import SpansetQuestion
 from lymer.wire.go_text import (
     from_bool_text,
@@ -31,16 +32,19 @@ from lymer.wire.go_text import (
 )
 
 __all__ = [
+    "NO_PAGES_OF_TRACES",
     "Search",
     "check_time_hints",
     "first_of",
     "is_one_segment",
     "to_flag",
     "to_number",
+    "to_page",
     "to_range",
     "to_raw",
     "to_search",
     "to_trace_id",
+    "to_v3_page",
     "to_v3_question",
     "to_v3_raw",
     "with_filter",
@@ -58,6 +62,11 @@ _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _BASE64: Final = re.compile(r"[0-9A-Za-z+/_-]{11}(=|[0-9A-Za-z+/_-]{11}(==)?)?")
 _UINT: Final = re.compile(r"[0-9]{1,40}")
 _DEPTH_NAMES: Final = ("query.searchDepth", "query.search_depth", "query.num_traces")
+NO_PAGES_OF_TRACES: Final = (
+    "invalid pagination: whole traces have no pages, ask FindTraceSummaries for them"
+)
+_PAGE_SIZE_NAMES: Final = ("query.pagination.pageSize", "query.pagination.page_size")
+_PAGE_TOKEN_NAMES: Final = ("query.pagination.pageToken", "query.pagination.page_token")
 _T = TypeVar("_T")
 
 
@@ -174,6 +183,32 @@ def is_one_segment(request: Request) -> bool:
     path: bytes = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
     sent = path.partition(b"?")[0].rpartition(b"/api/")[2]
     return sent.count(b"/") == 1 + sent.startswith(b"v3/") and not sent.endswith(b"/")
+
+
+def to_v3_page(parameters: QueryParams) -> Page | None:
+    """Read `query.pagination.*`; None if there is none of it.
+
+    Raises:
+        QuestionError: It stands beside a depth, or is out of range.
+    """
+    size = _v3(parameters, _from_uint_text, *_PAGE_SIZE_NAMES)
+    token = first_of(parameters, *_PAGE_TOKEN_NAMES)
+    if size is None and not token:
+        return None
+    return to_page(size or 0, token, has_depth=bool(first_of(parameters, *_DEPTH_NAMES)))
+
+
+def to_page(size: int, token: str, *, has_depth: bool) -> Page:
+    """Return the page that is asked for.
+
+    Raises:
+        QuestionError: It has no size, or stands beside a depth.
+    """
+    if has_depth:
+        raise QuestionError("invalid pagination: it cannot be combined with search_depth")
+    if size <= 0:
+        raise QuestionError("invalid pagination: page_size must be greater than 0")
+    return Page(size, token)
 
 
 def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion | SpansetQuestion, bool]:

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from lymer.api.answers import ANSWER_SECONDS_MAX
-from lymer.api.parameters import to_trace_id, with_filter
+from lymer.api.parameters import NO_PAGES_OF_TRACES, to_page, to_trace_id, with_filter
 from lymer.api.tempo_grpc import STREAMS
 from lymer.api.turn import Turn
 from lymer.errors import (
@@ -26,15 +26,18 @@ from lymer.errors import (
     LymerError,
     OverloadedError,
     QuestionError,
+    TooLargeError,
     UndecodableError,
 )
 from lymer.model.question import DependencyLink, TraceQuestion, TraceSummary
 from lymer.query.checks import FOUND_TRACES_MAX, AnyQuestion
 from lymer.query.service import ALLOWS_LARGE, Queries, QueryService
+from lymer.storage.caller import CALLER, PARTIAL, Caller, leave_out
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 from lymer.transport.gate import Gate
 from lymer.transport.grpc_calls import Call, CallEndedError, CallServer, Method
 from lymer.wire.content_encoding import decode_content
+from lymer.wire.otlp_repeated import check_repeated
 from lymer.wire.otlp_to_jaeger_proto import post_spans_from_otlp
 from lymer.wire.query_proto import SERVICE_V2, SERVICE_V3, V2, V3
 from lymer.wire.span_rows import WARNINGS_KEY
@@ -102,7 +105,7 @@ class QueryGrpc(CallServer):
         async def serve(message: bytes, call: Call) -> bytes:
             with _Place(self):
                 service, question = self._asked(question_class, message, call)
-                with _Errors():
+                with _Errors(), _Told(call):
                     return await self._in_thread(lambda: answer(service, question), large=True)
 
         def method(message: bytes, call: Call) -> Awaitable[bytes]:
@@ -115,6 +118,7 @@ class QueryGrpc(CallServer):
             with _Place(self):
                 service, question = self._asked(question_class, message, call)
                 async with contextlib.AsyncExitStack() as turn:
+                    turn.enter_context(_Told(call))
                     with _Errors():
                         try:
                             parts = await self._in_thread(lambda: answer(service, question))
@@ -180,6 +184,21 @@ class _Errors:
     def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
         if isinstance(error, LymerError):
             raise CallEndedError(error.grpc_code, str(error)[:2_000]) from error
+
+
+class _Told:
+    """Lets a call say behind its answer what that lacks."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._caller = Caller()
+
+    def __enter__(self) -> None:
+        CALLER.set(self._caller)
+
+    def __exit__(self, *_error: object) -> None:
+        if partial := self._caller.partial:
+            self._call.trailers.append((PARTIAL, partial))
 
 
 class _Place:
@@ -266,7 +285,7 @@ def _trace_id_v2(question: Any) -> str:
 def _find_traces_v2(service: QueryService, question: Any) -> Iterator[bytes]:
     asked = [_to_question(question, "tags")]
     found = service.find_each_otlp(asked, raw=question.query.raw_traces)
-    return (chunk for _, trace in found for chunk in _chunks(trace))
+    return (chunk for one, trace in found for chunk in _found_chunks(one, trace))
 
 
 def _get_trace_v3(service: QueryService, question: Any) -> Iterator[bytes]:
@@ -275,16 +294,30 @@ def _get_trace_v3(service: QueryService, question: Any) -> Iterator[bytes]:
 
 
 def _find_traces_v3(service: QueryService, question: Any) -> Iterator[bytes]:
+    if question.query.HasField("pagination"):
+        raise QuestionError(NO_PAGES_OF_TRACES)
     asked = [_to_question(question, "attributes")]
     found = service.find_each_otlp(asked, raw=question.query.raw_traces)
     return (_bytes(trace) for _, trace in found)
 
 
 def _find_summaries(service: QueryService, question: Any) -> Iterator[bytes]:
-    found = service.find_summaries(_to_question(question, "attributes"))
+    asked, token = _to_question(question, "attributes"), ""
+    if question.query.HasField("pagination"):
+        wanted = question.query.pagination
+        has_depth = question.query.search_depth > 0
+        page = to_page(wanted.page_size, wanted.page_token, has_depth=has_depth)
+        found, token = service.find_summaries_page(asked, page)
+    else:
+        found = service.find_summaries(asked)
     for first in range(0, len(found), _SUMMARIES_PER_CHUNK):
         shown = [_summary(one) for one in found[first : first + _SUMMARIES_PER_CHUNK]]
-        yield _bytes(V3["FindTraceSummariesResponse"](summaries=shown))
+        is_last = first + _SUMMARIES_PER_CHUNK >= len(found)
+        yield _bytes(
+            V3["FindTraceSummariesResponse"](
+                summaries=shown, next_page_token=token if is_last else ""
+            )
+        )
 
 
 def _summary(summary: TraceSummary) -> Any:
@@ -338,18 +371,29 @@ def _length(duration: Any) -> int:
     return nano
 
 
+def _found_chunks(trace_id: str, traces: TracesData) -> Iterator[bytes]:
+    """Yield a trace that was found, or say that it is too large in this format."""
+    try:
+        yield from _chunks(traces)
+    except TooLargeError as error:
+        leave_out(trace_id, error)
+
+
 def _chunks(traces: TracesData) -> Iterator[bytes]:
     """Yield a trace as Jaeger's spans, ten at a time."""
+    check_repeated(traces, with_resources=False)
     spans = []
     for resource_spans in traces.resource_spans:
         sent = TracesData(resource_spans=[resource_spans]).SerializeToString()
         batch = V2["PostSpansRequest"].FromString(post_spans_from_otlp(sent)).batch
         for span in batch.spans:
-            span.process.CopyFrom(batch.process)
             _take_warnings(span)
-            spans.append(span)
+            spans.append((span, batch.process))
     for first in range(0, len(spans), _SPANS_PER_CHUNK):
-        yield _bytes(V2["SpansResponseChunk"](spans=spans[first : first + _SPANS_PER_CHUNK]))
+        chunk = V2["SpansResponseChunk"]()
+        for span, process in spans[first : first + _SPANS_PER_CHUNK]:
+            chunk.spans.add(process=process).MergeFrom(span)
+        yield _bytes(chunk)
 
 
 def _take_warnings(span: Any) -> None:

@@ -9,14 +9,16 @@ import asyncio
 import contextvars
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Executor
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import grpc
 
+from lymer.api.jaeger_storage import SERVICES, Answer, question_of
 from lymer.errors import LymerError, OverloadedError, UndecodableError
-from lymer.storage.caller import CALLER, Caller
+from lymer.query.service import ALLOWS_LARGE, Queries
+from lymer.storage.caller import CALLER, PARTIAL, Caller
 from lymer.storage.contract import SpanReader, TenantReaders
 from lymer.storage.remote.codec import (
     METHODS,
@@ -28,19 +30,23 @@ from lymer.storage.remote.codec import (
 )
 from lymer.storage.remote.reader import CHECK, ERROR_KEY, TENANT_KEY
 from lymer.telemetry.logs import EventLog
-from lymer.tenancy import tenant_of_code
+from lymer.tenancy import DEFAULT_TENANT, Tenancy, tenant_of_code
 from lymer.transport.gate import Gate
 from lymer.transport.grpc_gate import gate_interceptors
 from lymer.transport.grpc_port import add_port
 
-__all__ = ["CALLS_IN_FLIGHT_MAX", "CheckedStore", "StorageApi"]
+__all__ = ["CALLS_IN_FLIGHT_MAX", "CheckedStore", "Export", "StorageApi"]
 
 _log = EventLog(__name__)
 CALLS_IN_FLIGHT_MAX: Final = 64
 """Most questions being answered at once, as for HTTP; each may hold one large answer."""
 
+_QUICK: Final = frozenset({"get_services", "get_operations"})
 _MESSAGE_CHARACTERS_MAX: Final = 2_000
 """Of an error, so that it fits the headers it travels in."""
+_OTLP: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
+_HEALTH: Final = "grpc.health.v1.Health"
+Export: TypeAlias = Callable[[bytes, Any], Awaitable[bytes]]
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -61,6 +67,8 @@ class StorageApi:
         *,
         calls_in_flight_max: int = CALLS_IN_FLIGHT_MAX,
         gate: Gate | None = None,
+        tenancy: Tenancy | None = None,
+        export: Export | None = None,
     ) -> None:
         """Prepare.
 
@@ -69,8 +77,13 @@ class StorageApi:
             executor: Threads, one for each question answered at once.
             calls_in_flight_max: Further questions are told to come back.
             gate: Who may ask; None is everybody.
+            tenancy: How a Jaeger names its tenant; None if it need not.
+            export: Takes OTLP from a Jaeger that keeps its traces here; gets the body and the
+                call's context.
         """
         self._store = store
+        self._queries = Queries(store)
+        self._tenancy = tenancy
         self._executor = executor
         self._calls_in_flight_max = calls_in_flight_max
         self._calls_in_flight = 0
@@ -90,8 +103,69 @@ class StorageApi:
         }
         handlers[CHECK] = grpc.unary_stream_rpc_method_handler(self._check)
         self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(SERVICE, handlers),)
+            (grpc.method_handlers_generic_handler(SERVICE, handlers), *self._for_jaeger(export))
         )
+
+    def _for_jaeger(self, export: Export | None) -> Iterator[grpc.GenericRpcHandler[Any, Any]]:
+        """Yield the services of a remote storage as Jaeger asks them."""
+        for service, methods in SERVICES.items():
+            handlers = {
+                name: grpc.unary_stream_rpc_method_handler(self._streaming(how[0], how[2]))
+                if how[1]
+                else grpc.unary_unary_rpc_method_handler(self._single(how[0], how[2]))
+                for name, how in methods.items()
+            }
+            yield grpc.method_handlers_generic_handler(service, handlers)
+        if export is not None:
+            handler = grpc.unary_unary_rpc_method_handler(export)
+            yield grpc.method_handlers_generic_handler(_OTLP, {"Export": handler})
+        health = grpc.unary_unary_rpc_method_handler(self._health)
+        yield grpc.method_handlers_generic_handler(_HEALTH, {"Check": health})
+
+    def _streaming(
+        self, question: str, answer: Answer
+    ) -> Callable[[bytes, Any], AsyncIterator[bytes]]:
+        async def serve(body: bytes, context: Any) -> AsyncIterator[bytes]:
+            ask, caller = self._asking(question, answer, context), Caller()
+            parts = await self._run(context, ask, body, caller=caller)
+            while (part := await self._run(context, _next, parts, caller=caller)) is not None:
+                yield part
+            if caller.lacks:
+                context.set_trailing_metadata(((PARTIAL, caller.partial),))
+
+        return serve
+
+    def _single(self, question: str, answer: Answer) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        async def serve(body: bytes, context: Any) -> bytes:
+            ask = self._asking(question, answer, context)
+
+            def whole(body: bytes) -> bytes:
+                return b"".join(ask(body))
+
+            found: bytes = await self._run(context, whole, body)
+            return found
+
+        return serve
+
+    def _asking(
+        self, question: str, answer: Answer, context: Any
+    ) -> Callable[[bytes], Iterator[bytes]]:
+        metadata = list(context.invocation_metadata() or ())
+
+        def ask(body: bytes) -> Iterator[bytes]:
+            tenant = self._tenancy.tenant_of_metadata(metadata) if self._tenancy else DEFAULT_TENANT
+            ALLOWS_LARGE.set(True)
+            return answer(self._queries.for_tenant(tenant), question_of(question, body))
+
+        return ask
+
+    async def _health(self, _body: bytes, context: Any) -> bytes:
+        """Answer whether the store is likely to answer, whichever service is asked about."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._store.check)
+        except LymerError:
+            return b"\x08\x02"  # NOT_SERVING
+        return b"\x08\x01"
 
     def bind(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
         """Listen on `host:port`, encrypted with `credentials` if there are; return the port.
@@ -123,7 +197,9 @@ class StorageApi:
             return method.encode(ask(*arguments, **keywords))
 
         async def serve(body: bytes, context: Any) -> AsyncIterator[bytes]:
-            for chunk in cut(await self._run(context, answer, body, _code_in(context))):
+            is_quick = method.attribute in _QUICK
+            code = _code_in(context)
+            for chunk in cut(await self._run(context, answer, body, code, is_quick=is_quick)):
                 yield chunk
 
         return serve
@@ -133,11 +209,18 @@ class StorageApi:
         for chunk in cut(b""):
             yield chunk
 
-    async def _run(self, context: Any, call: Callable[..., Any], *arguments: bytes | str) -> Any:
+    async def _run(
+        self,
+        context: Any,
+        call: Callable[..., Any],
+        *arguments: Any,
+        caller: Caller | None = None,
+        is_quick: bool = False,
+    ) -> Any:
         """Return what `call` does in a thread, or end the call with its error."""
-        caller = Caller()
+        caller = caller or Caller()
         try:
-            return await asyncio.shield(self._started(caller, call, *arguments))
+            return await asyncio.shield(self._started(caller, call, *arguments, is_quick=is_quick))
         except asyncio.CancelledError:
             # Whoever asked has gone, or waited long enough.
             threading.Thread(target=caller.leave, daemon=True).start()
@@ -150,8 +233,10 @@ class StorageApi:
             await context.abort(grpc.StatusCode.INTERNAL, "internal error: the log has the details")
 
     def _started(
-        self, caller: Caller, call: Callable[..., Any], *arguments: bytes | str
+        self, caller: Caller, call: Callable[..., Any], *arguments: Any, is_quick: bool
     ) -> asyncio.Future[Any]:
+        if is_quick:  # from memory: it waits for no search, and takes no place
+            return asyncio.get_running_loop().run_in_executor(None, call, *arguments)
         if self._calls_in_flight >= self._calls_in_flight_max:
             raise OverloadedError(
                 f"cannot answer now: {self._calls_in_flight} questions are being answered, "
@@ -183,3 +268,8 @@ def _tenant_of(code: str) -> str:
         return tenant_of_code(code)
     except ValueError as error:
         raise UndecodableError(f"cannot read a tenant: {error}") from error
+
+
+def _next(parts: Iterator[bytes]) -> bytes | None:
+    ALLOWS_LARGE.set(True)
+    return next(parts, None)

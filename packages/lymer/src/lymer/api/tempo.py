@@ -189,7 +189,15 @@ class TempoApi:
 
 
 def tags_by_scope(names: list[FieldName], only: str = "") -> list[dict[str, Any]]:
-    """Return names scope by scope, sorted; `intrinsic` is one of the scopes."""
+    """Return names scope by scope, sorted; `intrinsic` is one of the scopes.
+
+    Raises:
+        QuestionError: There is no such scope.
+    """
+    if only not in {"", "none", "intrinsic", *_SCOPES}:
+        raise QuestionError(
+            f"cannot read scope: {only!r} is none of {', '.join(_SCOPES)}, intrinsic"
+        )
     scopes: dict[str, set[str]] = {scope: set() for scope in _SCOPES}
     for one in names:
         scopes[one.scope].add(one.name)

@@ -1,6 +1,7 @@
 """Tempo's `StreamingQuerier`: the answers of its HTTP API as gRPC streams of one message.
 
-Source: Grafana Tempo, `pkg/tempopb/tempo.proto`; Grafana, `pkg/tsdb/tempo/search_stream.go`.
+Source: Grafana Tempo, `pkg/tempopb/tempo.proto`; Grafana, `pkg/tsdb/tempo/search_stream.go`,
+`metrics_stream.go` and `grpc.go` (host and port are those of the data source's URL).
 """
 
 from __future__ import annotations

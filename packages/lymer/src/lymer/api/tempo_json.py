@@ -157,13 +157,15 @@ def _series(one: Series) -> dict[str, Any]:
 
 
 def instant(found: FoundSeries) -> dict[str, Any]:
-    """Return the answer of `/api/metrics/query`."""
+    """Return the answer of `/api/metrics/query`.
+
+    Grafana refuses it whole for a key that Tempo's message does not have.
+    """
     return {
         "series": [
             {
                 "labels": [key_value(name, value) for name, value in one.labels],
                 "value": one.samples[-1][1],
-                "promLabels": prom_labels(one),
             }
             for one in found.series
         ],

@@ -23,7 +23,7 @@ _UNITS: Final = ((11, 10**9), (14, 10**6), (17, 10**3))
 """Digits of a number of seconds, milliseconds, microseconds; more are nanoseconds."""
 _INTERVALS: Final = 240
 _STEPS: Final = (3_600, 300, 60, 15, 5, 1)
-_TAG: Final = re.compile(r"""([^\s="]+)=("(?:[^"\\]|\\.)*"|\S*)""")
+_TAG: Final = re.compile(r"""(?<![^\s="])([^\s="]++)=("(?:[^"\\]|\\.)*"|\S*)""")
 
 
 def number(parameters: Mapping[str, str], name: str, default: int) -> int:
@@ -42,14 +42,15 @@ def time_range(parameters: Mapping[str, str], now: int) -> tuple[int, int]:
     length = duration_nano(since) if since else _SINCE_NANO
     if length is None:
         raise QuestionError(f"cannot read since: {since[:100]!r} is no duration")
-    end = _instant(parameters, "end", now)
-    start = _instant(parameters, "start", end - length)
+    end = instant(parameters, "end", now)
+    start = instant(parameters, "start", end - length)
     if end % 10**9 == 0 and "end" in parameters:
         end += 10**9 - 1  # a second is meant whole
     return start, end
 
 
-def _instant(parameters: Mapping[str, str], name: str, default: int) -> int:
+def instant(parameters: Mapping[str, str], name: str, default: int) -> int:
+    """Return a time, Unix nanoseconds, that is written as a number or as RFC 3339."""
     text = parameters.get(name, "")
     if not text or text == "0":
         return default

@@ -9,16 +9,16 @@ import orjson
 from lymer.api.trace_columns import encode_columns
 from lymer.errors import QuestionError, TraceNotFoundError
 from lymer.model.find_terms import FindTerms
-from lymer.model.trace_arrays import TraceArrays
+from lymer.model.trace_arrays import FoundSpans, TraceArrays
 from lymer.query.trace_find import LEVELS_MAX, found_rows, with_levels
 
 __all__ = ["encode_found", "encode_part", "read_levels"]
 
 
-def encode_found(trace: TraceArrays, terms: FindTerms) -> bytes:
+def encode_found(found: FoundSpans) -> bytes:
     """Return the ids of the spans that match, by start, and how many spans were looked at."""
-    ids = trace.span_id[found_rows(trace, terms)].tolist()
-    return orjson.dumps({"spanIds": [f"{one:016x}" for one in ids], "spanCount": len(trace)})
+    ids = found.span_id.astype(">u8").tobytes().hex(" ", 8).split()
+    return orjson.dumps({"spanIds": ids, "spanCount": found.count})
 
 
 def encode_part(trace: TraceArrays, terms: FindTerms, levels: int) -> Iterator[bytes]:

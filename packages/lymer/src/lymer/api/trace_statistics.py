@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
 import orjson
 
+from lymer.analysis.forest import durations, offsets, self_times
 from lymer.analysis.statistics import statistics_by
-from lymer.analysis.trace_tree import self_times
 from lymer.errors import QuestionError
 from lymer.model.columns import SpanColumns
 from lymer.model.conventions import names_of
@@ -52,7 +53,11 @@ def encode_statistics(trace: SpanColumns, by: list[str]) -> bytes:
             under any name that conventions gave it.
     """
     parent = find_parent_rows(trace)
-    own = self_times(parent, trace.start_unix_nano, trace.duration_nano)
+    own = self_times(
+        np.array(parent, dtype=np.int64),
+        offsets(trace.start_unix_nano),
+        durations(trace.duration_nano),
+    ).tolist()
     keys = list(zip(*(_values(trace, one) for one in by), strict=True))
     groups, found = statistics_by(keys, trace.duration_nano, own)
     begin = min(trace.start_unix_nano)

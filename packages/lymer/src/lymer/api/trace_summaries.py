@@ -12,13 +12,21 @@ from starlette.responses import Response
 
 from lymer.api.answers import Answers, check_query_string
 from lymer.api.envelope import not_found_response
-from lymer.api.parameters import first_of, is_one_segment, to_trace_id, to_v3_question, to_v3_raw
+from lymer.api.parameters import (
+    NO_PAGES_OF_TRACES,
+    first_of,
+    is_one_segment,
+    to_trace_id,
+    to_v3_page,
+    to_v3_question,
+    to_v3_raw,
+)
 from lymer.errors import QuestionError, TraceNotFoundError
 from lymer.model.question import Operation, TraceSummary
 from lymer.query.service import QueryService
 from lymer.wire.traces_json import traces_to_json_object
 
-__all__ = ["QueryV3"]
+__all__ = ["QueryV3", "told_summary"]
 
 
 class QueryV3:
@@ -29,7 +37,7 @@ class QueryV3:
 
     async def get_services(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/services."""
-        return await self._answers.json(
+        return await self._answers.quick(
             request, lambda: orjson.dumps({"services": query.get_services()})
         )
 
@@ -46,16 +54,21 @@ class QueryV3:
                 {"operations": [{"name": name, "spanKind": kind} for name, kind in shown]}
             )
 
-        return await self._answers.json(request, make_body)
+        return await self._answers.quick(request, make_body)
 
     async def find_summaries(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/trace-summaries: one line per trace, newest matching span first."""
         check_query_string(request)
         question, _ = to_v3_question(request.query_params)
+        page = to_v3_page(request.query_params)
 
         def make_body() -> bytes:
-            summaries = query.find_summaries(question)
-            return orjson.dumps({"summaries": [_to_json_object(one) for one in summaries]})
+            if page is None:
+                summaries, token = query.find_summaries(question), ""
+            else:
+                summaries, token = query.find_summaries_page(question, page)
+            more = {"nextPageToken": token} if token else {}
+            return orjson.dumps({"summaries": [told_summary(one) for one in summaries], **more})
 
         return await self._answers.json(request, make_body)
 
@@ -63,6 +76,8 @@ class QueryV3:
         """GET /api/v3/traces: all spans of the traces found, as one OTLP document."""
         check_query_string(request)
         question, raw = to_v3_question(request.query_params)
+        if to_v3_page(request.query_params) is not None:
+            raise QuestionError(NO_PAGES_OF_TRACES)
 
         def make_body() -> bytes:
             traces = query.find_otlp(question, raw=raw)
@@ -93,7 +108,7 @@ def _kind_text(operation: Operation) -> str:
     return "internal" if operation.span_kind == "unspecified" else operation.span_kind
 
 
-def _to_json_object(summary: TraceSummary) -> dict[str, object]:
+def told_summary(summary: TraceSummary) -> dict[str, object]:
     """Return a summary as protobuf's JSON: 64-bit numbers as strings, zero and empty left out."""
     shown: dict[str, object] = {
         "traceId": summary.trace_id,

@@ -25,10 +25,20 @@ _SPAN_ID: Final = re.compile(r"[0-9a-fA-F]{1,16}")
 
 
 class TraceViews:
-    """Handlers of `/api/lymer/v1/traces/{trace_id}/*`."""
+    """Handlers of `/api/lymer/v1/traces/{trace_id}/*` and `/api/lymer/v1/otlp`."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
+
+    async def get_otlp(self, request: Request, query: QueryService) -> Response:
+        """GET /api/lymer/v1/otlp?traceID=…: traces as they are stored, one `TracesData` message."""
+        check_query_string(request)
+        ids = [to_trace_id(one) for one in request.query_params.getlist("traceID")]
+        if not ids:
+            raise QuestionError("cannot read traces: the parameter traceID is missing")
+        return await self._answers.in_pieces(
+            request, lambda: query.get_stored_otlp(ids), "application/x-protobuf"
+        )
 
     async def get_columns(self, request: Request, query: QueryService) -> Response:
         """GET …/columns: the trace in binary columns, with self times and critical path."""
@@ -42,7 +52,7 @@ class TraceViews:
         trace_id = to_trace_id(request.path_params["trace_id"])
         terms = check_find(request.query_params.get("text", ""))
         return await self._answers.json(
-            request, lambda: encode_found(query.get_trace_arrays(trace_id, terms), terms)
+            request, lambda: encode_found(query.find_in_trace(trace_id, terms))
         )
 
     async def get_part(self, request: Request, query: QueryService) -> Response:

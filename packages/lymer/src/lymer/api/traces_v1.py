@@ -33,6 +33,7 @@ from lymer.api.parameters import (
 from lymer.errors import QuestionError
 from lymer.model.question import Operation
 from lymer.query.service import QueryService
+from lymer.storage.caller import CALLER
 from lymer.wire.jaeger_json import encode_traces_in_pieces, short_trace_id
 from lymer.wire.otlp_json import request_from_json
 
@@ -55,7 +56,7 @@ class TracesV1:
             services = query.get_services()
             return envelope(orjson.dumps(services), total=len(services))
 
-        return await self._answers.json(request, make_body)
+        return await self._answers.quick(request, make_body)
 
     async def get_operations(self, request: Request, query: QueryService) -> Response:
         """GET /api/operations?service=&spanKind=: names and kinds."""
@@ -70,7 +71,7 @@ class TracesV1:
             shown = [{"name": one.name, "spanKind": _kind_text(one)} for one in operations]
             return envelope(orjson.dumps(shown), total=len(shown))
 
-        return await self._answers.json(request, make_body)
+        return await self._answers.quick(request, make_body)
 
     async def get_operation_names(self, request: Request, query: QueryService) -> Response:
         """GET /api/services/{service}/operations: names alone, each once; none is null."""
@@ -81,7 +82,7 @@ class TracesV1:
             names = list(dict.fromkeys(one.name for one in operations))
             return envelope(orjson.dumps(names or None), total=len(names))
 
-        return await self._answers.json(request, make_body)
+        return await self._answers.quick(request, make_body)
 
     async def find_traces(self, request: Request, query: QueryService) -> Response:
         """GET /api/traces: traces by question, or by `traceID` parameters."""
@@ -93,11 +94,13 @@ class TracesV1:
                 traces = query.find_traces(search.question, raw=search.raw)
                 return envelope_in_pieces(encode_traces_in_pieces(traces))
             traces = query.get_traces(search.trace_ids, raw=search.raw)
-            found = {trace.trace_id[0] for trace in traces}
+            known = {trace.trace_id[0] for trace in traces}
+            if caller := CALLER.get():
+                known.update(caller.left_out)
             missing = [
                 trace_not_found(short_trace_id(trace_id))
                 for trace_id in search.trace_ids
-                if trace_id not in found
+                if trace_id not in known
             ]
             return envelope_in_pieces(encode_traces_in_pieces(traces), errors=missing)
 

@@ -20,11 +20,13 @@ from starlette.routing import BaseRoute, Route
 from lymer.api.answers import Answers, check_query_string
 from lymer.api.envelope import not_found_response
 from lymer.api.parameters import first_of
-from lymer.errors import QuestionError, TraceNotFoundError
+from lymer.errors import QuestionError, TooLargeError, TraceNotFoundError
 from lymer.model.question import DependencyLink, TraceQuestion
 from lymer.query.service import QueryService
+from lymer.storage.caller import CALLER, leave_out
 from lymer.wire.go_text import from_int_text
 from lymer.wire.jaeger_json import short_trace_id
+from lymer.wire.otlp_repeated import check_repeated
 from lymer.wire.otlp_to_zipkin import (
     REMOTE_SERVICE_KEYS,
     zipkin_spans_in_pieces,
@@ -129,7 +131,9 @@ class _Zipkin:
         def make_pieces() -> Iterator[bytes]:
             found = query.find_each_otlp(questions, raw=True)
             return zipkin_traces_in_pieces(
-                spans for trace_id, traces in found for spans in _of(trace_id, traces)
+                _and_left_out(
+                    spans for trace_id, traces in found for spans in _one_of_many(trace_id, traces)
+                )
             )
 
         return await self._answers.in_pieces(request, make_pieces)
@@ -164,11 +168,13 @@ class _Zipkin:
         def traces() -> Iterator[list[dict[str, Any]]]:
             for trace_id in ids:
                 try:
-                    yield from _of(trace_id, query.get_otlp(trace_id, raw=True))
+                    yield from _one_of_many(trace_id, query.get_otlp(trace_id, raw=True))
                 except TraceNotFoundError:
                     continue
 
-        return await self._answers.in_pieces(request, lambda: zipkin_traces_in_pieces(traces()))
+        return await self._answers.in_pieces(
+            request, lambda: zipkin_traces_in_pieces(_and_left_out(traces()))
+        )
 
     async def get_dependencies(self, request: Request, query: QueryService) -> Response:
         end = _number(request.query_params, "endTs")
@@ -258,7 +264,27 @@ def _link(link: DependencyLink, errors: Mapping[tuple[str, str], float]) -> dict
     return {**shown, "errorCount": failed} if failed else shown
 
 
+def _one_of_many(trace_id: str, traces: Any) -> list[list[dict[str, Any]]]:
+    """Return the spans, or say that they are too large in this format: other traces are not."""
+    try:
+        return _of(trace_id, traces)
+    except TooLargeError as error:
+        leave_out(trace_id, error)
+        return []
+
+
+def _and_left_out(traces: Iterator[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield traces, and a span that says why for each one left out: a list has no other place."""
+    yield from traces
+    caller = CALLER.get()
+    for trace_id, why in caller.left_out.items() if caller else ():
+        shown = short_trace_id(trace_id)
+        tags = {"lymer.partial": why}
+        yield [{"traceId": shown, "id": shown[-16:], "name": "left out", "tags": tags}]
+
+
 def _of(trace_id: str, traces: Any) -> list[list[dict[str, Any]]]:
+    check_repeated(traces)
     spans = zipkin_traces_of(traces).get(trace_id)
     return [spans] if spans else []
 

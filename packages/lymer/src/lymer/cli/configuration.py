@@ -9,11 +9,11 @@ from typing import Final
 
 import click
 
-from lymer.cli.options import configuration_options, to_overrides
+from lymer.cli.options import configuration_options, read_named, to_overrides
 
 __all__ = ["config"]
 
-_ROLES: Final = ("all-in-one", "collector", "query", "agent")
+_ROLES: Final = ("all-in-one", "collector", "ingester", "query", "agent")
 """As in `config.roles`, which is not imported for a help text."""
 
 
@@ -81,7 +81,7 @@ def from_jaeger(file: Path, role: str | None) -> None:
     """
     from lymer.config.from_jaeger import as_yaml, read_jaeger
 
-    made = read_jaeger(file.read_text("utf-8-sig"), role)
+    made = read_jaeger(read_named(file).decode("utf-8-sig"), role)
     click.echo(f"# {file.name} of Jaeger. Start: lymer {made.role} --config FILE")
     click.echo(as_yaml(made), nl=False)
     for place, why in made.left_out:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
 
-from lymer.cli.asking import (
-    ask,
-    asking_options,
-    millis,
-    part,
-    print_json,
-    print_table,
-    range_options,
-    time_range,
-)
+from lymer.cli.asking import Asker, ask, ask_refined, asked_range, asking_options, range_options
+from lymer.cli.printing import millis, part, print_json, print_table
 
 __all__ = ["diff", "explain", "profile", "root_cause"]
 
+_COSTS: Final = ("self", "critical", "calls/trace", "calls/s", "errors", "p50", "p95", "p99")
+_SURE: Final = 16.0
+"""Log likelihood ratio of what would be told alone."""
 _API: Final = "/api/lymer/v1/diagnosis"
 _SAYS: Final = {
     "slow": "takes longer by itself",
@@ -37,24 +34,23 @@ _SAYS: Final = {
 @asking_options
 def root_cause(
     *,
-    since: float,
+    since: float | None,
     end: int | None,
     window_start: int | None,
     window_end: int | None,
-    url: str,
-    tenant: str | None,
+    asker: Asker,
     as_json: bool,
 ) -> int:
     """Rank where an anomaly began, with the evidence and with what a plain rule would say.
 
     Without a window it is found. The exit code is 0 also where nothing is found.
     """
-    parameters = time_range(since, end)
+    parameters = asked_range(since, end)
     if (window_start is None) != (window_end is None):
         raise click.UsageError("--window-start and --window-end come together")
     if window_start is not None and window_end is not None:
         parameters |= {"windowStart": str(window_start), "windowEnd": str(window_end)}
-    found = ask(url, f"{_API}/root-cause", parameters, tenant)
+    found = ask(asker, f"{_API}/root-cause", parameters)
     if as_json:
         print_json(found)
         return 0
@@ -80,10 +76,9 @@ def root_cause(
 def explain(
     *,
     question: str,
-    since: float,
+    since: float | None,
     end: int | None,
-    url: str,
-    tenant: str | None,
+    asker: Asker,
     as_json: bool,
     **narrowed: Any,
 ) -> int:
@@ -91,22 +86,23 @@ def explain(
 
     A question that only names a place, or none, asks what went wrong there lately.
     """
-    parameters = {**time_range(since, end), "q": question}
+    parameters = {**asked_range(since, end), "q": question}
     if narrowed["slowest"]:
         parameters["slowest"] = narrowed["slowest"]
     if narrowed["errors"]:
         parameters["errors"] = "true"
     if narrowed["baseline"]:
         parameters["baseline"] = narrowed["baseline"]
-    found = ask(url, f"{_API}/explain", parameters, tenant)
-    if as_json:
-        print_json(found)
-        return 0
+    _show_refined(asker, "explain", [*parameters.items()], _print_explanation, as_json=as_json)
+    return 0
+
+
+def _print_explanation(found: dict[str, Any]) -> None:
     _print_sample(found["sample"])
     click.echo(f"{found['selected']} spans against {found['baseline']}: {found['how']}.")
     if not found["findings"]:
         click.echo("Nothing is different.")
-        return 0
+        return
     print_table(
         ("effect", "of them", "of others", "scope", "key", "value", "and with it"),
         (
@@ -122,34 +118,44 @@ def explain(
             for one in found["findings"][:20]
         ),
     )
-    return 0
 
 
 @click.command("profile", epilog="Example: lymer profile '{ rootName = \"GET /cart\" }'")
 @click.argument("question", default="")
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="FIELD",
+    help="Group by this instead of service and operation, such as resource.service.version; may "
+    "be given several times.",
+)
 @click.option("--top", type=click.IntRange(1), default=20, show_default=True)
 @range_options
 @asking_options
 def profile(
     *,
     question: str,
+    by: tuple[str, ...],
     top: int,
-    since: float,
+    since: float | None,
     end: int | None,
-    url: str,
-    tenant: str | None,
+    asker: Asker,
     as_json: bool,
 ) -> int:
     """Show which operations the time of traces goes to: by themselves, and while others wait."""
-    found = ask(url, f"{_API}/profile", {**time_range(since, end), "q": question}, tenant)
-    if as_json:
-        print_json(found)
-        return 0
+    parameters = [*asked_range(since, end).items(), ("q", question), *(("by", one) for one in by)]
+    _show_refined(
+        asker, "profile", parameters, lambda found: _print_profile(found, by, top), as_json=as_json
+    )
+    return 0
+
+
+def _print_profile(found: dict[str, Any], by: tuple[str, ...], top: int) -> None:
     _print_sample(found["sample"])
     whole = sum(one["selfNano"] for one in found["operations"]) or 1
     path = sum(one["criticalNano"] for one in found["operations"]) or 1
     print_table(
-        ("self", "critical", "calls/trace", "calls/s", "errors", "p50", "p95", "p99", "operation"),
+        (*_COSTS, *(by or ("operation",))),
         (
             (
                 part(one["selfNano"] / whole),
@@ -160,12 +166,42 @@ def profile(
                 millis(one["p50Nano"]),
                 millis(one["p95Nano"]),
                 millis(one["p99Nano"]),
-                f"{one['service']} {one['operation']}",
+                *(_whose(one)),
             )
             for one in found["operations"][:top]
         ),
     )
-    return 0
+    if (left := len(found["operations"]) + found["rowsLeftOut"] - top) > 0:
+        click.echo(f"… and {left} more: --top {top + left}")
+
+
+def _show_refined(
+    asker: Asker,
+    what: str,
+    parameters: list[tuple[str, str]],
+    show: Callable[[dict[str, Any]], None],
+    *,
+    as_json: bool,
+) -> None:
+    """Print an answer; on a terminal that of a small sample until the better one is there."""
+    path = f"{_API}/{what}"
+    if as_json:
+        print_json(ask(asker, path, parameters))
+        return
+    if not sys.stdout.isatty():
+        show(ask(asker, path, parameters))
+        return
+    for found in ask_refined(asker, path, parameters):
+        click.clear()
+        show(found)
+        if not found.get("final", True):
+            click.echo("(of a small sample; the rest is being looked at)")
+
+
+def _whose(one: dict[str, Any]) -> list[str]:
+    if "values" in one:
+        return ["(none)" if value is None else value for value in one["values"]]
+    return [f"{one['service']} {one['operation']}"]
 
 
 @click.command(
@@ -175,11 +211,11 @@ def profile(
 @click.argument("other")
 @click.option("--top", type=click.IntRange(1), default=20, show_default=True)
 @asking_options
-def diff(*, one: str, other: str, top: int, url: str, tenant: str | None, as_json: bool) -> int:
+def diff(*, one: str, other: str, top: int, asker: Asker, as_json: bool) -> int:
     """Compare traces ONE and OTHER by the paths of their calls; ids joined by commas are sets."""
     parameters = [("one", each) for each in one.split(",")]
     parameters += [("other", each) for each in other.split(",")]
-    found = ask(url, f"{_API}/difference", parameters, tenant)
+    found = ask(asker, f"{_API}/difference", parameters)
     if as_json:
         print_json(found)
         return 0
@@ -206,7 +242,8 @@ def _print_candidate(number: int, one: dict[str, Any]) -> None:
     where = f"{one['service']} {one['operation'] or '(all operations)'}"
     if evidence["key"]:
         where += f" on {evidence['key']}={evidence['value']}"
-    click.echo(f"{number}. {where} {says} (score {one['score']:.0f})")
+    perhaps = "" if evidence["likelihoodRatio"] >= _SURE else "perhaps "
+    click.echo(f"{number}. {where} {perhaps}{says} (score {one['score']:.2g})")
     now = evidence["events"] / max(evidence["chances"], 1)
     click.echo(
         f"   {part(now)} of {evidence['chances']} instead of {part(evidence['usual'])} before"

@@ -12,7 +12,7 @@ from lymer.cli.options import configuration_options, to_overrides
 
 __all__ = ["doctor"]
 
-_ROLES: Final = ("all-in-one", "collector", "query", "agent")
+_ROLES: Final = ("all-in-one", "collector", "ingester", "query", "agent")
 """As in `config.roles`, which is not imported for a help text."""
 
 

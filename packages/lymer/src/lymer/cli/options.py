@@ -8,7 +8,10 @@ from typing import Final, ParamSpec, TypeVar
 
 import click
 
-__all__ = ["configuration_options", "to_overrides"]
+from lymer.errors import StartupError
+from lymer.given_file import read_given
+
+__all__ = ["configuration_options", "read_named", "to_overrides"]
 
 _PATHS: Final = {
     "data_dir": "storage.data_dir",
@@ -16,6 +19,7 @@ _PATHS: Final = {
     "listen_host": "listen_host",
     "log_level": "logs.level",
 }
+_FILE_BYTES_MAX: Final = 1 << 20
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -47,6 +51,21 @@ def configuration_options(command: Callable[_P, _R]) -> Callable[_P, _R]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def read_named(file: Path) -> bytes:
+    """Return what is in a file that an option names.
+
+    Raises:
+        StartupError: It cannot be read, or is over 1 MiB.
+    """
+    try:
+        content = read_given(file, _FILE_BYTES_MAX)
+    except OSError as error:
+        raise StartupError(f"cannot read {file}: {error.strerror}") from error
+    if len(content) > _FILE_BYTES_MAX:
+        raise StartupError(f"{file} is over the limit of {_FILE_BYTES_MAX} bytes")
+    return content
 
 
 def to_overrides(assignments: tuple[str, ...], **named: str | None) -> dict[str, str]:

@@ -8,20 +8,12 @@ from typing import Any, Final
 
 import click
 
-from lymer.cli.asking import (
-    ask,
-    asking_options,
-    millis,
-    print_json,
-    print_table,
-    range_options,
-    time_range,
-)
+from lymer.cli.asking import Asker, ask, asking_options, range_options, seconds_range, time_range
+from lymer.cli.printing import millis, print_json, print_table
 from lymer.errors import StartupError
 
 __all__ = ["complete", "search", "services", "trace"]
 
-_MICROS_PER_SECOND: Final = 1_000_000
 _LINES_MAX: Final = 5_000
 """Lines of a trace that are printed; a larger one is for the interface."""
 
@@ -43,18 +35,17 @@ def search(
     question: str,
     limit: int,
     order: str,
-    since: float,
+    since: float | None,
     end: int | None,
-    url: str,
-    tenant: str | None,
+    asker: Asker,
     as_json: bool,
 ) -> int:
     """Find traces by QUESTION, in the search language; all of them without one.
 
     The exit code is 0 also where nothing is found.
     """
-    parameters = {**_seconds(since, end), "q": question, "limit": str(limit), "order": order}
-    found = ask(url, "/api/search", parameters, tenant)
+    parameters = {**seconds_range(since, end), "q": question, "limit": str(limit), "order": order}
+    found = ask(asker, "/api/search", parameters)
     if as_json:
         print_json(found)
         return 0
@@ -85,9 +76,9 @@ def search(
 @click.command("trace", epilog="Example: lymer trace 4bf92f3577b34da6a3ce929d0e0e4736")
 @click.argument("trace_id")
 @asking_options
-def trace(*, trace_id: str, url: str, tenant: str | None, as_json: bool) -> int:
+def trace(*, trace_id: str, asker: Asker, as_json: bool) -> int:
     """Print a trace as a tree: each span with its start within the trace and its duration."""
-    found = ask(url, f"/api/traces/{trace_id}", {}, tenant)
+    found = ask(asker, f"/api/traces/{trace_id}", {})
     if as_json:
         print_json(found)
         return 0
@@ -100,9 +91,9 @@ def trace(*, trace_id: str, url: str, tenant: str | None, as_json: bool) -> int:
 @click.command("services", epilog="Example: lymer services --since 1h")
 @range_options
 @asking_options
-def services(*, since: float, end: int | None, url: str, tenant: str | None, as_json: bool) -> int:
+def services(*, since: float, end: int | None, asker: Asker, as_json: bool) -> int:
     """List services and what they take: calls, errors and durations of their operations."""
-    found = ask(url, "/api/lymer/v1/diagnosis/profile", time_range(since, end), tenant)
+    found = ask(asker, "/api/lymer/v1/diagnosis/profile", time_range(since, end))
     rows: dict[str, list[int]] = {}
     for one in found["operations"]:
         row = rows.setdefault(one["service"], [0, 0, 0, 0])
@@ -142,36 +133,45 @@ def complete(
     *,
     field: str,
     limit: int,
-    since: float,
+    since: float | None,
     end: int | None,
-    url: str,
-    tenant: str | None,
+    asker: Asker,
     as_json: bool,
 ) -> int:
     """List the keys that spans have, or the values of FIELD, most frequent first."""
-    parameters = {**_seconds(since, end), "limit": str(limit)}
+    parameters = {**seconds_range(since, end), "limit": str(limit)}
     if field:
-        found = ask(url, "/api/search/values", {**parameters, "field": field}, tenant)
+        found = ask(asker, "/api/search/values", {**parameters, "field": field})
     else:
-        found = ask(url, "/api/search/fields", parameters, tenant)
+        found = ask(asker, "/api/search/fields", parameters)
     if as_json:
         print_json(found)
     elif field:
         rows = ((str(one["count"]), str(one["value"])) for one in found["values"])
         print_table(("spans", "value"), rows)
+        if not found["values"]:
+            fields = ask(asker, "/api/search/fields", parameters)["fields"]
+            keys = (_key(one) for one in fields)
+            like = ", ".join(one for one in keys if field in one)
+            known = f"; there are {like}" if like else ""
+            click.echo(f"No span of this time has {field}{known}.", err=True)
     else:
         print_table(
             ("spans", "key", "type"),
             (
                 (
                     str(one["count"]),
-                    ".".join(filter(None, (one["scope"], one["name"]))),
+                    _key(one),
                     one["type"],
                 )
                 for one in found["fields"]
             ),
         )
     return 0
+
+
+def _key(field: dict[str, Any]) -> str:
+    return ".".join(filter(None, (field["scope"], field["name"])))
 
 
 def _print_tree(found: dict[str, Any]) -> None:
@@ -205,16 +205,6 @@ def _print_tree(found: dict[str, Any]) -> None:
         waiting += [(one, depth + 1) for one in reversed(below) if one is not span]
     if printed < len(spans):
         click.echo(f"{len(spans) - printed} more spans are not shown.", err=True)
-
-
-def _seconds(since: float, end: int | None) -> dict[str, str]:
-    """Return a range as `/api/search` takes it, whole seconds, no less than asked for."""
-    micros = time_range(since, end)
-    first, last = int(micros["start"]), int(micros["end"])
-    return {
-        "start": str(first // _MICROS_PER_SECOND),
-        "end": str(-(-last // _MICROS_PER_SECOND)),
-    }
 
 
 def _time(unix_nano: int) -> str:

@@ -22,7 +22,7 @@ _OPEN_FILES_MIN: Final = 128
 _OPEN: Final = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Jaeger's flags are looked up in a table of their own; the rest is refused there."""
 
-__all__ = ["agent", "all_in_one", "collector", "query"]
+__all__ = ["agent", "all_in_one", "collector", "ingester", "query"]
 
 
 @click.command("all-in-one", context_settings=_OPEN)
@@ -50,6 +50,19 @@ def collector(
     Listens for OTLP, Jaeger's and Zipkin's protocols, and on the storage API for `lymer query`.
     """
     return _start(ctx, "collector", file, assignments, named, has_engine=True)
+
+
+@click.command("ingester", context_settings=_OPEN)
+@configuration_options
+@click.pass_context
+def ingester(
+    ctx: click.Context, /, assignments: tuple[str, ...], file: Path | None, **named: str | None
+) -> int:
+    """Store what collectors put into a topic of Kafka, each span once.
+
+    --set kafka.brokers=BROKER:9092 says where it is. Jaeger's flags for its ingester work too.
+    """
+    return _start(ctx, "ingester", file, assignments, named, has_engine=True)
 
 
 @click.command("query", context_settings=_OPEN)
@@ -102,7 +115,7 @@ def _start(
         click.echo(f"lymer: {remark}", err=True)
     config = effective.config
     _allow_open_files()
-    if has_engine:
+    if has_engine and not (role == "collector" and config.kafka.enabled):
         _check_engine(is_embedded=not config.storage.clickhouse_url)
 
     from lymer.telemetry.logs import configure_logs

@@ -12,12 +12,13 @@ from urllib.request import Request, urlopen
 import click
 import orjson
 
-from lymer.cli.asking import ask, asking_options, millis, part, print_json
+from lymer.cli.asking import Asker, ask, asking_options
+from lymer.cli.printing import millis, part, print_json
 from lymer.cli.traffic import duration
 from lymer.clock import unix_nano
 from lymer.errors import StartupError
 
-__all__ = ["watch"]
+__all__ = ["tell", "watch"]
 
 _LOOK_BACK_SECONDS: Final = 6 * 3600
 """What is usual is learned from so much time."""
@@ -26,6 +27,13 @@ _TIMEOUT_SECONDS: Final = 10.0
 
 @click.command("watch", epilog="Example: lymer watch --alertmanager http://localhost:9093")
 @click.option("--service", "services", multiple=True, metavar="NAME", help="Only these services.")
+@click.option(
+    "--of",
+    type=click.Choice(["all", "operations", "edges"]),
+    default="all",
+    show_default=True,
+    help="Changes of operations, of calls between services, or of both.",
+)
 @click.option("--every", type=duration, default="30s", show_default=True, help="How often to look.")
 @click.option(
     "--recent",
@@ -43,33 +51,38 @@ _TIMEOUT_SECONDS: Final = 10.0
 def watch(
     *,
     services: tuple[str, ...],
+    of: str,
     every: float,
     recent: float,
     once: bool,
-    url: str,
-    tenant: str | None,
+    asker: Asker,
     as_json: bool,
     **receivers: str | None,
 ) -> int:
-    """Print when rate, errors or latency of an operation jump, as it happens.
+    """Print when rate, errors or latency of operations or calls between services jump.
 
     Each change is told once, with a command that asks for its cause.
     """
-    told: set[tuple[str, str, str, int]] = set()
+    told: set[tuple[str, str, int]] = set()
     while True:
-        new = [one for one in _changes(url, services, recent, tenant) if not _is_told(told, one)]
+        new = [one for one in _changes(asker, services, of, recent) if not _is_told(told, one)]
         for one in new:
             if as_json:
                 print_json(one)
             else:
                 click.echo(_sentence(one))
-            _tell(one, **receivers)
+            tell(one, **receivers)
         if once:
             return 1 if new else 0
         time.sleep(every)
 
 
-def _tell(one: dict[str, Any], *, webhook: str | None, alertmanager: str | None) -> None:
+def tell(one: dict[str, Any], *, webhook: str | None, alertmanager: str | None) -> None:
+    """Tell others a change, as `changes` over HTTP says it.
+
+    Raises:
+        StartupError: Whoever is told does not take it.
+    """
     if webhook:
         _post(webhook, one)
     if alertmanager:
@@ -77,27 +90,33 @@ def _tell(one: dict[str, Any], *, webhook: str | None, alertmanager: str | None)
 
 
 def _changes(
-    url: str, services: tuple[str, ...], recent: float, tenant: str | None
+    asker: Asker, services: tuple[str, ...], of: str, recent: float
 ) -> list[dict[str, Any]]:
     now = unix_nano()
+    narrowed = [("service", one) for one in services] + ([("of", of)] if of != "all" else [])
     parameters = [("start", now // 1_000 - _LOOK_BACK_SECONDS * 1_000_000), ("end", now // 1_000)]
     found = ask(
-        url,
+        asker,
         "/api/lymer/v1/diagnosis/changes",
-        [*parameters, *(("service", one) for one in services)],
-        tenant,
+        [*parameters, *narrowed],
     )
     return [one for one in reversed(found["changes"]) if one["atUnixNano"] >= now - recent * 1e9]
 
 
-def _is_told(told: set[tuple[str, str, str, int]], one: dict[str, Any]) -> bool:
+def _is_told(told: set[tuple[str, str, int]], one: dict[str, Any]) -> bool:
     """Tell whether a change was told; with more minutes its instant may move by a few."""
     minute = one["atUnixNano"] // 60_000_000_000
-    key = (one["service"], one["operation"], one["what"])
+    key = (_whose(one), one["what"])
     if any((*key, minute + shift) in told for shift in range(-3, 4)):
         return True
     told.add((*key, minute))
     return False
+
+
+def _whose(one: dict[str, Any]) -> str:
+    if one["caller"]:
+        return f"{one['caller']} -> {one['service']}"
+    return f"{one['service']} {one['operation']}"
 
 
 def _sentence(one: dict[str, Any]) -> str:
@@ -106,7 +125,7 @@ def _sentence(one: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(one["atUnixNano"] / 1e9, UTC).strftime("%H:%MZ")
     minute = one["atUnixNano"] // 1_000
     return (
-        f"{at} {one['service']} {one['operation']}: {one['what']} {show(one['before'])} -> "
+        f"{at} {_whose(one)}: {one['what']} {show(one['before'])} -> "
         f"{show(one['after'])}\n"
         f"  why: lymer root-cause --since 30m --end {minute + 600_000_000} "
         f"--window-start {minute} --window-end {minute + 300_000_000}"
@@ -124,7 +143,7 @@ def _alert(one: dict[str, Any]) -> dict[str, Any]:
         "labels": {
             "alertname": f"LymerChange{one['what'].capitalize()}",
             "service": one["service"],
-            "operation": one["operation"],
+            **{key: one[key] for key in ("operation", "caller") if one[key]},
         },
         "annotations": {"summary": _sentence(one).splitlines()[0]},
         "startsAt": at.isoformat(),

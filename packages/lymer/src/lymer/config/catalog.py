@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, cast, get_args, get_origin, get_type_hints
 
 from lymer.config import (
+    kafka_settings,
     role_settings,
     sampling_settings,
     security,
@@ -124,7 +125,15 @@ def _leaf_schema(setting: Setting) -> dict[str, object]:
 def field_docstrings() -> Mapping[tuple[str, str], str]:
     """Return (class, field) → the docstring under the field, as one paragraph."""
     texts: dict[tuple[str, str], str] = {}
-    modules = (settings, role_settings, sampling_settings, security, tail_settings, tenancy)
+    modules = (
+        settings,
+        role_settings,
+        kafka_settings,
+        sampling_settings,
+        security,
+        tail_settings,
+        tenancy,
+    )
     files = (Path(str(module.__file__)) for module in modules)
     trees = (ast.parse(file.read_text(encoding="utf-8")) for file in files)
     for node in (node for tree in trees for node in tree.body):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from lymer.config.jaeger_flags import known_flags, read_environment, read_flags, split_flags
-from lymer.config.jaeger_v2 import Translation, is_jaeger_v2, translate
+from lymer.config.jaeger_manifests import flat, search
+from lymer.config.jaeger_v2 import Translation, at, is_jaeger_v2, translate
 from lymer.config.problem import ConfigError
 
 __all__ = ["as_yaml", "read_jaeger"]
@@ -26,13 +27,18 @@ def read_jaeger(text: str, role: str | None = None) -> Translation:
         ConfigError: It is none of Jaeger's forms, or a value of it cannot be read.
     """
     try:
-        document = yaml.safe_load(text)
+        documents = [one for one in yaml.safe_load_all(text) if one is not None]
     except yaml.YAMLError:
-        document = None
-    if is_jaeger_v2(document):
+        documents = []
+    document = documents[0] if len(documents) == 1 else None
+    if isinstance(document, Mapping) and is_jaeger_v2(document):
         return translate(document)
+    if isinstance(document, Mapping) and "grpc" in document and at(document, "storage.backends"):
+        return _remote_storage(document)
+    if any(_is_manifest(one) for one in documents):
+        return _from_manifests(documents, role)
     if isinstance(document, Mapping):
-        words = [f"--{name}={value}" for name, value in _flat(document, "")]
+        words = [f"--{name}={value}" for name, value in flat(document)]
     else:
         lines = (line.strip() for line in text.splitlines())
         words = [
@@ -55,6 +61,45 @@ def as_yaml(made: Translation) -> str:
         value = yaml.safe_load(text) if text and "$" not in text else text
         place[name] = value if isinstance(value, bool | int | float) else text
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True) if tree else "{}\n"
+
+
+def _remote_storage(document: Mapping[str, Any]) -> Translation:
+    """Return what a file of jaeger-remote-storage means: a collector that others read."""
+    extensions = {
+        "jaeger_storage": document["storage"],
+        "jaeger_query": {"multi_tenancy": document.get("multi_tenancy")},
+        "remote_storage": document["grpc"],
+    }
+    made = translate({"service": {}, "extensions": extensions})
+    made.role = "collector"
+    return made
+
+
+def _is_manifest(document: object) -> bool:
+    """Say whether it is an object of Kubernetes, a Compose file, values of a chart or the like."""
+    if not isinstance(document, Mapping):
+        return False
+    found = search([document])
+    return "kind" in document or "services" in document or bool(found.v2 or found.words)
+
+
+def _from_manifests(documents: list[object], role: str | None) -> Translation:
+    found = search(documents)
+    if found.v2:
+        made = translate(found.v2[0])
+        if len(found.v2) > 1:
+            others = f"{len(found.v2) - 1} more configurations"
+            made.left_out.append((others, "one at a time: cut them out of the file"))
+    elif found.words:
+        made = _v1(found.words, role or found.role)
+    elif found.role:
+        made = Translation(role=role or found.role)
+    else:
+        raise ConfigError(
+            ("no arguments, variables or configuration of Jaeger are in these objects",)
+        )
+    made.left_out += found.left_out
+    return made
 
 
 def _v1(words: list[str], role: str | None) -> Translation:
@@ -86,6 +131,10 @@ def _whose(flags: list[str], variables: Mapping[str, str]) -> str:
     names = {flag.removeprefix("--").partition("=")[0] for flag in flags if flag.startswith("--")}
     upper = {name: name.upper().replace("-", "_").replace(".", "_") for name in names}
     wanted = {f"--{name}" for name in upper}
+    if any(
+        name.startswith(("KAFKA_CONSUMER_", "INGESTER_")) for name in {*upper.values(), *variables}
+    ):
+        return "ingester"
 
     def score(role: str) -> tuple[int, int]:
         known = set(known_flags(role))
@@ -93,14 +142,3 @@ def _whose(flags: list[str], variables: Mapping[str, str]) -> str:
         return (len(wanted & known) + len(set(variables) & spelled), -len(known))
 
     return max(("all-in-one", "collector", "query", "agent"), key=score)
-
-
-def _flat(document: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
-    for key, value in document.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{name}.")
-        elif isinstance(value, bool):
-            yield name, str(value).lower()
-        elif value is not None:
-            yield name, ",".join(map(str, value)) if isinstance(value, list) else str(value)

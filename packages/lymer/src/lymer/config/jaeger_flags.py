@@ -26,8 +26,8 @@ class _Flag:
     path: str = ""
     """Setting it sets; of `host-port` the group that has `host` and `port`; empty for none."""
     form: str = "text"
-    """`text` as it is, `address` a host and a port, `switch` true or false; `foreign` may have no
-    value."""
+    """`text` as it is, `lower` in small letters, `address` a host and a port, `switch` true or
+    false, `foreign` may have no value; the others are words of Jaeger's, `_word`."""
     also: tuple[tuple[str, str], ...] = ()
     """(path, text) it sets beside; no text is what it was given."""
     remark: str = ""
@@ -76,6 +76,30 @@ _ANY: Final = {
     "multi-tenancy.header": _Flag("tenancy.header"),
     "multi-tenancy.tenants": _Flag("tenancy.tenants"),
     "span-storage.type": _Flag(remark="storage is the embedded engine"),
+}
+_KAFKA_CLIENT: Final = {
+    # First: what else is said about who we are goes further.
+    "authentication": _Flag("kafka.sasl.mechanism", "authentication"),
+    "brokers": _Flag("kafka.brokers"),
+    "topic": _Flag("kafka.topic"),
+    "encoding": _Flag("kafka.encoding", "encoding"),
+    "protocol-version": _Flag(remark="client and broker agree on it"),
+    "plaintext.username": _Flag("kafka.sasl.username"),
+    "plaintext.password": _Flag(remark="put it into a file, kafka.sasl.password_file names it"),
+    "plaintext.mechanism": _Flag("kafka.sasl.mechanism", "lower"),
+    **_tls("tls", "kafka.tls", client=True),
+}
+_KAFKA_PRODUCER: Final = {
+    **{f"kafka.producer.{name}": flag for name, flag in _KAFKA_CLIENT.items()},
+    "kafka.producer.compression": _Flag("kafka.compression"),
+    "kafka.producer.max-message-bytes": _Flag("kafka.message_bytes_max"),
+    "kafka.producer.required-acks": _Flag(remark="all in-sync replicas have a span, always"),
+    "span-storage.type": _Flag("kafka.enabled", "storage"),
+}
+_INGESTER: Final = {
+    **{f"kafka.consumer.{name}": flag for name, flag in _KAFKA_CLIENT.items()},
+    "kafka.consumer.group-id": _Flag("kafka.group_id"),
+    "kafka.consumer.client-id": _Flag("kafka.client_id"),
 }
 _UDP_PORTS: Final = {
     "jaeger-compact": "jaeger_udp_compact",
@@ -150,7 +174,8 @@ _QUERY: Final = {
 }
 _ROLES: Final[Mapping[str, Mapping[str, _Flag]]] = {
     "agent": {**_ANY, **_PROCESSORS, **_AGENT},
-    "collector": {**_ANY, **_COLLECTOR},
+    "collector": {**_ANY, **_COLLECTOR, **_KAFKA_PRODUCER},
+    "ingester": {**_ANY, **_INGESTER},
     "query": {**_ANY, **_QUERY},
     "all-in-one": {**_ANY, **_PROCESSORS, **_COLLECTOR, **_QUERY},
 }
@@ -228,9 +253,11 @@ def _read(role: str, spoken: Sequence[tuple[str, str, str]]) -> Spoken:
     entries: list[Entry] = []
     problems: list[str] = []
     remarks: list[str] = []
-    for name, value, place in spoken:
+    for name, value, place in sorted(spoken, key=lambda one: ".authentication" not in one[0]):
         flag = _flag(role, name)
         assert flag is not None, name
+        if flag.form == "storage" and value.lower() != "kafka":
+            flag = _ANY["span-storage.type"]
         if flag.remark:
             remarks.append(f"{place} has no meaning here: {flag.remark}")
         if not flag.path:
@@ -248,6 +275,10 @@ def _entries(flag: _Flag, value: str, place: str) -> Iterator[Entry]:
         value = {"1": "true", "t": "true", "0": "false", "f": "false"}.get(value, value)
     for path, text in flag.also:
         yield Entry(path, text or value, place)
+    if flag.form == "authentication" and value == "tls":
+        yield Entry("kafka.tls.enabled", "true", place)
+        return
+    value = _word(flag.form, value)
     if flag.form == "address":
         host, colon, port = value.rpartition(":")
         if not colon or not port.isdecimal():
@@ -256,3 +287,15 @@ def _entries(flag: _Flag, value: str, place: str) -> Iterator[Entry]:
         yield Entry(f"{flag.path}.port", port, place)
     else:
         yield Entry(flag.path, value, place)
+
+
+def _word(form: str, value: str) -> str:
+    """Return what a word of Jaeger's is here; one that is nothing here is refused as it stands."""
+    if form == "storage":
+        return "true"
+    if form in {"lower", "authentication"}:
+        return {"plaintext": "plain"}.get(value.lower(), value.lower())
+    if form == "encoding":
+        words = {"protobuf": "jaeger_proto", "json": "jaeger_json"}
+        return words.get(value, value.replace("-", "_"))
+    return value

@@ -8,6 +8,7 @@ Source: Jaeger v2.20, `cmd/jaeger`; reference jaeger.md 1.1, 2, 3, 4.6, 5.3, 8.1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-__all__ = ["Translation", "is_jaeger_v2", "looks_like_it", "translate"]
+__all__ = ["Translation", "at", "is_jaeger_v2", "looks_like_it", "translate"]
 
 _KINDS: Final = ("receivers", "processors", "exporters", "extensions", "connectors")
 _RECEIVERS: Final = {
@@ -28,6 +29,7 @@ _RECEIVERS: Final = {
     "zipkin": "zipkin",
 }
 """Where a receiver stands there → its name here."""
+_VARIABLE: Final = re.compile(r"\$\{(?:env:)?(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 _ALWAYS: Final = frozenset({"otlp_grpc", "otlp_http"})
 _QUERY: Final = {
     "base_path": "query.base_path",
@@ -48,7 +50,15 @@ _ADAPTIVE: Final = {
 }
 _TLS: Final = ("cert_file", "key_file", "client_ca_file", "min_version", "max_version")
 _LISTENER: Final = frozenset(
-    {"endpoint", "tls", "cors", "max_recv_msg_size_mib", "max_request_body_size", "transport"}
+    {
+        "endpoint",
+        "tls",
+        "cors",
+        "max_recv_msg_size_mib",
+        "max_request_body_size",
+        "transport",
+        "storage",
+    }
 )
 _CLIENT_TLS: Final = {
     "ca_file": "ca_file",
@@ -62,8 +72,6 @@ _WITHOUT_PLACE: Final = {
     "processors.memory_limiter": "receivers.admission bounds the bytes in flight",
     "processors.tail_sampling": "tail_sampling.policies_file takes its policies, in a file apart",
     "processors.adaptive_sampling": "the store counts throughput itself",
-    "receivers.kafka": "there is no Kafka between agents and collectors; an agent buffers on disk",
-    "exporters.kafka": "there is no Kafka between agents and collectors; an agent buffers on disk",
     "exporters.nop": "nothing to do",
     "exporters.debug": "logs.level=debug",
     "connectors.spanmetrics": "RED metrics come from the store",
@@ -111,9 +119,14 @@ def translate(document: Mapping[str, Any]) -> Translation:
     _query(made, _part(extensions, "jaeger_query"))
     _storage(made, _part(extensions, "jaeger_storage"))
     _sampling(made, _part(extensions, "remote_sampling"))
+    if remote := _part(extensions, "remote_storage"):
+        made.settings["storage_api.enabled"] = "true"
+        _listener(made, "storage_api", remote)
     health = _part(extensions, "healthcheckv2")
-    _address(made, "health", _at(health, "http.endpoint"))
+    _address(made, "health", at(health, "http.endpoint"))
     _telemetry(made, _mapping(_mapping(document, "service"), "telemetry"))
+    for kind in ("receivers", "exporters"):
+        _kafka(made, kind, _part(parts[kind], "kafka"))
     made.role = _role(made, parts)
     for kind in _KINDS:
         for name in parts[kind]:
@@ -126,9 +139,15 @@ def translate(document: Mapping[str, Any]) -> Translation:
 
 def _known(kind: str, name: str) -> bool:
     known = {
-        "receivers": {"otlp", "jaeger", "zipkin", "nop"},
-        "exporters": {"jaeger_storage_exporter", "otlp", "otlp_grpc"},
-        "extensions": {"jaeger_query", "jaeger_storage", "remote_sampling", "healthcheckv2"},
+        "receivers": {"otlp", "jaeger", "zipkin", "kafka", "nop"},
+        "exporters": {"jaeger_storage_exporter", "kafka", "otlp", "otlp_grpc"},
+        "extensions": {
+            "jaeger_query",
+            "jaeger_storage",
+            "remote_sampling",
+            "remote_storage",
+            "healthcheckv2",
+        },
     }
     return name.partition("/")[0] in known.get(kind, set())
 
@@ -152,7 +171,7 @@ def _receivers(made: Translation, receivers: Mapping[str, Any], running: set[str
             settings = receivers[name] if first == base else None
             if settings is None and not (first == base and not rest):
                 continue
-            there = _at(settings or {}, rest) if rest else (settings or {})
+            there = at(settings or {}, rest) if rest else (settings or {})
             if there is None and not _has(settings or {}, rest):
                 continue
             found.add(ours)
@@ -161,10 +180,10 @@ def _receivers(made: Translation, receivers: Mapping[str, Any], running: set[str
                 ("max_recv_msg_size_mib", "message_bytes_max"),
                 ("max_request_body_size", "body_bytes_max"),
             ):
-                if (size := _at(there or {}, key)) is not None:
+                if (size := at(there or {}, key)) is not None:
                     unit = "MiB" if key.endswith("mib") else ""
                     made.settings[f"receivers.{ours}.{setting}"] = f"{size}{unit}"
-            origins = _at(there or {}, "cors.allowed_origins")
+            origins = at(there or {}, "cors.allowed_origins")
             if origins and ours in {"otlp_http", "zipkin"}:
                 made.settings[f"receivers.{ours}.cors.allowed_origins"] = ",".join(
                     map(str, origins)
@@ -180,7 +199,7 @@ def _receivers(made: Translation, receivers: Mapping[str, Any], running: set[str
 
 def _query(made: Translation, query: Mapping[str, Any]) -> None:
     for place, path in _QUERY.items():
-        if (value := _at(query, place)) is not None:
+        if (value := at(query, place)) is not None:
             made.settings[path] = str(value)
     if _has(query, "http"):
         _listener(made, "query", _mapping(query, "http"))
@@ -218,15 +237,15 @@ def _storage(made: Translation, storage: Mapping[str, Any]) -> None:
     for name, backend in _mapping(storage, "backends").items():
         for kind, settings in _mapping({"x": backend}, "x").items():
             place = f"extensions.jaeger_storage.backends.{name}.{kind}"
-            if kind == "grpc" and (endpoint := _at(settings or {}, "endpoint")):
+            if kind == "grpc" and (endpoint := at(settings or {}, "endpoint")):
                 made.settings["remote_storage.target"] = str(endpoint)
                 _client_tls(made, "remote_storage.tls", _mapping(settings or {}, "tls"))
                 made.left_out.append(
                     (place, "must be a `lymer collector`: its storage API is ours")
                 )
                 continue
-            if (ttl := _at(settings or {}, "ttl.spans")) or (
-                (ttl := _at(settings or {}, "ttl")) and not isinstance(ttl, Mapping)
+            if (ttl := at(settings or {}, "ttl.spans")) or (
+                (ttl := at(settings or {}, "ttl")) and not isinstance(ttl, Mapping)
             ):
                 made.settings["storage.retention_seconds"] = str(ttl)
             made.left_out.append(
@@ -240,7 +259,7 @@ def _sampling(made: Translation, sampling: Mapping[str, Any]) -> None:
         ("file.default_sampling_probability", "sampling.file.default_probability"),
         ("file.reload_interval", "sampling.file.reload_seconds"),
     ):
-        if (value := _at(sampling, place)) is not None:
+        if (value := at(sampling, place)) is not None:
             made.settings[path] = str(value)
     for door in ("http", "grpc"):
         if _has(sampling, door):
@@ -263,7 +282,7 @@ def _telemetry(made: Translation, telemetry: Mapping[str, Any]) -> None:
     if "encoding" in logs:
         made.settings["logs.encoding"] = str(logs["encoding"])
     for reader in _mapping(telemetry, "metrics").get("readers") or ():
-        place = _at(reader, "pull.exporter.prometheus")
+        place = at(reader, "pull.exporter.prometheus")
         if isinstance(place, Mapping) and "port" in place:
             made.settings["admin.port"] = str(place["port"])
             if "host" in place:
@@ -272,12 +291,45 @@ def _telemetry(made: Translation, telemetry: Mapping[str, Any]) -> None:
         made.left_out.append(("service.telemetry.resource", "Lymer's own metrics have no resource"))
 
 
+def _kafka(made: Translation, kind: str, there: Mapping[str, Any]) -> None:
+    """Translate contrib's Kafka receiver or exporter."""
+    traces = _mapping(there, "traces")
+    for name in ("brokers", "topic", "encoding", "group_id", "client_id", "initial_offset"):
+        value = traces.get(name, there.get(name))
+        if value:
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            made.settings[f"kafka.{name}"] = text
+    producer = _mapping(there, "producer")
+    for theirs, ours in (
+        ("compression", "compression"),
+        ("max_message_bytes", "message_bytes_max"),
+    ):
+        if theirs in producer:
+            made.settings[f"kafka.{ours}"] = str(producer[theirs])
+    auth = _mapping(there, "auth")
+    for tls in (there.get("tls"), auth.get("tls")):
+        if isinstance(tls, Mapping):
+            _client_tls(made, "kafka.tls", tls)
+    sasl = _mapping(auth, "sasl") or _mapping(auth, "plain_text")
+    if sasl:
+        made.settings["kafka.sasl.mechanism"] = str(sasl.get("mechanism", "plain")).lower()
+        made.settings["kafka.sasl.username"] = str(sasl.get("username", ""))
+        if "password" in sasl:
+            why = "put it into a file, kafka.sasl.password_file names it"
+            made.left_out.append((f"{kind}.kafka.sasl password", why))
+
+
 def _role(made: Translation, parts: Mapping[str, Mapping[str, Any]]) -> str:
     stores = "jaeger_storage_exporter" in {name.partition("/")[0] for name in parts["exporters"]}
     shows = bool(_named(parts["extensions"], "jaeger_query"))
+    if _named(parts["receivers"], "kafka"):
+        return "ingester"
+    if _named(parts["exporters"], "kafka"):
+        made.settings["kafka.enabled"] = "true"
+        return "collector"
     for name, settings in parts["exporters"].items():
         if name.partition("/")[0] in {"otlp", "otlp_grpc"} and not stores:
-            made.settings["agent.targets"] = str(_at(settings or {}, "endpoint") or "")
+            made.settings["agent.targets"] = str(at(settings or {}, "endpoint") or "")
             _client_tls(made, "agent.tls", _mapping(settings or {}, "tls"))
             return "agent"
     if stores and not shows:
@@ -309,7 +361,14 @@ def _others(
 
 
 def _address(made: Translation, path: str, endpoint: object) -> None:
-    host, colon, port = str(endpoint or "").rpartition(":")
+    text = str(endpoint or "")
+    # A variable for host and port together cannot be two settings; its default can.
+    if whole := _VARIABLE.fullmatch(text):
+        text = whole["default"] or ""
+        others = (f"{path}.host", f"{path}.port")
+        named = " and ".join(f"LYMER__{one.upper().replace('.', '__')}" for one in others)
+        made.left_out.append((f"variable {whole['name']} of {path}", f"{named} are read here"))
+    host, colon, port = text.rpartition(":")
     if colon:
         made.settings[f"{path}.host"] = host.strip("[]") or "0.0.0.0"  # noqa: S104 - as Go has it
         made.settings[f"{path}.port"] = port
@@ -339,7 +398,8 @@ def _mapping(there: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _at(there: Mapping[str, Any], path: str) -> Any:
+def at(there: Mapping[str, Any], path: str) -> Any:
+    """Return what stands at a dotted path, or None."""
     found: Any = there
     for key in path.split("."):
         if not isinstance(found, Mapping):

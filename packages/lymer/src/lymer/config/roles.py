@@ -33,6 +33,12 @@ _COLLECTOR: Final = {
     "receivers.jaeger_udp_compact.enabled": "false",
     "receivers.jaeger_udp_binary.enabled": "false",
 }
+_INGESTER: Final = {
+    "kafka.enabled": "true",
+    "storage_api.enabled": "true",
+    "admin.port": str(ports.INGESTER_ADMIN_HTTP),
+    "health.enabled": "false",
+}
 _QUERY: Final = {
     "admin.port": str(ports.QUERY_ADMIN_HTTP),
     "health.enabled": "false",
@@ -41,6 +47,7 @@ _QUERY: Final = {
 ROLES: Final[Mapping[str, Mapping[str, str]]] = {
     "all-in-one": {},
     "collector": _COLLECTOR,
+    "ingester": _INGESTER,
     "query": _QUERY,
     "agent": _AGENT,
 }

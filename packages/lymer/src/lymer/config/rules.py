@@ -26,6 +26,7 @@ __all__ = [
     "choice",
     "count",
     "duration",
+    "durations_by",
     "number",
     "secret_texts",
     "size",
@@ -196,6 +197,26 @@ def duration(at_least: float, at_most: float) -> Rule[float]:
     return _ranged(what, _parse_duration, _encode_duration, (at_least, at_most), *forms)
 
 
+def durations_by(what: str, at_least: float) -> Rule[tuple[tuple[str, float], ...]]:
+    """Return the rule of durations by name, such as `debug-*=1d,shop=30d`; `what` has the names."""
+
+    def decode(given: str) -> tuple[tuple[str, float], ...]:
+        found: dict[str, float] = {}
+        for part in split_words(given):
+            name, equals, length = part.rpartition("=")
+            seconds = _parse_duration(length.strip())
+            _valid(name, bool(equals), bool(name.strip()), name.isprintable(), seconds >= at_least)
+            found[name.strip()] = seconds
+        return tuple(found.items())
+
+    return Rule(
+        f"durations by {what}, each NAME=DURATION of at least {_encode_duration(at_least)}, "
+        "separated by commas, or nothing",
+        decode,
+        lambda pairs: ",".join(f"{name}={_encode_duration(seconds)}" for name, seconds in pairs),
+    )
+
+
 # Words.
 
 
@@ -279,6 +300,19 @@ URL: Final = Rule(
     schema={"type": "string", "pattern": "^(https?://.+)?$"},
 )
 """The address of an HTTP server, without a trailing slash; empty means none."""
+
+
+def _decode_metric_name(given: str) -> str:
+    name = given.strip()
+    return _valid(name, re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]{0,99}", name))
+
+
+METRIC_NAME: Final = Rule(
+    "the beginning of a metric's name: letters, digits and _, no digit first",
+    _decode_metric_name,
+    schema={"type": "string", "pattern": "^[a-zA-Z_][a-zA-Z0-9_]{0,99}$"},
+)
+"""What names of metrics begin with."""
 
 
 def text(what: str) -> Rule[str]:

@@ -73,5 +73,5 @@ def _client(values: _Values, group: str) -> Iterator[str]:
 
 def _client_auth(values: _Values, group: str) -> Iterator[str]:
     yield from _pair(values, group, "username", "password_file")
-    if values[f"{group}.bearer_token_file"] and values[f"{group}.username"]:
+    if values.get(f"{group}.bearer_token_file") and values[f"{group}.username"]:
         yield f'"{group}.bearer_token_file" and "{group}.username" are both set: choose one'

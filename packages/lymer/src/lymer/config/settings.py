@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from lymer import ports
+from lymer.config.kafka_settings import KafkaSettings
 from lymer.config.role_settings import (
     AgentSettings,
     CollectorSettings,
@@ -23,11 +24,13 @@ from lymer.config.rules import (
     FILE,
     FOLDER,
     HOST,
+    METRIC_NAME,
     SWITCH,
     URL,
     choice,
     count,
     duration,
+    durations_by,
     size,
     text,
 )
@@ -83,6 +86,17 @@ class StorageSettings:
     disk, not query speed, as queries carry a time range. Less than an hour is refused, since the
     store drops whole parts; more than 50 years too, since the engine's clock ends in 2106."""
 
+    retention_by_tenant: Annotated[tuple[tuple[str, float], ...], durations_by("tenant", 3600)] = ()
+    """How long spans of some tenants are kept, such as `acme=30d,trial=1d`. Default empty: all as
+    `retention_seconds` says. Shorter and longer are both possible."""
+
+    retention_by_service: Annotated[
+        tuple[tuple[str, float], ...], durations_by("service", 3600)
+    ] = ()
+    """How long spans of some services are kept, such as `debug-*=1d`; `*` at the end is any end.
+    Default empty: as long as their tenant's. Only shorter ones matter. Spans go a day of arrival at
+    a time, so up to a day later; what was counted of them (RED, dependencies) stays."""
+
     archive_retention_seconds: Annotated[float, duration(3600, 18_250 * _DAY)] = 3_650 * _DAY
     """How long archived traces are kept after somebody archived them, in seconds. Default ten
     years: a person chose each of them, so they are few. Shorter forgets what somebody wanted to
@@ -105,8 +119,14 @@ class StorageSettings:
 
     clickhouse_url: Annotated[str, URL] = ""
     """ClickHouse server to store in, such as `http://localhost:8123`. Default empty: the engine
-    embedded in this process. One process writes to a server; its journal stays in the data
-    folder, and keeps what arrives while the server is away."""
+    embedded in this process. Several collectors may share a server, each with a data folder of
+    its own: its journal keeps what arrives while the server is away. Several, separated by commas
+    and always in the same order, are the shards of `clickhouse_cluster`."""
+
+    clickhouse_cluster: Annotated[str, text("a name")] = ""
+    """Name of the cluster whose shards `clickhouse_url` lists, separated by commas, as their
+    servers have it in `remote_servers`. Default empty: one server. A trace lies on one shard, by
+    its id; a question is put to all of them by any."""
 
     clickhouse_user: Annotated[str, text("a name")] = "default"
     """User at the ClickHouse server. Default `default`, as the server has it. It makes and drops
@@ -438,6 +458,36 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanMetricsSettings:
+    """Rate, errors and duration of spans, and the service graph, on `/metrics`."""
+
+    enabled: Annotated[bool, SWITCH] = True
+    """Whether they are there, where the store is. Default true: they cost only when they are
+    scraped, a statement over what came since. False shows Lymer's own metrics alone."""
+
+    namespace: Annotated[str, METRIC_NAME] = "traces_span_metrics"
+    """What their names begin with. Default `traces_span_metrics`, as the Collector's span-metrics
+    connector has it and Jaeger asks for it (`--prometheus.query.namespace`)."""
+
+    series_max: Annotated[int, count(1, 100_000, "series")] = 1_000
+    """Operations with kind and status, and edges of the graph, that have series of their own; what
+    comes after is counted together, with the label `otel_metric_overflow`. Default 1,000, about
+    20 lines each. Too small: operations are missing; too large: scrapes take megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionSettings:
+    """Deleting traces on the admin port, which `lymer delete` asks for; only where the store is."""
+
+    enabled: Annotated[bool, SWITCH] = True
+    """Whether it can be asked for. Default true. Never in the roles `query` and `agent`."""
+
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    """Who may delete; `admin.auth` has no say in it. Default: whoever is on this machine, and
+    nobody where the admin port can be reached from others."""
+
+
+@dataclass(frozen=True, slots=True)
 class AdminSettings:
     """The admin port: metrics for Prometheus, and health as Jaeger v1 answers it."""
 
@@ -452,6 +502,12 @@ class AdminSettings:
 
     auth: AuthSettings = field(default_factory=AuthSettings)
     """Who may read metrics. Default everybody, as Jaeger's."""
+
+    span_metrics: SpanMetricsSettings = field(default_factory=SpanMetricsSettings)
+    """Metrics of spans."""
+
+    deletion: DeletionSettings = field(default_factory=DeletionSettings)
+    """Deleting traces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -534,6 +590,9 @@ class Config:
 
     collector: CollectorSettings = field(default_factory=CollectorSettings)
     """Whoever stores."""
+
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    """Kafka between collector and ingester."""
 
     tail_sampling: TailSamplingSettings = field(default_factory=TailSamplingSettings)
     """What is dropped again."""

@@ -19,6 +19,7 @@ from lymer.config.security_conflicts import security_conflicts
 from lymer.config.settings import Config
 from lymer.config.tags import expand_tags
 from lymer.config.tenancy import tenancy_conflicts
+from lymer.given_file import read_given
 
 __all__ = ["FLAGS", "Effective", "load_config", "load_effective"]
 
@@ -172,8 +173,7 @@ def _read_file(file: Path | None, environ: Mapping[str, str]) -> Document:
     if file is None:
         return Document((), ())
     try:
-        with file.open("rb") as stream:
-            content = stream.read(FILE_BYTES_MAX + 1)
+        content = read_given(file, FILE_BYTES_MAX)
         if len(content) > FILE_BYTES_MAX:
             return Document((), (f"{file}: file is over the limit of {FILE_BYTES_MAX} bytes",))
         text = content.decode("utf-8-sig")

@@ -78,6 +78,7 @@ class Journal(Generic[_Ticket]):
         unix_nano: Callable[[], int],
         monotonic_seconds: Callable[[], float],
         first_segment_id: int = 0,
+        next_segment_id: Callable[[int], int] = int,
         disk: Disk | None = None,
     ) -> None:
         """Open the journal and recover what a former run left.
@@ -91,6 +92,8 @@ class Journal(Generic[_Ticket]):
             monotonic_seconds: Tells a segment's age.
             first_segment_id: No segment gets a smaller id; give the store's highest plus one, so
                 that ids rise even if the wall clock went back.
+            next_segment_id: Returns the lowest id that is ours and not lower than what it gets,
+                where others write to the same store.
             disk: Where segments are written; the machine's own if not given.
 
         Raises:
@@ -108,6 +111,7 @@ class Journal(Generic[_Ticket]):
             segment_bytes_max=limits.segment_bytes_max,
             segment_age_seconds_max=limits.segment_age_seconds_max,
             first_segment_id=first_segment_id,
+            next_segment_id=next_segment_id,
             unix_nano=unix_nano,
             monotonic_seconds=monotonic_seconds,
             disk=disk or LocalDisk(),

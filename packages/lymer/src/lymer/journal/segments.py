@@ -83,7 +83,7 @@ class WrittenSegment:
 class Segments:
     """All of a journal's. Methods may be called from any thread, `append` from one at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the journal's own
         self,
         folder: Path,
         backlog: Backlog,
@@ -91,6 +91,7 @@ class Segments:
         segment_bytes_max: int,
         segment_age_seconds_max: float,
         first_segment_id: int,
+        next_segment_id: Callable[[int], int] = int,
         unix_nano: Callable[[], int],
         monotonic_seconds: Callable[[], float],
         disk: Disk,
@@ -115,6 +116,7 @@ class Segments:
         self._backlog = backlog
         self._bytes_max = segment_bytes_max
         self._age_seconds_max = segment_age_seconds_max
+        self._next_id = next_segment_id
         self._unix_nano = unix_nano
         self._monotonic_seconds = monotonic_seconds
         self._disk = disk
@@ -174,7 +176,7 @@ class Segments:
     def _create(self, tenant: str) -> _OpenSegment:
         if len(self._open) >= OPEN_SEGMENTS_MAX:
             self._seal(next(iter(self._open)), Event.CROWDED)
-        segment_id = max(self._last_id + 1, self._unix_nano() // 1000)
+        segment_id = self._next_id(max(self._last_id + 1, self._unix_nano() // 1000))
         # Taken even if the file cannot be made, lest a clock that stands still names it again.
         self._last_id = segment_id
         path = segment_path(self._folder, segment_id, tenant)

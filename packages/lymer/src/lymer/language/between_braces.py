@@ -57,9 +57,9 @@ def binary(left: Typed, sign: Token, right: Typed) -> Typed:
         return _existence(left, sign, right)
     for side in (left, right):
         if side.type != "any" and str(sign) not in OPERATORS[side.type]:
-            fail(f"{sign} cannot be used on a {side.type}", sign)
+            fail(f"{sign} cannot be used on {side.type}", sign)
     if not _comparable(left.type, right.type):
-        fail(f"{sign} compares a {left.type} with a {right.type}", sign, _type_hint(left, right))
+        fail(f"{sign} compares {left.type} with {right.type}", sign, _type_hint(left, right))
     if sign in {"=~", "!~"} and not (
         isinstance(right.node, tree.Literal) and right.type == "string"
     ):

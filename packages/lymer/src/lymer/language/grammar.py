@@ -111,7 +111,7 @@ KIND: /(?:unspecified|internal|server|client|producer|consumer)\b/
 LARGEST: /(?:minInt|maxInt)\b/
 INTRINSIC: /(?:trace|span|event|link|instrumentation):\s*\w+/
          | /(?:duration|name|statusMessage|status|kind|parent)\b/
-         | /(?:rootName|rootServiceName|traceDuration|nestedSet(?:Left|Right|Parent))\b/
+         | /(?:rootName|rootServiceName|traceDuration|childCount|nestedSet(?:Left|Right|Parent))\b/
 NAME: /[A-Za-z_]\w*/
 
 ATTRIBUTE.4: _SCOPE (_QUOTED_NAME | _PLAIN_NAME)+
@@ -135,7 +135,18 @@ KEYWORDS: Final = (
     *("count_over_time", "min_over_time", "max_over_time", "avg_over_time", "sum_over_time"),
     *("quantile_over_time", "histogram_over_time", "compare", "topk", "bottomk"),
     *("duration", "name", "status", "statusMessage", "kind", "rootName", "rootServiceName"),
-    *("traceDuration", "true", "false", "nil", "ok", "error", "unset", "unspecified", "internal"),
+    *(
+        "traceDuration",
+        "childCount",
+        "true",
+        "false",
+        "nil",
+        "ok",
+        "error",
+        "unset",
+        "unspecified",
+        "internal",
+    ),
     *("server", "client", "producer", "consumer"),
 )
 """What a mistyped word may have meant."""

@@ -16,7 +16,7 @@ from lymer.language import tree
 from lymer.language.literals import duration_nano
 from lymer.language.operands import DEPTH_MAX
 
-__all__ = ["FILTER_TERMS_MAX", "filter_condition", "legacy_condition"]
+__all__ = ["FILTER_TERMS_MAX", "filter_condition"]
 
 FILTER_TERMS_MAX: Final = 4_096
 """Terms of one structured filter, list values included."""
@@ -60,34 +60,6 @@ _TYPES: Final[dict[str, tree.Type]] = {
     "bool": "bool",
 }
 _RFC3339: Final = re.compile(r"(.+?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
-
-
-def legacy_condition(
-    *,
-    service: str = "",
-    operation: str = "",
-    tags: Sequence[tuple[str, str]] = (),
-    duration_nano_min: int | None = None,
-    duration_nano_max: int | None = None,
-) -> tree.Expression | None:
-    """Return what Jaeger's search parameters ask of one span, or None if nothing.
-
-    Durations are inclusive, in nanoseconds.
-    """
-    operands: list[tree.Expression] = []
-    if service:
-        name = tree.Attribute("service.name", "resource")
-        operands.append(tree.Binary("=", name, tree.Literal(service, "string")))
-    if operation:
-        operands.append(
-            tree.Binary("=", tree.Intrinsic("span:name"), tree.Literal(operation, "string"))
-        )
-    operands.extend(tree.TagText(key, text) for key, text in tags)
-    for sign, nano in ((">=", duration_nano_min), ("<=", duration_nano_max)):
-        if nano is not None:
-            limit = tree.Literal(nano, "duration")
-            operands.append(tree.Binary(sign, tree.Intrinsic("span:duration"), limit))
-    return _joined("&&", operands) if operands else None
 
 
 def filter_condition(document: str | bytes) -> tree.Expression:

@@ -26,6 +26,7 @@ _NANO: Final = {
     "y": 365 * 86_400_000_000_000,
 }
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|y)")
+_DURATION_CHARACTERS_MAX: Final = 256
 _ESCAPE: Final = re.compile(
     r"\\(?:([abfnrtv\\\"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))",
     re.DOTALL,
@@ -41,7 +42,7 @@ _SIMPLE: Final = {
     "\\": "\\",
     '"': '"',
 }
-_NAME_PART: Final = re.compile(r'"((?:[^"\\]|\\["\\])*)"|([^"]+)')
+_NAME_PART: Final = re.compile(r'"((?:[^"\\]|\\.|\\\Z)*+)(?:"|\Z)|([^"]+)', re.DOTALL)
 _PLAIN_NAME: Final = re.compile(r'[^\s{}()=~!<>&|^,"]+')
 _UNITS: Final = ("h", "m", "s", "ms", "us", "ns")
 
@@ -49,9 +50,9 @@ _UNITS: Final = ("h", "m", "s", "ms", "us", "ns")
 def duration_nano(text: str) -> int | None:
     """Return whole nanoseconds, or None where the text is no duration of at most 292 years."""
     total, end = Fraction(0), 0
-    for part in _PART.finditer(text):
-        if part.start() != end:
-            return None
+    if len(text) > _DURATION_CHARACTERS_MAX:
+        return None
+    while part := _PART.match(text, end):
         total += Fraction(part[1].rstrip(".") or "0") * _NANO[part[2]]
         end = part.end()
     return int(total) if end == len(text) and total < 2**63 else None

@@ -20,7 +20,10 @@ QUESTION_CHARACTERS_MAX: Final = 32_768
 """Characters of one question. At about 100,000 tokens a second it is read in well under 0.2 s."""
 
 _PARSER: Final = Lark(GRAMMAR, parser="lalr", lexer="contextual", transformer=TreeBuilder())
-_WORD: Final = re.compile(r"[A-Za-z_][\w.]*")
+_WORD: Final = re.compile(r"[^\W\d][\w.]*")
+_QUOTES: Final = ('"', "`")
+_TEXT: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`')
+_AFTER_NUMBER: Final = re.compile(r"(?<![\w.])\d[\d.]*(?:\s*|[a-zµμ]+)\Z")
 _SPELLINGS: Final = {
     "$END": "the end",
     "INTEGER": "a number",
@@ -51,6 +54,10 @@ _INSTEAD: Final = {
     "not": "a condition is turned round by !( … )",
     "NOT": "a condition is turned round by !( … )",
     "<>": "inequality is !=",
+    "in": "one of several values is .a = 1 || .a = 2",
+    "IN": "one of several values is .a = 1 || .a = 2",
+    "like": "a pattern is a regular expression, matched by =~",
+    "LIKE": "a pattern is a regular expression, matched by =~",
     "'": 'texts stand between double quotes: "…"',
 }
 
@@ -121,13 +128,20 @@ def _unexpected(text: str, error: UnexpectedInput) -> NoReturn:
 def _hint(text: str, at: int, word: str | None) -> str:
     for start in (at - 1, at):
         for length in (2, 1):
-            if start >= 0 and (known := _INSTEAD.get(text[start : start + length])):
-                return known
+            sign = text[max(start, 0) : start + length]
+            if sign in _INSTEAD and not sign.isalpha():
+                return _INSTEAD[sign]
+    if text[at : at + 1] in _QUOTES and not _TEXT.match(text, at):
+        return "a text is not closed"
     if word is None:
         opened, closed = text.count("{"), text.count("}")
         return "a { is not closed" if opened > closed and not text[at:].strip() else ""
     if word in _INSTEAD:
         return _INSTEAD[word]
+    if _AFTER_NUMBER.search(text[:at]):
+        return "a duration is a number with its unit behind it: 5ms, 1.5s, 2h30m"
+    if word.endswith("."):
+        return f"the name of an attribute is missing behind {word}"
     near = difflib.get_close_matches(word, KEYWORDS, n=1, cutoff=0.75)
     if near and near[0] != word:
         return f'did you mean "{near[0]}"?'

@@ -27,7 +27,7 @@ _UNSCOPED: Final = {
 def text(query: tree.Query) -> str:
     """Print a question.
 
-    `TagText` and `Some`, which TraceQL cannot say, are printed as the nearest words for people;
+    `Some`, which TraceQL cannot say, is printed as the nearest words for people;
     only they do not read back.
     """
     body = query.body
@@ -149,8 +149,11 @@ def _expression(node: tree.Expression) -> str:
             return f"{_operand(left)} {operator} {_operand(right)}"
         case tree.Exists(operand, negated):
             return f"{_operand(operand)} {'=' if negated else '!='} nil"
-        case tree.TagText() | tree.Some():
-            return _words(node)
+        case tree.Shown(key, value):
+            name = f".{name_text(key)}"
+            return f"{name} != nil" if value is None else f"{name} = {quoted(value)}"
+        case tree.Some(scope, condition):
+            return f"some {scope}({_expression(condition)})"
         case _:
             assert_never(node)
 
@@ -160,12 +163,6 @@ def _field(node: tree.Field) -> str:
         return _UNSCOPED.get(node.name, node.name)
     prefix = ("parent." if node.of_parent else "") + (f"{node.scope}." if node.scope else "")
     return (prefix or ".") + name_text(node.name)
-
-
-def _words(node: tree.TagText | tree.Some) -> str:
-    if isinstance(node, tree.TagText):
-        return f".{name_text(node.key)} = {quoted(node.text)}"
-    return f"some {node.scope}({_expression(node.condition)})"
 
 
 def _operand(node: tree.Expression) -> str:

@@ -58,6 +58,7 @@ _UNSCOPED: Final = {
     "rootName": "trace:rootName",
     "rootServiceName": "trace:rootService",
     "traceDuration": "trace:duration",
+    "childCount": "span:childCount",
     "nestedSetLeft": "span:nestedSetLeft",
     "nestedSetRight": "span:nestedSetRight",
     "nestedSetParent": "span:nestedSetParent",

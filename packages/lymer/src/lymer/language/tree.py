@@ -8,7 +8,7 @@
       └───── Metrics ── MetricsQuery | MetricsMath | MetricsStaged      a number for each instant
 
     a Filter holds an expression:
-    Literal | Attribute | Intrinsic | Unary | Logic | Binary | Exists | TagText | Some
+    Literal | Attribute | Intrinsic | Unary | Logic | Binary | Exists | Some
 
 A spanset is the set of spans of one trace that match. Every node is a frozen value; `at` is the
 offset of its first character in the text it was read from, which no comparison looks at.
@@ -53,10 +53,10 @@ __all__ = [
     "Scope",
     "SecondStage",
     "Select",
+    "Shown",
     "Some",
     "Spanset",
     "Stage",
-    "TagText",
     "Threshold",
     "Top",
     "Type",
@@ -191,18 +191,6 @@ class Exists:
 
 
 @dataclass(frozen=True, slots=True)
-class TagText:
-    """Jaeger's tag search: some tag, process tag or log field `key` prints as `text`.
-
-    `500` matches the integer 500, `true` the boolean; whatever Jaeger's JSON shows is found.
-    """
-
-    key: str
-    text: str
-    at: int = field(default=0, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Some:
     """One and the same event (or link) of the span fulfils the condition.
 
@@ -215,9 +203,24 @@ class Some:
     at: int = field(default=0, compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Jaeger's JSON of the span shows a tag, a process tag or a log field with this key.
+
+    What is shown prints like `value`, whatever its type; None: any value, or an event of that name.
+    Source: Jaeger, `/api/traces?tag=`; Zipkin, `annotationQuery`.
+    """
+
+    key: str
+    value: str | None = None
+    any_name: bool = False
+    """Under each name that OpenTelemetry's conventions have given to the same thing."""
+    at: int = field(default=0, compare=False, repr=False)
+
+
 Field: TypeAlias = Attribute | Intrinsic
 Expression: TypeAlias = (
-    Literal | Attribute | Intrinsic | Unary | Logic | Binary | Exists | TagText | Some
+    Literal | Attribute | Intrinsic | Unary | Logic | Binary | Exists | Some | Shown
 )
 
 

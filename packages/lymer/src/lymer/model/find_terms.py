@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["NOTHING", "FindTerms", "occurs", "parse_find"]
+import numpy as np
+from numpy.typing import NDArray
 
-_WORD: Final = re.compile(r'(-?)"([^"]*)"?|(\S+)')
+__all__ = ["NOTHING", "FindTerms", "has_id", "occurs", "parse_find"]
+
+_HEX: Final = frozenset("0123456789abcdef")
+_WORD: Final = re.compile(r'(-?)"([^"]*)"|([^\s"]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +42,22 @@ def occurs(terms: Iterable[str], text: str) -> bool:
     return any(term in lower for term in terms)
 
 
-def parse_find(text: str) -> FindTerms:
-    """Split at white space, keep quoted parts together; a leading `-` excludes keys.
+def has_id(span_id: NDArray[np.uint64], terms: FindTerms) -> NDArray[np.bool_]:
+    """Tell which span ids are asked for by themselves, with or without zeros in front."""
+    digits = [term.lstrip("0") for term in terms.include]
+    ids = [int(one, 16) for one in digits if 0 < len(one) <= 16 and _HEX.issuperset(one)]
+    return np.isin(span_id, np.array(ids, dtype="u8"))
 
-    Source: Jaeger UI v2.20, `utils/filter-spans.ts`.
+
+def parse_find(text: str) -> FindTerms:
+    """Split at white space and quotes, keep quoted parts together; a leading `-` excludes keys.
+
+    Source: Jaeger UI v2.20, `utils/filter-spans.ts`; `-` alone and before a quote are ours.
     """
     include: list[str] = []
     exclude: list[str] = []
     for minus, quoted, word in _WORD.findall(text):
-        excludes = minus == "-" if not word else word.startswith("-") and len(word) > 1
+        excludes = word.startswith("-") if word else minus == "-"
         term = (word[excludes:] if word else quoted).lower()
         if term:
             (exclude if excludes else include).append(term)

@@ -50,6 +50,11 @@ class TraceQuestion:
     any_name: bool = False
     """Whether a key of `tags` stands for every name that OpenTelemetry's conventions have given to
     the same thing (`model.conventions`)."""
+    after_start_unix_nano: int | None = None
+    """Leave out what comes before and at this place of the order: the start of the newest matching
+    span of a page's last trace, and so traces that match later too. None begins at the newest."""
+    after_trace_id: str = ""
+    """The last trace of that page, 32 hex digits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from lymer.model.columns import SpanColumns
 
-__all__ = ["TIME_NANO_MAX", "TraceArrays", "keep_rows", "shares_ids", "to_arrays"]
+__all__ = ["TIME_NANO_MAX", "FoundSpans", "TraceArrays", "keep_rows", "shares_ids", "to_arrays"]
 
-TIME_NANO_MAX: Final = 2**62
+TIME_NANO_MAX: Final = 2**62 - 1
 """Offsets and durations to reckon with are cut to this, 146 years: no sum of two leaves 63 bits."""
 
 _ZERO_TRACE_ID: Final = "0" * 32
@@ -96,6 +96,18 @@ class TraceArrays:
     def warn(self, row: int, warning: str) -> None:
         """Add a warning to a span."""
         self.warnings.setdefault(row, []).append(warning)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpans:
+    """Which spans of a trace a text occurs in."""
+
+    span_id: NDArray[np.uint64] = field(default_factory=_no_u8)
+    """Theirs, by start."""
+    count: int = 0
+    """How many spans were looked at: all of the trace, copies included."""
+    shares_ids: bool = False
+    """Whether an id does not say which span is meant."""
 
 
 _PER_SPAN: Final = tuple(

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from lymer import clock
-from lymer.errors import LymerError, StorageError, StorageMemoryError, UndecodableError
+from lymer.errors import (
+    LymerError,
+    StorageError,
+    StorageMemoryError,
+    SupersededError,
+    UndecodableError,
+)
 from lymer.model.segment import SealedSegment
 from lymer.pipeline.parts import write_in_parts
 from lymer.storage.contract import SpanWriter
@@ -159,6 +165,9 @@ class Loader:
                     self._write(segment, recovering=True)
                 self._source.remove(original)
                 break
+            except SupersededError:
+                self._problem = ""
+                return True
             except (StorageError, UndecodableError, OSError) as error:
                 self._fail(segment, error)
                 self._abandon.wait(backoff)

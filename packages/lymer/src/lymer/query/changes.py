@@ -1,8 +1,8 @@
-"""When rate, errors or latency of operations jump, from the minutes' counts."""
+"""When rate, errors or latency of operations and of calls between services jump, by the minute."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,15 +10,15 @@ import numpy as np
 
 from lymer.analysis.change_points import Jump, jumps
 from lymer.errors import QuestionError
-from lymer.model.question import RedSlot
+from lymer.model.minute_counts import MinuteCounts
 from lymer.storage.contract import SpanReader
 
-__all__ = ["Change", "find_changes"]
+__all__ = ["CHANGED", "Change", "changes_of", "find_changes"]
 
 MINUTES_MAX: Final = 7 * 1440
 _NANO_PER_MINUTE: Final = 60_000_000_000
-_BUCKETS_PER_DOUBLING: Final = 8
-_KINDS: Final = ("server", "consumer", "client", "producer", "internal", "unspecified")
+CHANGED: Final = ("operations", "edges")
+"""What may change: an operation, or what one service asks of another."""
 _FACTOR_MIN: Final = 1.2
 """A latency or a rate that changes by less is not told, however sure it is."""
 _ERRORS_MIN: Final = 0.01
@@ -30,7 +30,11 @@ class Change:
     """A level that became another."""
 
     service: str
+    """Of an edge who is called: a service, or as `database:NAME` what is none."""
     operation: str
+    """Empty for an edge."""
+    caller: str
+    """Of an edge who calls; empty for an operation."""
     what: str
     """`latency` (nanoseconds, geometric mean), `rate` (calls a second) or `errors` (part)."""
     at_unix_nano: int
@@ -42,7 +46,11 @@ class Change:
 
 
 def find_changes(
-    reader: SpanReader, start_unix_nano: int, end_unix_nano: int, services: Sequence[str] = ()
+    reader: SpanReader,
+    start_unix_nano: int,
+    end_unix_nano: int,
+    services: Sequence[str] = (),
+    of: Sequence[str] = CHANGED,
 ) -> list[Change]:
     """Return the changes in a range, the latest first.
 
@@ -50,51 +58,56 @@ def find_changes(
         reader: The store.
         start_unix_nano: Nanoseconds since the epoch.
         end_unix_nano: Exclusive; the minute that is not over does not count.
-        services: Whose; empty: of all.
+        services: Whose; empty: of all. An edge belongs to both of its ends.
+        of: Some of `CHANGED`.
 
     Raises:
-        QuestionError: The range is longer than a week.
+        QuestionError: The range is longer than a week, or `of` names something else.
     """
+    if unknown := [one for one in of if one not in CHANGED]:
+        raise QuestionError(
+            f"cannot look for changes of {unknown[0][:64]!r}: they are of {' or '.join(CHANGED)}"
+        )
     first, last = start_unix_nano // _NANO_PER_MINUTE, end_unix_nano // _NANO_PER_MINUTE - 1
     if last - first + 1 > MINUTES_MAX:
         raise QuestionError("cannot look for changes in more than 7 days at once")
     if last < first:
         return []
-    slots = reader.get_red_slots(
-        (first, last), [*services] or reader.get_services(), _KINDS, by_operation=True,
-        slot_minutes=1,
-    )  # fmt: skip
-    return changes_of(slots, first, last)
+    found: list[Change] = []
+    for one in dict.fromkeys(of):
+        counts = reader.get_minute_counts((first, last), services, of=one)
+        found += changes_of(counts, first, last, are_edges=one == "edges")
+    return sorted(found, key=lambda one: (-one.at_unix_nano, -one.strength))
 
 
-def changes_of(slots: Sequence[RedSlot], first: int, last: int) -> list[Change]:
+def changes_of(
+    counts: MinuteCounts, first: int, last: int, *, are_edges: bool = False
+) -> list[Change]:
     """Return the changes in counts of the minutes from `first` to `last`, the latest first."""
-    names: dict[tuple[str, str], int] = {}
-    row = np.array(
-        [names.setdefault((one.service, one.operation), len(names)) for one in slots], dtype=int
-    )
-    minute = np.array([one.minute - first for one in slots], dtype=int)
-    shape = (len(names), last - first + 1)
-    calls, errors, logs = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    if not names:
+    if not counts.names:
         return []
-    np.add.at(calls, (row, minute), [one.call_count for one in slots])
-    np.add.at(errors, (row, minute), [one.error_count for one in slots])
-    sums = [sum((bucket + 0.5) * count for bucket, count in one.buckets) for one in slots]
-    np.add.at(logs, (row, minute), np.array(sums) / _BUCKETS_PER_DOUBLING)
+    shape = (len(counts.names), last - first + 1)
+    cell = counts.series * shape[1] + counts.minute - first
+    calls, errors, logs = (
+        np.bincount(cell, weights=column, minlength=shape[0] * shape[1]).reshape(shape)
+        for column in (counts.calls, counts.errors, counts.logs)
+    )
     # Before its first call and behind its last an operation is not there, which is no change.
     alive = (np.cumsum(calls, axis=1) > 0) & (np.cumsum(calls[:, ::-1], axis=1)[:, ::-1] > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         latency = np.where(calls > 0, logs / calls, 0.0)
-        part = np.where(calls > 0, errors / calls, 0.0)
+        part = np.where(calls > 0, np.minimum(errors / calls, 1.0), 0.0)
+
+    def told(what: str, found: Sequence[Jump], plain: Callable[[float], float]) -> list[Change]:
+        return _told(what, found, plain, counts.names, first, are_edges=are_edges)
+
     # Variances that do not depend on the level: logarithms of what grows by factors, the arc sine
     # of the root of a part.
     found = [
-        *_told("latency", jumps(latency, calls > 0), names, first, np.exp2),
-        *_told("rate", jumps(np.log2(calls + 1), alive), names, first,
-               lambda value: (np.exp2(value) - 1) / 60),
-        *_told("errors", jumps(np.arcsin(np.sqrt(part)), calls > 0), names, first,
-               lambda value: np.sin(value) ** 2),
+        *told("latency", jumps(latency, calls > 0), lambda value: float(np.exp2(value))),
+        *told("rate", jumps(np.log2(calls + 1), alive), lambda value: (2.0**value - 1) / 60),
+        *told("errors", jumps(np.arcsin(np.sqrt(part)), calls > 0),
+              lambda value: float(np.sin(value) ** 2)),
     ]  # fmt: skip
     return sorted(found, key=lambda one: (-one.at_unix_nano, -one.strength))
 
@@ -102,14 +115,15 @@ def changes_of(slots: Sequence[RedSlot], first: int, last: int) -> list[Change]:
 def _told(
     what: str,
     found: Sequence[Jump],
-    names: dict[tuple[str, str], int],
+    plain: Callable[[float], float],
+    names: Sequence[tuple[str, str]],
     first: int,
-    plain: object,
+    *,
+    are_edges: bool,
 ) -> list[Change]:
-    operations = list(names)
     changes = []
     for one in found:
-        before, after = float(plain(one.before)), float(plain(one.after))  # type: ignore[operator]
+        before, after = plain(one.before), plain(one.after)
         if what == "errors":
             is_told = abs(after - before) >= _ERRORS_MIN
         else:
@@ -117,6 +131,9 @@ def _told(
             is_told = high >= _FACTOR_MIN * low
         if is_told:
             at = (first + one.at) * _NANO_PER_MINUTE
-            service, operation = operations[one.series]
-            changes.append(Change(service, operation, what, at, before, after, one.strength))
+            left, right = names[one.series]
+            service, operation, caller = (right, "", left) if are_edges else (left, right, "")
+            changes.append(
+                Change(service, operation, caller, what, at, before, after, one.strength)
+            )
     return changes

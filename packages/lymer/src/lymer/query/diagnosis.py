@@ -6,31 +6,36 @@ ids, so that the same question has the same answer. Every answer says how large 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from lymer.analysis.attribution import attribute, fact_of
+from lymer.analysis.attribution import attribute, clearest, fact_of
 from lymer.analysis.cohort import Finding, differences
 from lymer.analysis.path_diff import PathDifference, compare, sentence
 from lymer.analysis.profile import (
     CallTree,
     OperationProfile,
+    attribute_profile,
     call_tree,
     critical_times,
     operation_profile,
 )
-from lymer.analysis.question import matches
-from lymer.analysis.root_cause import Candidate, Causes, find_causes
-from lymer.analysis.signals import Place, beyond_usual
+from lymer.analysis.question import Matches, grouped_by, matches
+from lymer.analysis.root_cause import RATIO_MIN, Candidate, Causes, find_causes
+from lymer.analysis.signals import beyond_usual
 from lymer.analysis.span_frame import Ints, Masks, SpanFrame
 from lymer.analysis.trace_findings import TraceFinding, find_in_trace
 from lymer.errors import QuestionError, TraceNotFoundError
 from lymer.language.parsing import parse
+from lymer.language.tree import MetricsQuery, Query
+from lymer.model.question import TraceQuestion
 from lymer.model.span_table import SpanSample, SpanTable
+from lymer.query.language import TRACES_MAX, parse_field
 from lymer.storage.contract import SpanReader
+from lymer.storage.search_contract import SpansetQuestion
 
 __all__ = ["Diagnosis", "Explanation", "Profile", "RootCause", "Sample", "TimeRange"]
 
@@ -38,8 +43,16 @@ SAMPLE_SPANS_MAX: Final = 400_000
 """Most spans read for one question, about; more traces are left out by their hash."""
 RANGE_SECONDS: Final = 900
 """What is looked at where no range is asked for: the last quarter of an hour."""
+_RECORDING_SECONDS: Final = 3_600
+_SPARSE: Final = 3
 RANGE_SECONDS_MAX: Final = 7 * 86_400
 _EXPLAINED_MAX: Final = 5
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+FIRST_SPANS_MAX: Final = 20_000
+"""Spans read for the first of several answers, about: it comes within 300 ms."""
+PAGES_MAX: Final = 5
+"""So many times `TRACES_MAX` traces are asked for, if the store says which spans match."""
+_GROUPED_MAX: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,33 @@ class Diagnosis:
         self._reader = reader
         self._spans_max = sample_spans_max
 
+    def latest(self, now: int) -> TimeRange:
+        """Return what is looked at where nobody says when: the last quarter of an hour.
+
+        If nothing started in it, the hour before the newest span: an imported recording is as old
+        as it is. Or the day, if there is little else in it.
+
+        Args:
+            now: Nanoseconds since the epoch.
+        """
+        recent = TimeRange(max(now - RANGE_SECONDS * 10**9, 0), now)
+        if self._count(recent):
+            return recent
+        newest = self._reader.find_traces(TraceQuestion(0, now, limit=1))
+        if not newest:
+            return recent
+        end = newest[0].start_unix_nano + 1
+        hour = TimeRange(max(end - _RECORDING_SECONDS * 10**9, 0), end)
+        day = TimeRange(max(end - 86_400 * 10**9, 0), end)
+        # What is usual may have been recorded some hours before.
+        return day if self._count(day) <= _SPARSE * self._count(hour) else hour
+
+    def _count(self, within: TimeRange) -> int:
+        sample = SpanSample(
+            start_unix_nano_min=within.start_unix_nano, start_unix_nano_max=within.end_unix_nano
+        )
+        return self._reader.get_sample_size(sample)[0]
+
     def root_cause(self, within: TimeRange, window: TimeRange | None = None) -> RootCause:
         """Rank where an anomaly began.
 
@@ -137,6 +177,8 @@ class Diagnosis:
         only_errors: bool = False,
         baseline: str = "",
         window: TimeRange | None = None,
+        durations: tuple[int, int] | None = None,
+        spans_max: int | None = None,
     ) -> Explanation:
         """Say what is different about some spans.
 
@@ -151,22 +193,31 @@ class Diagnosis:
             baseline: What they are compared with, as a question; empty: the other spans of the same
                 operations.
             window: Of these those that started in it.
+            durations: Of these those that lasted so long, shortest and longest, nanoseconds; then
+                they are compared with the other spans of the question, not with all of their
+                operations.
+            spans_max: Fewer spans than are read otherwise, about.
 
         Raises:
             QuestionError: A question cannot be read, or uses what is not supported here.
         """
         asked, other = parse(question), parse(baseline)
-        frame, sample, chosen = self._read(within, has_attributes=True)
-        found = matches(frame, asked)
-        if found.is_place and not (slowest or only_errors or baseline or window):
+        frame, sample, chosen = self._read(within, has_attributes=True, spans_max=spans_max)
+        found = self._matches(frame, asked, question, within)
+        if found.is_place and not (slowest or only_errors or baseline or window or durations):
             return self._explain_place(frame, within, found.rows, sample, chosen)
         mask, how = _selected(frame, found.rows, slowest, only_errors, window)
+        if durations is not None:
+            mask &= (frame.table.duration >= durations[0]) & (frame.table.duration <= durations[1])
+            how += ", of these durations"
         if baseline:
-            others = matches(frame, other).rows
+            others = self._matches(frame, other, baseline, within).rows
             how += ", against those of the other question"
         else:
             others = np.isin(frame.table.operation, np.unique(frame.table.operation[mask]))
             others &= ~mask
+            if durations is not None:
+                others &= found.rows
             how += ", against the other spans of their operations"
         findings = differences(frame, mask, others, without=found.facts)
         examples = [
@@ -189,13 +240,16 @@ class Diagnosis:
         traces[frame.table.trace[matched]] = True
         findings: list[Finding] = []
         examples: list[str] = []
-        for candidate in causes.candidates[:_EXPLAINED_MAX]:
+        sure = [one for one in causes.candidates if one.ratio >= RATIO_MIN]
+        for candidate in sure[:_EXPLAINED_MAX]:
             told, rows = self._evidence(frame, candidate, causes, chosen)
             if not rows or not traces[frame.table.trace[rows]].any():
                 continue
+            # A cause below the asked spans has its attributes, they have not.
+            is_theirs = bool(matched[rows].all())
             for one in [*told, _finding_of(candidate)]:
                 if one.fact not in {other.fact for other in findings}:
-                    findings.append(one)
+                    findings.append(replace(one, own=one.support if is_theirs else 0))
                     examples.append(frame.table.trace_id(rows[0]))
         during = _during(frame, causes.start_unix_nano, causes.end_unix_nano)
         how = (
@@ -205,25 +259,48 @@ class Diagnosis:
             how = "nothing happened more often at some time than at others"
         return Explanation(findings, examples, int(during.sum()), int((~during).sum()), how, sample)
 
-    def profile(self, within: TimeRange, question: str = "") -> Profile:
+    def profile(
+        self,
+        within: TimeRange,
+        question: str = "",
+        by: Sequence[str] = (),
+        *,
+        spans_max: int | None = None,
+    ) -> Profile:
         """Return where the time of the traces with a matching span goes.
+
+        Args:
+            within: What is looked at.
+            question: In the search language; empty: all traces.
+            by: Fields of the language, such as `resource.service.version`, by which spans are
+                grouped instead of service and operation. Values that fewer than five spans have
+                count as none.
+            spans_max: Fewer spans than are read otherwise, about.
 
         Raises:
             QuestionError: The question cannot be read, or uses what is not supported here.
         """
         asked = parse(question)
-        frame, sample, _ = self._read(within, has_attributes=bool(question.strip()))
+        if len(by) > _GROUPED_MAX:
+            raise QuestionError(f"cannot group by {len(by)} fields, the limit is {_GROUPED_MAX}")
+        fields = [parse_field(one) for one in by]
+        frame, sample, _ = self._read(
+            within, has_attributes=bool(question.strip() or by), spans_max=spans_max
+        )
         if question.strip():
             traces = np.zeros(sample.traces, dtype=bool)
-            traces[frame.table.trace[matches(frame, asked).rows]] = True
+            traces[frame.table.trace[self._matches(frame, asked, question, within).rows]] = True
             frame = SpanFrame.of(_rows(frame.table, traces[frame.table.trace]))
             part = int(traces.sum())
             scale = sample.of_traces / max(sample.traces, 1)
             sample = Sample(len(frame), part, round(len(frame) * scale), round(part * scale))
         critical = critical_times(frame)
-        operations = operation_profile(
-            frame, critical, traces=sample.traces, of_traces=sample.of_traces
-        )
+        sizes = {"traces": sample.traces, "of_traces": sample.of_traces}
+        if fields:
+            groups = [grouped_by(frame, one) for one in fields]
+            operations = attribute_profile(frame, critical, groups, **sizes)
+        else:
+            operations = operation_profile(frame, critical, **sizes)
         return Profile(
             operations, call_tree(frame, critical), frame.table.operations, sample, within
         )
@@ -258,7 +335,7 @@ class Diagnosis:
         return found, sentence(found)
 
     def _read(
-        self, within: TimeRange, *, has_attributes: bool = False
+        self, within: TimeRange, *, has_attributes: bool = False, spans_max: int | None = None
     ) -> tuple[SpanFrame, Sample, SpanSample]:
         if within.end_unix_nano - within.start_unix_nano > RANGE_SECONDS_MAX * 10**9:
             raise QuestionError(
@@ -271,11 +348,58 @@ class Diagnosis:
         )
         spans, traces = self._reader.get_sample_size(wanted)
         limit = self._spans_max // 2 if has_attributes else self._spans_max
+        limit = min(limit, spans_max or limit)
         chosen = replace(wanted, one_in=max(1, -(-spans // limit)))
         frame = SpanFrame.of(self._reader.get_span_table(chosen))
         seen = int(frame.table.trace.max(initial=-1)) + 1
         of_traces = max(traces, seen) if chosen.one_in > 1 else seen
         return frame, Sample(len(frame), seen, max(spans, len(frame)), of_traces), chosen
+
+    def _matches(self, frame: SpanFrame, asked: Query, text: str, within: TimeRange) -> Matches:
+        """Return the spans of a frame that a question matches.
+
+        What cannot be decided by the frame (events, links, numbers of spansets, groups) is asked of
+        the store.
+        """
+        try:
+            return matches(frame, asked)
+        except QuestionError:
+            if isinstance(asked.body, MetricsQuery):
+                raise
+        spans = list(self._found_spans(asked, text, within))
+        wanted = np.array(spans, dtype=np.uint64).reshape(-1, 2)
+        table = frame.table
+        if not len(frame):
+            return Matches(frame.throws, is_place=False, facts=frozenset())
+        own = table.trace_lo[table.trace] ^ (table.span_id * _MIX)
+        rows = np.isin(own, wanted[:, 0] ^ (wanted[:, 1] * _MIX))
+        return Matches(rows, is_place=False, facts=frozenset())
+
+    def _found_spans(self, asked: Query, text: str, within: TimeRange) -> Iterator[tuple[int, int]]:
+        """Yield (lower half of the trace id, span id) of what the store says that matches."""
+        question = SpansetQuestion(
+            asked,
+            within.start_unix_nano,
+            within.end_unix_nano,
+            traces_max=TRACES_MAX,
+            spans_per_set_max=1,
+            text=text,
+        )
+        reason = f"more than {PAGES_MAX * TRACES_MAX} traces"
+        for _ in range(PAGES_MAX):
+            found = self._reader.find_spansets(question)
+            if not found.is_complete:
+                reason = found.reason
+                break
+            for trace in found.traces:
+                half = int(trace.trace_id[16:], 16)
+                yield from (
+                    (half, int(span_id, 16)) for one in trace.sets for span_id in one.span_ids
+                )
+            if not found.has_more:
+                return
+            question = replace(question, after=found.cursor)
+        raise QuestionError(f"cannot look at all that match: {reason}; ask for less time")
 
     def _evidence(
         self, frame: SpanFrame, candidate: Candidate, causes: Causes, chosen: SpanSample
@@ -296,7 +420,7 @@ class Diagnosis:
         with_attributes = replace(frame, table=frame.table.with_attributes(attributes))
         during = _during(frame, causes.start_unix_nano, causes.end_unix_nano)
         findings = attribute(with_attributes, candidate, during)
-        rows = _examples(frame, place, during)
+        rows = clearest(frame, place, during, _EXPLAINED_MAX)
         return findings, rows
 
 
@@ -370,12 +494,13 @@ def _span_of(frame: SpanFrame, within: TimeRange) -> tuple[int, int]:
 
 def _same_rows(frame: SpanFrame, table: SpanTable) -> Ints:
     """Return the row in the frame of each span of another table of the same store; -1: none."""
-    mix = np.uint64(0x9E3779B97F4A7C15)
 
     def key(one: SpanTable) -> np.ndarray:
         if not len(one):
             return np.zeros(0, dtype=np.uint64)
-        return np.asarray(one.trace_lo[one.trace] ^ (one.span_id * mix) ^ one.start.view(np.uint64))
+        return np.asarray(
+            one.trace_lo[one.trace] ^ (one.span_id * _MIX) ^ one.start.view(np.uint64)
+        )
 
     known, wanted = key(frame.table), key(table)
     if not len(known):
@@ -383,20 +508,6 @@ def _same_rows(frame: SpanFrame, table: SpanTable) -> Ints:
     order = np.argsort(known, kind="stable")
     at = order[np.minimum(np.searchsorted(known[order], wanted), len(known) - 1)]
     return np.where(known[at] == wanted, at, -1)
-
-
-def _examples(frame: SpanFrame, place: Place, during: Masks) -> list[int]:
-    """Return rows of spans that show what happens at a place in the window, the clearest first."""
-    table = frame.table
-    rows = during & np.array([one == place.service for one in frame.services])[frame.service]
-    if place.operation is not None:
-        is_its = np.array([one[1] == place.operation for one in table.operations])
-        rows &= is_its[table.operation]
-    if place.what == "error":
-        rows &= frame.throws
-    found = np.flatnonzero(rows)
-    by = {"queue": frame.queued, "network": frame.network}.get(place.what, frame.self_time)
-    return [int(one) for one in found[np.argsort(-by[found], kind="stable")][:_EXPLAINED_MAX]]
 
 
 def _spread(frame: SpanFrame, rows: Sequence[int]) -> list[tuple[str, str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-from lymer.errors import QuestionError
+from lymer.errors import QuestionError, TooLargeError
 from lymer.language import tree
-from lymer.language.parsing import parse
+from lymer.language.parsing import QUESTION_CHARACTERS_MAX, parse
 from lymer.storage.contract import SpanReader
 from lymer.storage.search_contract import (
     Cursor,
@@ -43,8 +43,9 @@ SpansetLimits = tuple[int, int]
 """Most traces, and most spans shown of a spanset (0: all)."""
 
 # What Grafana's editor sends while somebody types: conditions, the last of which may be unfinished.
+# A name is tried where it begins, and once: from each of its letters it would take seconds.
 _CONDITION: Final = re.compile(
-    r"""((?:[\w.:-]|"(?:[^"\\]|\\.)*")+)\s*(=~|!~|!=|>=|<=|=|>|<)\s*("(?:[^"\\]|\\.)*"|[^\s&|{}()"]+)"""
+    r"""(?<![\w.:"\\-])((?:[\w.:-]|"(?:[^"\\]|\\.)*")++)\s*+(=~|!~|!=|>=|<=|=|>|<)\s*("(?:[^"\\]|\\.)*"|[^\s&|{}()"]+)"""
 )
 
 
@@ -123,6 +124,36 @@ class LanguageService:
             )
         )
 
+    def heatmap(
+        self, text: str, time_range: TimeRange, step_nano: int, buckets_per_octave: int
+    ) -> FoundSeries:
+        """Return how many matching spans start when and last how long, by status.
+
+        All of them are counted; buckets are of a duration in seconds, each by its upper bound.
+        """
+        _check_range(time_range)
+        query = parse(text)
+        if not isinstance(query.body, tree.Pipeline):
+            raise QuestionError(
+                "cannot make a heatmap: the question asks for numbers, not for spans"
+            )
+        measured = tree.MetricsQuery(
+            query.body,
+            "histogram_over_time",
+            operand=tree.Intrinsic("span:duration"),
+            by=(tree.Intrinsic("span:status"),),
+        )
+        return self._reader.get_series(
+            SeriesQuestion(
+                tree.Query(measured, query.hints),
+                *time_range,
+                step_nano=step_nano,
+                seconds_max=QUESTION_SECONDS_MAX,
+                text=text,
+                buckets_per_octave=buckets_per_octave,
+            )
+        )
+
     def names(
         self, time_range: TimeRange, condition: str = "", *, limit: int = 1_000
     ) -> list[FieldName]:
@@ -143,7 +174,16 @@ class LanguageService:
 
 
 def condition_of(text: str) -> tree.Expression | None:
-    """Return the condition of a question of one pair of braces; of an unfinished one, what is."""
+    """Return the condition of a question of one pair of braces; of an unfinished one, what is.
+
+    Raises:
+        TooLargeError: It has more than `QUESTION_CHARACTERS_MAX`.
+    """
+    if len(text) > QUESTION_CHARACTERS_MAX:
+        raise TooLargeError(
+            f"cannot read the condition: it has {len(text)} characters, the limit is "
+            f"{QUESTION_CHARACTERS_MAX}"
+        )
     try:
         body = parse(text).body if text.strip() else None
     except QuestionError:

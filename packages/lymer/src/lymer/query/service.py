@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import fields
-from typing import Final
+from dataclasses import fields, replace
+from typing import Final, TypeVar
 
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
@@ -16,6 +16,7 @@ from lymer.errors import (
     LargeAnswerError,
     OverloadedError,
     QuestionError,
+    StorageMemoryError,
     TooLargeError,
     TraceNotFoundError,
 )
@@ -32,7 +33,8 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.model.span_table import SpanSample
-from lymer.model.trace_arrays import TraceArrays
+from lymer.model.trace_arrays import FoundSpans, TraceArrays
+from lymer.query import trace_find
 from lymer.query.adjust.arrays import adjust_arrays, limit_arrays
 from lymer.query.adjust.otlp import adjust_otlp, name_services, split_otlp
 from lymer.query.adjust.parents import find_parent_rows
@@ -42,9 +44,16 @@ from lymer.query.adjust.standard import adjust, standard_adjusters
 from lymer.query.checks import AnyQuestion, check_question, check_text, check_trace_ids, limit_of
 from lymer.query.diagnosis import Diagnosis
 from lymer.query.language import LanguageService
+from lymer.query.pages import Page, on_page, token_after
 from lymer.query.red_series import RedQuestion, RedSeries, points_of
+from lymer.query.service_graph import is_estimated
 from lymer.query.transform import transform_request
+from lymer.storage.caller import CALLER, leave_out
 from lymer.storage.contract import SpanReader, TenantReaders
+from lymer.storage.sanitizers import stored_service
+from lymer.storage.search_contract import Cursor
+
+_Read = TypeVar("_Read")
 
 __all__ = ["ALLOWS_LARGE", "JUDGED_TRACES_MAX", "Queries", "QueryService"]
 
@@ -134,7 +143,7 @@ class QueryService:
         check_text("service", service)
         if span_kind and span_kind not in SPAN_KINDS[1:]:
             return []  # Jaeger has no kind for spans of none, either
-        return self._reader.get_operations(service, span_kind)
+        return self._reader.get_operations(stored_service(service), span_kind)
 
     def find_traces(self, question: TraceQuestion, *, raw: bool = False) -> list[SpanColumns]:
         """Return the newest traces that match, whole, newest matching span first."""
@@ -142,7 +151,26 @@ class QueryService:
 
     def find_summaries(self, question: AnyQuestion) -> list[TraceSummary]:
         """Return one summary per trace that matches, newest matching span first."""
-        ids = self._find_ids(question)
+        return self.get_summaries(self._find_ids(question))
+
+    def find_summaries_page(
+        self, question: AnyQuestion, page: Page
+    ) -> tuple[list[TraceSummary], str]:
+        """Return one page of them, and the token of the next; an empty one says that none follows.
+
+        Raises:
+            QuestionError: The token is none of this question.
+        """
+        size = limit_of(on_page(question, page))
+        found = self._find(on_page(question, Page(size + 1, page.token)))
+        shown = found[:size]
+        token = ""
+        if len(found) > size:
+            token = token_after(question, Cursor(shown[-1].start_unix_nano, shown[-1].trace_id))
+        return self.get_summaries([one.trace_id for one in shown]), token
+
+    def get_summaries(self, ids: Sequence[str]) -> list[TraceSummary]:
+        """Return one summary per trace that is stored, in the order of the ids."""
         return [
             summary
             for first in range(0, len(ids), SUMMARIES_PER_READ)
@@ -195,6 +223,23 @@ class QueryService:
         limit_arrays(trace, self._trace_size_spans_max)
         adjust_arrays(trace, max_clock_skew_adjust_nano=self._max_clock_skew_adjust_nano)
         return trace
+
+    def find_in_trace(self, trace_id: str, find: FindTerms) -> FoundSpans:
+        """Return in which spans of an adjusted trace a text occurs.
+
+        Raises:
+            TraceNotFoundError: No span of it is stored.
+        """
+        check_trace_ids([trace_id])
+        if not self._trace_size_spans_max:
+            found = self._reader.find_in_trace(trace_id, find)
+            if not found.count:
+                raise TraceNotFoundError
+            if not found.shares_ids:
+                return found
+        # Adjusters give spans ids of their own, or leave some out: they need the whole trace.
+        trace = self.get_trace_arrays(trace_id, find)
+        return FoundSpans(trace.span_id[trace_find.found_rows(trace, find)], len(trace))
 
     def get_span(self, trace_id: str, span_id: str) -> SpanColumns:
         """Return one span of an adjusted trace, by the id it has in the skeleton.
@@ -253,6 +298,19 @@ class QueryService:
         ids = sorted(newest, key=lambda one: (-newest[one], one))[: limit_of(questions[0])]
         self._check_size(ids)
         return self._each_otlp(ids, raw=raw)
+
+    def get_stored_otlp(self, trace_ids: Sequence[str]) -> Iterator[bytes]:
+        """Yield pieces of one OTLP `TracesData` message: the traces that are stored, as they are.
+
+        Args:
+            trace_ids: 32 hex digits each.
+        """
+        check_trace_ids(trace_ids)
+        self._check_size(trace_ids)
+        return (
+            self._reader.get_otlp(trace_ids[first : first + TRACES_PER_READ])
+            for first in range(0, len(trace_ids), TRACES_PER_READ)
+        )
 
     def _each_otlp(self, ids: Sequence[str], *, raw: bool) -> Iterator[tuple[str, TracesData]]:
         for first in range(0, len(ids), OTLP_TRACES_PER_READ):
@@ -331,7 +389,9 @@ class QueryService:
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int) -> list[DependencyLink]:
         """Return the calls between services in the minutes that overlap [start, end), sorted."""
-        return self._reader.get_dependencies(max(start_unix_nano, 0), max(end_unix_nano, 0))
+        found = self._reader.get_dependencies(max(start_unix_nano, 0), max(end_unix_nano, 0))
+        self._tell_estimates(start_unix_nano, end_unix_nano)
+        return found
 
     def get_graph(self, start_unix_nano: int, end_unix_nano: int) -> list[GraphEdge]:
         """Return the service graph of the minutes that overlap [start, end), in no order."""
@@ -359,7 +419,14 @@ class QueryService:
             by_operation=question.by_operation,
             slot_minutes=question.slot_minutes,
         )
+        self._tell_estimates(minutes[0] * 60_000_000_000, (minutes[1] + 1) * 60_000_000_000)
         return points_of(question, slots, what, quantile)
+
+    def _tell_estimates(self, start_unix_nano: int, end_unix_nano: int) -> None:
+        """Let the answer say so if spans of a window count as several; its shape is Jaeger's."""
+        caller = CALLER.get()
+        if caller is not None:
+            caller.is_told_estimates = is_estimated(self.get_graph(start_unix_nano, end_unix_nano))
 
     def _check_size(self, trace_ids: Sequence[str]) -> None:
         """Raise `LargeAnswerError` if the traces have many spans and that is not allowed now."""
@@ -382,8 +449,8 @@ class QueryService:
         traces = TracesData()
         span_count = 0
         for first in range(0, len(trace_ids), TRACES_PER_READ):
-            some = self._reader.get_otlp(trace_ids[first : first + TRACES_PER_READ])
-            read = TracesData.FromString(some)
+            some = trace_ids[first : first + TRACES_PER_READ]
+            read = TracesData.FromString(self._read_messages(some))
             span_count += _span_count(read)
             if span_count > self._answer_spans_max and len(trace_ids) > 1:
                 raise _too_many_spans(self._answer_spans_max)
@@ -393,6 +460,20 @@ class QueryService:
             adjust_otlp(traces, self._adjusters)
         return traces
 
+    def _read_messages(self, trace_ids: Sequence[str]) -> bytes:
+        """Return traces as OTLP, without those that are too large to be read."""
+        return b"".join(_readable(self._reader.get_otlp, trace_ids))
+
+    def _read_columns(
+        self, trace_ids: Sequence[str], *, raw: bool, skeleton: bool, spans_max: int | None
+    ) -> list[SpanColumns]:
+        """Return traces, several in one element, without those that are too large to be read."""
+
+        def read(ids: Sequence[str]) -> SpanColumns:
+            return self._reader.get_traces(ids, raw=raw, skeleton=skeleton, spans_max=spans_max)
+
+        return _readable(read, trace_ids)
+
     def _find_ids(self, question: AnyQuestion) -> list[str]:
         return [found.trace_id for found in self._find(question)]
 
@@ -401,7 +482,8 @@ class QueryService:
         if question.start_unix_nano_min > question.start_unix_nano_max:
             return []  # as Jaeger: nothing lies there
         if isinstance(question, TraceQuestion):
-            return self._reader.find_traces(question)
+            named = replace(question, service=stored_service(question.service))
+            return self._reader.find_traces(named)
         found = self._reader.find_spansets(question)
         if not found.is_complete:
             raise OverloadedError(f"cannot find all that match: {found.reason}")
@@ -414,14 +496,15 @@ class QueryService:
         small_max = None if ALLOWS_LARGE.get() else SMALL_ANSWER_SPANS_MAX
         for first in range(0, len(trace_ids), TRACES_PER_READ):
             some = trace_ids[first : first + TRACES_PER_READ]
-            columns = self._reader.get_traces(some, raw=raw, skeleton=skeleton, spans_max=small_max)
-            span_count += len(columns)
+            columns = self._read_columns(some, raw=raw, skeleton=skeleton, spans_max=small_max)
+            span_count += sum(map(len, columns))
             if small_max is not None and span_count > small_max:
                 raise LargeAnswerError("the answer is large and must wait for its turn")
             if span_count > self._answer_spans_max and len(trace_ids) > 1:
                 raise _too_many_spans(self._answer_spans_max)
-            if len(columns):
-                traces.extend(split_traces(columns))
+            for one in columns:
+                if len(one):
+                    traces.extend(split_traces(one))
         for trace in traces:
             limit_trace_size(trace, self._trace_size_spans_max)
             if not raw:
@@ -460,6 +543,29 @@ def _only(traces: list[SpanColumns]) -> SpanColumns:
     if not traces:
         raise TraceNotFoundError
     return traces[0]
+
+
+def _readable(read: Callable[[Sequence[str]], _Read], trace_ids: Sequence[str]) -> list[_Read]:
+    """Read traces at once, or one by one if that needs too much memory.
+
+    A search must not fail because one of the traces it met is too large: the answer says that it is
+    left out. Alone, it fails.
+    """
+    try:
+        return [read(trace_ids)]
+    except StorageMemoryError as error:
+        if len(trace_ids) == 1:
+            raise
+        found, refused = [], error
+    for one in trace_ids:
+        try:
+            found.append(read([one]))
+        except StorageMemoryError as error:
+            refused = error
+            leave_out(one, error)
+    if not found:
+        raise refused
+    return found
 
 
 def _too_many_spans(spans_max: int) -> TooLargeError:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from lymer.errors import QuestionError
 from lymer.model.graph import GraphEdge
 
-__all__ = ["GRAPH_NANO_MAX", "check_window", "quantile_nano", "service_graph"]
+__all__ = ["GRAPH_NANO_MAX", "check_window", "is_estimated", "quantile_nano", "service_graph"]
 
 GRAPH_NANO_MAX: Final = 366 * 86_400 * 1_000_000_000
 """Longest window of one question, nanoseconds."""
@@ -64,8 +64,13 @@ def service_graph(
     return {
         "nodes": sorted(nodes.values(), key=_busiest),
         "edges": sorted(links, key=_busiest),
-        "estimated": any(edge.calls > edge.span_count * 1.000_001 for edge in [*now.values()]),
+        "estimated": is_estimated(now.values()),
     }
+
+
+def is_estimated(edges: Iterable[GraphEdge]) -> bool:
+    """Tell whether some span counts as several: it was sampled, and says how."""
+    return any(edge.calls > edge.span_count * 1.000_001 for edge in edges)
 
 
 def check_window(start_unix_nano: int, end_unix_nano: int) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lymer.analysis.forest import parent_rows
 from lymer.errors import QuestionError, TooLargeError
-from lymer.model.find_terms import FindTerms, occurs, parse_find
+from lymer.model.find_terms import FindTerms, has_id, occurs, parse_find
 from lymer.model.trace_arrays import TraceArrays
 
 __all__ = ["LEVELS_MAX", "check_find", "found_rows", "with_levels"]
@@ -42,12 +42,9 @@ def found_rows(trace: TraceArrays, terms: FindTerms) -> NDArray[np.bool_]:
     """Return which spans match: by what the store found, or by service, name or id."""
     services = np.array([occurs(terms.include, name) for name in trace.services], dtype=bool)
     names = np.array([occurs(terms.include, name) for name in trace.names], dtype=bool)
-    ids = [int(term, 16) for term in terms.include if _is_id(term)]
-    is_id = np.isin(trace.span_id, np.array(ids, dtype="u8"))
-    matches: NDArray[np.bool_] = (
-        (trace.found != 0) | services[trace.service] | names[trace.name] | is_id
-    )
-    return matches
+    named: NDArray[np.bool_] = services[trace.service] | names[trace.name]
+    is_found: NDArray[np.bool_] = (trace.found != 0) | named | has_id(trace.span_id, terms)
+    return is_found
 
 
 def with_levels(trace: TraceArrays, rows: NDArray[np.bool_], levels: int) -> NDArray[np.bool_]:
@@ -60,9 +57,3 @@ def with_levels(trace: TraceArrays, rows: NDArray[np.bool_], levels: int) -> NDA
         below[has_parent] |= below[parent[has_parent]]
     around: NDArray[np.bool_] = above | below
     return around
-
-
-def _is_id(term: str) -> bool:
-    """Tell whether a term is a span id, with or without zeros in front."""
-    digits = term.lstrip("0")
-    return 0 < len(digits) <= 16 and all(one in "0123456789abcdef" for one in digits)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, NoReturn
 
-from lymer.errors import LymerError, OverloadedError, RejectedError, TenantError, TooLargeError
+from lymer.errors import BodyTooLargeError, LymerError, OverloadedError, RejectedError, TenantError
 from lymer.receivers.admission import Admission
 
 __all__ = [
@@ -57,7 +57,7 @@ class BodyReader:
         """Return the body; the caller gives its length back to admission.
 
         Raises:
-            TooLargeError: It is over the limit; nothing is counted.
+            BodyTooLargeError: It is over the limit; nothing is counted.
             OverloadedError: Too much is in flight; nothing is counted.
             SenderGoneError: There is nobody to answer.
         """
@@ -73,7 +73,7 @@ class BodyReader:
         if announced.isdigit() and int(announced) > self._body_bytes_max:
             await self._drain(receive, 0)
             message = f"the body has {int(announced)} bytes, the limit is {self._body_bytes_max}"
-            raise TooLargeError(message)
+            raise BodyTooLargeError(message)
         chunks: list[bytes] = []
         size, more = 0, True
         try:
@@ -95,7 +95,7 @@ class BodyReader:
         if more:
             await self._drain(receive, size)
         message = f"the body has at least {size} bytes, the limit is {self._body_bytes_max}"
-        raise TooLargeError(message)
+        raise BodyTooLargeError(message)
 
     async def _drain(self, receive: Receive, size: int) -> None:
         limit = _DRAIN_FACTOR * self._body_bytes_max

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from lymer import clock
@@ -80,6 +80,9 @@ class Intake:
         self._arriving: dict[str, Ticket] = {}
         self._own_name = b""
         self._journal: DurableLog | None = None
+        self.wait_for_store: Callable[[], Awaitable[object]] | None = None
+        """Returns when all that has arrived by then is stored; None where another process stores.
+        It raises `OverloadedError` if that takes too long."""
 
     def open(self, journal: DurableLog, tenants: Iterable[str] = ()) -> None:
         """Begin to accept; `tenants` are those who have spans already."""

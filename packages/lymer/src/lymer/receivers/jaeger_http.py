@@ -10,7 +10,7 @@ import re
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from lymer.errors import LymerError, RejectedError, TenantError, TooLargeError
+from lymer.errors import BodyTooLargeError, LymerError, RejectedError, TenantError
 from lymer.receivers.door import Door, NotDurableError
 from lymer.receivers.http_exchange import (
     BodyReader,
@@ -34,7 +34,7 @@ _ACCEPTED_TYPES: Final = frozenset({"application/x-thrift", "application/vnd.apa
 _TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - RFC 9110's token
 _MEDIA_TYPE: Final = re.compile(rf"({_TOKEN})?(/?)({_TOKEN})?(.*)", re.DOTALL)
 _PARAMETERS: Final = re.compile(
-    rf'(?:\s*;\s*{_TOKEN}\s*=\s*(?:{_TOKEN}|"(?:[^"\\]|\\.)*"))*\s*;?\s*', re.DOTALL
+    rf'(?:\s*+;\s*+{_TOKEN}\s*+=\s*+(?:{_TOKEN}|"(?:[^"\\]|\\.)*"))*\s*+(?:;\s*+)?', re.DOTALL
 )
 _HTML: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;"}
@@ -94,7 +94,7 @@ class JaegerHttpReceiver:
             self._door.refuse(error)
             text = f"Unable to process request body: {error}".translate(_HTML)
             # A body that could not be read to its end is Jaeger's fault, by its own numbers.
-            is_read = isinstance(error, RejectedError) and not isinstance(error, TooLargeError)
+            is_read = isinstance(error, RejectedError) and not isinstance(error, BodyTooLargeError)
             await _send_text(send, 400 if is_read else 500, text, *retry_after(error))
         except SenderGoneError:
             return

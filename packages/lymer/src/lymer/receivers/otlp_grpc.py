@@ -47,10 +47,11 @@ class OtlpGrpcReceiver(BytesGrpcServer):
         """
         self._door = door
         super().__init__(
-            _SERVICE, "Export", self._export, message_bytes_max=message_bytes_max, gate=gate
+            _SERVICE, "Export", self.export, message_bytes_max=message_bytes_max, gate=gate
         )
 
-    async def _export(self, body: bytes, call: Call) -> bytes:
+    async def export(self, body: bytes, call: Call) -> bytes:
+        """Answer one `Export`."""
         try:
             tenant = self._door.intake.tenant_of_call(call)
             delivery = delivery_of(call)

@@ -1,5 +1,8 @@
 """OTLP over HTTP, port 4318: `POST /v1/traces`, protobuf and JSON.
 
+`GET /api/lymer/v1/stored` is answered when all that has arrived by then is stored: who sends a file
+again, from its beginning, first lets the store know what came before.
+
 Source: reference
 jaeger.md 2.3; opentelemetry-collector `receiver/otlpreceiver/otlphttp.go`.
 """
@@ -30,6 +33,7 @@ from lymer.wire.translations import Format
 __all__ = ["OtlpHttpReceiver", "partial_success"]
 
 _PATH: Final = "/v1/traces"
+_STORED: Final = "/api/lymer/v1/stored"
 _TRANSPORT: Final = "http"
 _PROTOBUF: Final = "application/x-protobuf"
 _JSON: Final = "application/json"
@@ -58,6 +62,9 @@ class OtlpHttpReceiver:
         """Answer one request."""
         if scope["type"] != "http":
             return
+        if (scope["method"], scope["path"]) == ("GET", _STORED):
+            await self._answer_when_stored(send)
+            return
         encoding = _PROTOBUF
         try:
             _check_target(scope)
@@ -84,6 +91,18 @@ class OtlpHttpReceiver:
             return
         else:
             await respond(send, 200, encoding, _success(request, encoding))
+
+    async def _answer_when_stored(self, send: Send) -> None:
+        wait = self._door.intake.wait_for_store
+        if wait is None:
+            await respond(send, 404, _TEXT, b"spans are stored by another process\n")
+            return
+        try:
+            await wait()
+        except LymerError as error:
+            await respond(send, 503, _TEXT, str(error).encode(), *retry_after(error))
+        else:
+            await respond(send, 204, "", b"")
 
 
 def _check_target(scope: MutableMapping[str, Any]) -> None:

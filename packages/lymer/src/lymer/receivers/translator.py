@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import signal
 import struct
 import sys
 from typing import Any, BinaryIO, Final
@@ -30,10 +31,15 @@ from lymer.wire.translations import Format, translate
 __all__ = ["TRANSLATION_SECONDS_MAX", "Translator", "main"]
 
 TRANSLATION_SECONDS_MAX: Final = 30.0
-"""Work of one request; over it the process is killed and the request refused."""
+"""Processor time of one request; over it the process ends and the request is refused. Not the time
+that passes: a busy machine would refuse for good what an idle one takes."""
+_WAIT_SECONDS_MAX: Final = 300.0
+"""For an answer; over it the process is killed, and the sender told to come back."""
 _WAITING_MAX: Final = 16
 """Requests that wait for the process; more are told to come back."""
 _IDLE_SECONDS_MAX: Final = 60.0
+_LEAVE_SECONDS_MAX: Final = 3.0
+"""For the request that is translated when the program ends: less than its door waits for it."""
 _MEMORY_BYTES_MAX: Final = 2 * 2**30
 _NICE: Final = 5
 _HEAD: Final = struct.Struct("<II")
@@ -49,6 +55,7 @@ class Translator:
         self._waiting = 0
         self._process: asyncio.subprocess.Process | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._is_leaving = False
 
     async def translate(self, body: bytes, how: Format) -> CheckedRequest:
         """Do what `wire.translations.translate` does.
@@ -66,28 +73,39 @@ class Translator:
         self._waiting += 1
         try:
             async with self._turn:
+                if self._is_leaving:
+                    raise OverloadedError("cannot accept the request: the program ends")
                 return await self._translate(body, how)
         finally:
             self._waiting -= 1
 
+    async def leave(self) -> None:
+        """Have requests refused so that their senders come back; one that is at work may end."""
+        self._is_leaving = True
+        asyncio.get_running_loop().call_later(_LEAVE_SECONDS_MAX, self._kill)
+
     async def close(self) -> None:
-        """End the process."""
-        async with self._turn:
-            await self._end()
+        """End the process, whatever it does: it may be long at it."""
+        await self._end()
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
     async def _translate(self, body: bytes, how: Format) -> CheckedRequest:
         if self._idle is not None:
             self._idle.cancel()
         done = False
         try:
-            async with asyncio.timeout(self._seconds_max):
+            async with asyncio.timeout(_WAIT_SECONDS_MAX):
                 head, made = await self._ask(body, how)
             done = True
-        except TimeoutError:
-            raise TooLargeError(
-                f"the request takes more than {self._seconds_max:g} s to translate"
-            ) from None
         except (OSError, EOFError) as error:
+            if not isinstance(error, TimeoutError) and await self._has_worked_too_long():
+                raise TooLargeError(
+                    f"the request takes more than {self._seconds_max:g} s of work to translate"
+                ) from None
             raise OverloadedError(f"cannot translate the request: {error!r}") from error
         finally:
             if done:
@@ -104,7 +122,7 @@ class Translator:
         process = self._process
         if process is None or process.returncode is not None:
             process = self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", __name__,
+                sys.executable, "-m", __name__, str(self._seconds_max),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
         assert process.stdin is not None
@@ -117,6 +135,9 @@ class Translator:
         answer: dict[str, Any] = orjson.loads(await process.stdout.readexactly(sizes[0]))
         return answer, await process.stdout.readexactly(sizes[1])
 
+    async def _has_worked_too_long(self) -> bool:
+        return self._process is not None and await self._process.wait() == -signal.SIGPROF
+
     def _end_if_idle(self) -> None:
         if not self._turn.locked() and self._process is not None:
             assert self._process.stdin is not None
@@ -124,12 +145,11 @@ class Translator:
             self._process = None
 
     async def _end(self) -> None:
+        self._kill()
         process, self._process = self._process, None
         if self._idle is not None:
             self._idle.cancel()
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+        if process is not None:
             await process.wait()
 
 
@@ -138,11 +158,15 @@ def main() -> None:
     os.nice(_NICE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES_MAX, _MEMORY_BYTES_MAX))
+    seconds_max = float(sys.argv[1])
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     while head := requests.read(_HEAD.size):
         sizes = _HEAD.unpack(head)
         how = Format(*orjson.loads(requests.read(sizes[0])))
-        _answer(requests.read(sizes[1]), how, answers)
+        body = requests.read(sizes[1])
+        signal.setitimer(signal.ITIMER_PROF, seconds_max)  # nobody handles it: it ends the process
+        _answer(body, how, answers)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _answer(body: bytes, how: Format, answers: BinaryIO) -> None:

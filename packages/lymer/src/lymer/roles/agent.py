@@ -67,7 +67,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         auth = security.client_auth(config.agent.auth, "agent.auth")
         await forwarding.start(stack, deliveries, tls, auth, metrics)
         life.watch(forwarding.problem)
-        serve_admin(ports, life, metrics)
+        serve_admin(ports, life, metrics, config)
         strategies = await sampling.serve(RemoteSampling(forwarding.collectors), metrics)
         await receivers.open(stack, intake, metrics, strategies)
         intake.open(forwarding.journal, forwarding.journal.tenants())

@@ -7,12 +7,13 @@ from contextlib import AsyncExitStack
 
 from lymer import __version__
 from lymer.api.app import create_app, create_tempo_app, create_zipkin_app
+from lymer.api.practice import Practice
 from lymer.api.query_grpc import QueryGrpc
 from lymer.api.turn import Turn
 from lymer.config import Config
 from lymer.query.service import Queries
 from lymer.receivers.grpc_services import add_health, add_reflection
-from lymer.roles.listening import Ports
+from lymer.roles.listening import REQUEST_GRACE_SECONDS, Ports
 from lymer.roles.tenancy import tenancy_of
 from lymer.storage.contract import TenantReaders
 from lymer.transport.http_gate import App, behind_gate
@@ -46,6 +47,7 @@ async def serve_queries(
     *,
     otlp_grpc: str,
     otlp_http: str,
+    practice: Practice | None = None,
 ) -> App:
     """Answer from `readers` until the stack unwinds.
 
@@ -56,6 +58,7 @@ async def serve_queries(
         readers: The store.
         otlp_grpc: Where spans can be sent, `host:port`, for the UI's first steps.
         otlp_http: The same, a URL.
+        practice: Starts demo traffic where somebody presses a button; None: nobody can.
 
     Returns:
         Who answers Zipkin's questions where Zipkin's port is; may be asked by who may ask here.
@@ -85,21 +88,24 @@ async def serve_queries(
         base_path=base_path,
         tenancy=tenancy_of(config),
         turn=turn,
+        practice=practice,
     )
     ports.serve(app, UI)
+    server = QueryGrpc(
+        queries,
+        executor,
+        tenancy=tenancy_of(config),
+        gate=ports.security.gate(config.query.auth, "query.auth"),
+        turn=turn,
+    )
+    add_health(server)
+    add_reflection(server)
     if ports.has(TEMPO):
         tempo = create_tempo_app(queries, executor=executor, tenancy=tenancy_of(config), turn=turn)
-        ports.serve(tempo, TEMPO)
+        # Grafana asks for streams where it asks for all else: host and port of one URL.
+        stack.push_async_callback(server.stop, REQUEST_GRACE_SECONDS)
+        ports.serve(tempo, TEMPO, calls=server)
     if config.query.grpc.enabled:
-        server = QueryGrpc(
-            queries,
-            executor,
-            tenancy=tenancy_of(config),
-            gate=ports.security.gate(config.query.auth, "query.auth"),
-            turn=turn,
-        )
-        add_health(server)
-        add_reflection(server)
         await ports.serve_grpc(server, config.query.grpc, "query gRPC", "query.grpc.port")
     zipkin = create_zipkin_app(queries, executor=executor, tenancy=tenancy_of(config), turn=turn)
     return behind_gate(zipkin, ports.security.gate(config.query.auth, "query.auth"))

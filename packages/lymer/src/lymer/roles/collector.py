@@ -9,8 +9,11 @@ import uvloop
 
 from lymer import __version__
 from lymer.config import Config
+from lymer.roles.counting import count_spans
+from lymer.roles.deleting import deletion_app
 from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
+from lymer.roles.producing import serve_producer
 from lymer.roles.ready_block import otlp_rows, place, role_block, span_of_time, url
 from lymer.roles.receiving import OTLP_HTTP, Receivers, make_intake
 from lymer.roles.sampling import Sampling
@@ -32,7 +35,8 @@ def run(config: Config) -> int:
     Raises:
         StartupError: It cannot start: a taken port, an unwritable or used folder, a newer schema.
     """
-    uvloop.run(_serve(config, Metrics(__version__)))
+    serve = serve_producer if config.kafka.enabled else _serve
+    uvloop.run(serve(config, Metrics(__version__)))
     return 0
 
 
@@ -51,10 +55,13 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         intake = make_intake(config, metrics, deliveries)
         loading = Loading(stack, config, data_dir, store, intake, deliveries, metrics)
         life.watch(loading.problem)
-        serve_admin(ports, life, metrics)
-        storage_port = await serve_store(stack, config, ports, store)
+        count_spans(config, store, metrics)
+        deletion = deletion_app(stack, config, ports, store, loading)
+        serve_admin(ports, life, metrics, config, deletion=deletion)
+        storage_port = await serve_store(stack, config, ports, store, receivers.export)
         strategies = await sampling.open(stack, metrics, store.count_throughput)
         await receivers.open(stack, intake, metrics, strategies)
+        intake.wait_for_store = loading.wait_for_store
         intake.open(loading.journal, loading.tenants())
         await loading.wait_for_recovery(life)
         rows = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import resource
 import shutil
 import socket
@@ -17,12 +18,15 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from lymer import clock
 from lymer.config.settings import Config
+from lymer.errors import StartupError
 from lymer.transport.pem import first_certificate_end
+from lymer.transport.watched_files import read_file
 
 __all__ = ["Finding", "examine"]
 
@@ -30,6 +34,9 @@ _DAY_SECONDS: Final = 86_400
 _DAYS_LEFT_MIN: Final = 7
 _SPAN_BYTES: Final = 55
 """What a stored span takes, indexes included (docs/operations.md)."""
+_CERTIFICATE: Final = re.compile(
+    rb"-----BEGIN [A-Z0-9 ]*CERTIFICATE-----.+?-----END [A-Z0-9 ]*CERTIFICATE-----", re.DOTALL
+)
 _FREE_BYTES_MIN: Final = 1 << 30
 _FILES_MIN: Final = 4096
 _NETWORK_FILE_SYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p"})
@@ -55,13 +62,18 @@ def examine(config: Config, role: str) -> Iterator[Finding]:
     yield from _ports(config, role, running=running)
     yield from _certificates(config, role)
     if role == "agent":
-        for target in filter(None, config.agent.targets.split(",")):
+        for target in filter(None, map(str.strip, config.agent.targets.split(","))):
             yield from _target("agent.targets", target, config.agent.tls)
         if not config.agent.targets:
             yield Finding("problem", "agent.targets", "empty: name a collector, HOST:4317")
-    if role == "query":
+    if role != "agent" and config.storage.clickhouse_url:
+        yield from _servers(config)
+    elif role == "query":
         remote = config.remote_storage
         yield from _target("remote_storage.target", remote.target, remote.tls)
+    if role == "ingester" or (role == "collector" and config.kafka.enabled):
+        for broker in config.kafka.brokers.split(","):
+            yield from _target("kafka.brokers", broker, config.kafka.tls)
     if role != "query":
         yield from _disk(config, role, running=running)
     yield from _machine(config, role)
@@ -76,6 +88,7 @@ def _listeners(config: Config, role: str) -> Iterator[tuple[str, Any]]:
         "collector": (
             "receivers", "sampling.http", "sampling.grpc", "storage_api", "admin", "health",
         ),
+        "ingester": ("storage_api", "admin", "health"),
         "query": ("query", "query.grpc", "admin"),
         "all-in-one": (
             "receivers", "query", "query.grpc", "sampling.http", "sampling.grpc", "storage_api",
@@ -146,6 +159,12 @@ def _certificates(config: Config, role: str) -> Iterator[Finding]:
             continue
         seen.add(files)
         yield _pair(path, *files)
+    for path, settings in groups:
+        for name in ("ca_file", "client_ca_file"):
+            file = str(getattr(settings, name, None) or "")
+            if file and (file, "") not in seen:
+                seen.add((file, ""))
+                yield from _authorities(f"{path}.{name}", file)
     if not seen and role != "query" and config.listen_host not in {"localhost", "127.0.0.1", "::1"}:
         yield Finding(
             "warning",
@@ -157,10 +176,12 @@ def _certificates(config: Config, role: str) -> Iterator[Finding]:
 
 def _pair(path: str, cert_file: str, key_file: str) -> Finding:
     try:
+        # Those that signed it stand behind it, and one that has ended is as bad.
+        end = min(_ends(cert_file, "cert_file"))
+        read_file(Path(key_file), "key_file")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(cert_file, key_file)
-        end = first_certificate_end(Path(cert_file).read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StartupError) as error:
         why = f"{cert_file} with {key_file}: {error}: give a pair that fits"
         return Finding("problem", path, why)
     days = (end.timestamp() - clock.unix_nano() / 1e9) / _DAY_SECONDS
@@ -171,6 +192,28 @@ def _pair(path: str, cert_file: str, key_file: str) -> Finding:
         why = f"{cert_file} ends in {days:.1f} days: find out why it was not renewed"
         return Finding("warning", path, f"{why} (certwright doctor)")
     return Finding("ok", path, f"{cert_file} is valid for {days:.0f} days more")
+
+
+def _authorities(path: str, file: str) -> Iterator[Finding]:
+    """Yield what is wrong with certificates that others are trusted by."""
+    try:
+        last = max(_ends(file, "ca_file"))
+    except (OSError, ValueError, StartupError) as error:
+        yield Finding("problem", path, f"{file}: {error}: give certificates in PEM")
+        return
+    days = (last.timestamp() - clock.unix_nano() / 1e9) / _DAY_SECONDS
+    if days <= 0:
+        why = f"every CA in {file} has ended: renew it, then what it signed (certwright ctl renew)"
+        yield Finding("problem", path, why)
+    elif days < _DAYS_LEFT_MIN:
+        why = f"the last CA in {file} ends in {days:.1f} days: renew it (certwright doctor)"
+        yield Finding("warning", path, why)
+
+
+def _ends(file: str, setting: str) -> list[datetime]:
+    """Return when each certificate of a file ends."""
+    content = read_file(Path(file), setting)
+    return [first_certificate_end(one) for one in _CERTIFICATE.findall(content) or [content]]
 
 
 # ------------------------------------------------------------------------------ targets
@@ -187,6 +230,8 @@ def _target(path: str, target: str, tls: Any) -> Iterator[Finding]:
         return
     address = (str(found[0][4][0]), int(found[0][4][1]))
     try:
+        for file in filter(None, (tls.ca_file, tls.cert_file, tls.key_file)):
+            read_file(Path(file), f"{path}: tls")
         with socket.create_connection(address, timeout=_CALL_SECONDS) as connection:
             if not tls.enabled:
                 yield Finding("ok", path, f"{target} takes connections")
@@ -218,6 +263,27 @@ def _target(path: str, target: str, tls: Any) -> Iterator[Finding]:
         )
 
 
+def _servers(config: Config) -> Iterator[Finding]:
+    """Yield whether ClickHouse servers are there; what they hold is not looked at."""
+    settings = config.storage
+    authority = settings.clickhouse_ca_file
+    for url in filter(None, map(str.strip, settings.clickhouse_url.split(","))):
+        try:
+            context = ssl.create_default_context(cafile=str(authority) if authority else None)
+            opener = urllib.request.build_opener(
+                urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+            )
+            with opener.open(f"{url.rstrip('/')}/ping", timeout=_CALL_SECONDS):
+                pass
+        except (OSError, ValueError) as error:
+            why = f"{url} does not answer ({error}): correct the URL, start the server, or name"
+            yield Finding(
+                "problem", "storage.clickhouse_url", f"{why} its CA in storage.clickhouse_ca_file"
+            )
+        else:
+            yield Finding("ok", "storage.clickhouse_url", f"{url} answers")
+
+
 # ------------------------------------------------------------------------------ disk
 
 
@@ -236,10 +302,13 @@ def _disk(config: Config, role: str, *, running: bool) -> Iterator[Finding]:
         why = f"{there} is on {kind}, which weakens fsync and locks: use a local or block disk"
         yield Finding("problem", "storage.data_dir", why)
     free = shutil.disk_usage(there).free
+    stores = role != "agent" and not config.storage.clickhouse_url
     if free < _FREE_BYTES_MIN:
-        why = f"{there} has {free >> 20} MiB left: free space, or shorten storage.retention_seconds"
+        why = f"{there} has {free >> 20} MiB left: free space"
+        why += ", or shorten storage.retention_seconds" if stores else ""
         yield Finding("problem", "disk", why)
-    if role == "agent":
+    # What has no store here has a journal: an agent, and a collector on a ClickHouse server.
+    if not stores:
         limit = config.journal.backlog_bytes_max
         text = f"{free >> 20} MiB are left, the buffer may take {limit >> 20}"
         if free < limit:
@@ -250,7 +319,8 @@ def _disk(config: Config, role: str, *, running: bool) -> Iterator[Finding]:
     days = config.storage.retention_seconds / _DAY_SECONDS
     rate = _rate(config) if running else None
     if rate is None:
-        yield Finding("ok", "disk", f"{free >> 30} GiB are left; {days:.0f} days are kept")
+        if free >= _FREE_BYTES_MIN:
+            yield Finding("ok", "disk", f"{free >> 30} GiB are left; {days:.0f} days are kept")
         return
     needed = rate * config.storage.retention_seconds * _SPAN_BYTES
     used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -311,7 +381,8 @@ def _machine(config: Config, role: str) -> Iterator[Finding]:
         why = f"{files} open files are allowed: ulimit -n {_FILES_MIN} (systemd: LimitNOFILE)"
         yield Finding("warning", "files", why)
     limit = _memory_limit_bytes()
-    if role in {"all-in-one", "collector"} and limit:
+    stores = role in {"all-in-one", "collector", "ingester"}
+    if stores and limit and not config.storage.clickhouse_url:
         needed = config.storage.memory_bytes_max + _BESIDE_ENGINE_BYTES
         if limit < needed:
             why = f"the limit is {limit >> 20} MiB, needed are {needed >> 20}"

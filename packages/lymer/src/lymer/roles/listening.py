@@ -10,7 +10,9 @@ import socket
 import ssl
 import tempfile
 from collections.abc import Iterator
-from typing import Final, Protocol
+from functools import partial
+from ipaddress import ip_address
+from typing import Any, Final, Protocol
 
 import grpc
 import uvicorn
@@ -171,12 +173,17 @@ class HttpServer(uvicorn.Server):
         *,
         grace_seconds: int,
         context: ssl.SSLContext | None = None,
+        calls: CallServer | None = None,
     ) -> None:
-        """Prepare to serve `app` on `sockets`, encrypted with `context` if there is one."""
+        """Prepare to serve `app` on `sockets`, encrypted with `context` if there is one.
+
+        Connections of HTTP/2 go to `calls`.
+        """
+        speaker: Any = Http1 if calls is None else partial(Http1, h2=calls.connection)
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Http1,
+                http=speaker,
                 ws="none",
                 lifespan="off",
                 access_log=False,
@@ -210,8 +217,11 @@ def _serve(
     sockets: list[socket.socket],
     what: str,
     context: ssl.SSLContext | None,
+    calls: CallServer | None = None,
 ) -> None:
-    server = HttpServer(app, sockets, grace_seconds=REQUEST_GRACE_SECONDS, context=context)
+    server = HttpServer(
+        app, sockets, grace_seconds=REQUEST_GRACE_SECONDS, context=context, calls=calls
+    )
     task = asyncio.create_task(server.run_until_stopped(), name=what)
 
     async def stop() -> None:
@@ -276,6 +286,11 @@ class Ports:
         """Tell whether the port was taken."""
         return what in self._sockets
 
+    def is_local(self, what: str) -> bool:
+        """Tell whether only this machine can reach the port."""
+        hosts = [listener.getsockname()[0] for listener in self._sockets[what]]
+        return all(ip_address(host.partition("%")[0]).is_loopback for host in hosts)
+
     def number(self, what: str) -> int:
         """Return the port that was taken, or 0."""
         if what not in self._sockets:
@@ -288,6 +303,7 @@ class Ports:
         what: str,
         *,
         cors: CorsSettings | None = None,
+        calls: CallServer | None = None,
     ) -> None:
         """Serve `app` on the port until the stack unwinds.
 
@@ -295,14 +311,17 @@ class Ports:
             app: Who answers.
             what: Whose the port is.
             cors: Which web pages may ask; None is none.
+            calls: Who serves gRPC on the same port, with a gate of its own; None is nobody.
         """
         app = behind_gate(app, self._gates.get(what))
         if cors is not None:
             options = CorsOptions(cors.allowed_origins, cors.allowed_headers, cors.max_age_seconds)
             app = with_cors(refusing_foreign_pages(app, options), options)
         tls = self._tls.get(what)
-        context = self.security.context(tls, "http/1.1", what) if tls else None
-        _serve(self._stack, app, self._sockets[what], what, context)
+        # Whoever speaks both is answered HTTP/1.1; clients of gRPC offer nothing but h2.
+        alpn = "http/1.1" if calls is None else "http/1.1,h2"
+        context = self.security.context(tls, alpn, what) if tls else None
+        _serve(self._stack, app, self._sockets[what], what, context, calls)
 
     async def serve_grpc(
         self, server: GrpcServer | CallServer, settings: Listener, what: str, setting: str

@@ -10,13 +10,19 @@ from urllib.parse import SplitResult, urlsplit
 
 from lymer.errors import StartupError
 
-__all__ = ["GrpcSender", "HttpSender", "Outcome", "Reply", "Sender", "open_sender"]
+__all__ = ["GrpcSender", "HttpSender", "Outcome", "Reply", "Sender", "ask_if_stored", "open_sender"]
 
 _TIMEOUT_SECONDS: Final = 30.0
 """Longest wait for one reply; OTLP's default is 10, a server under full load may need more."""
 
+_STORED_SECONDS: Final = 90.0
+"""The server itself waits for a minute until what it took is stored."""
+
 _RETRYABLE_STATUS: Final = frozenset({429, 502, 503, 504})
 """Source: OTLP specification, OTLP/HTTP response, "Retryable Response Codes"."""
+
+_GATEWAYS: Final = frozenset({502, 504})
+"""Said by somebody between us and the server, who does not know."""
 
 _RETRYABLE_CODES: Final = frozenset(
     {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
@@ -48,6 +54,8 @@ class Reply:
     """How long the server asked us to wait, in seconds; None if it did not say."""
     message: str = ""
     """The server's words, or the connection's error."""
+    is_answer: bool = True
+    """Whether the server said so; else it may have taken the request."""
 
 
 class Sender(Protocol):
@@ -77,13 +85,37 @@ def open_sender(endpoint: str, protocol: str, headers: dict[str, str]) -> Sender
     return GrpcSender(url, headers) if protocol == "grpc" else HttpSender(url, headers)
 
 
+def ask_if_stored(endpoint: str, headers: dict[str, str]) -> bool | None:
+    """Wait until all that a Lymer at `endpoint` has taken is stored, as long as it lets us.
+
+    Returns:
+        Whether it is; None if whoever is there does not know.
+    """
+    url = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
+    connection = _connection(url, _STORED_SECONDS)
+    try:
+        connection.request("GET", "/api/lymer/v1/stored", headers=headers)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    if status in _RETRYABLE_STATUS:
+        return False
+    return True if status == 204 else None
+
+
+def _connection(url: SplitResult, seconds_max: float) -> http.client.HTTPConnection:
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    return kind(url.hostname or "", url.port or 4318, timeout=seconds_max)
+
+
 class HttpSender:
     """OTLP/HTTP with protobuf bodies over one persistent connection."""
 
     def __init__(self, url: SplitResult, headers: dict[str, str]) -> None:
         """Connect at the first request."""
-        kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(url.hostname or "", url.port or 4318, timeout=_TIMEOUT_SECONDS)
+        self._connection = _connection(url, _TIMEOUT_SECONDS)
         self._path = url.path.rstrip("/") or "/v1/traces"
         self._headers = {"Content-Type": "application/x-protobuf", **headers}
 
@@ -96,7 +128,8 @@ class HttpSender:
         except (OSError, http.client.HTTPException) as error:
             # The next request connects again.
             self._connection.close()
-            return Reply(Outcome.RETRY, message=str(error) or type(error).__name__)
+            message = str(error) or type(error).__name__
+            return Reply(Outcome.RETRY, message=message, is_answer=False)
         if response.status == 200:
             return _accepted(content)
         message = f"HTTP {response.status}: {content[:200].decode('utf-8', 'replace')}"
@@ -108,6 +141,7 @@ class HttpSender:
             Outcome.RETRY,
             retry_after_seconds=float(after) if after.isdecimal() else None,
             message=message,
+            is_answer=response.status not in _GATEWAYS,
         )
 
     def close(self) -> None:

@@ -19,7 +19,9 @@ from lymer.roles.lifetime import Lifetime
 from lymer.roles.listening import Ports
 from lymer.roles.ready_block import place, role_block, url
 from lymer.roles.securing import Security
+from lymer.roles.storing import open_reading_store
 from lymer.roles.watching import ADMIN, listen_for_admin, serve_admin
+from lymer.storage.clickhouse.reading_store import ReadingStore
 from lymer.storage.remote.reader import RemoteStore
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
@@ -49,14 +51,7 @@ async def _serve(config: Config, metrics: Metrics) -> None:
         ports = Ports(stack, security)
         listen_for_queries(ports, config)
         listen_for_admin(ports, config)
-        settings = config.remote_storage
-        auth = security.client_auth(settings.auth, "remote_storage.auth")
-        store = RemoteStore(
-            settings.target,
-            call_seconds_max=settings.call_seconds_max,
-            tls=security.client_tls(settings.tls, "remote_storage.tls"),
-            metadata=auth.metadata if auth else tuple,
-        )
+        store = _open_store(security, config)
         stack.callback(store.close)
         watch = _StoreWatch(store)
         await watch.look()
@@ -72,20 +67,35 @@ async def _serve(config: Config, metrics: Metrics) -> None:
             otlp_grpc=place("localhost", receivers.otlp_grpc.port),
             otlp_http=f"http://{place('localhost', receivers.otlp_http.port)}",
         )
-        serve_admin(ports, life, metrics)
+        serve_admin(ports, life, metrics, config)
+        place_of_store = config.storage.clickhouse_url or config.remote_storage.target
         rows = [
             ("UI", url(config, config.query, ports.number(UI)) + config.query.base_path),
-            ("Store", f"{settings.target} ({watch.problem() or 'answers'})"),
+            ("Store", f"{place_of_store} ({watch.problem() or 'answers'})"),
             ("Admin", url(config, config.admin, ports.number(ADMIN))),
         ]
         await life.serve(lambda seconds: role_block("query", rows, seconds))
     _log.info("stopped")
 
 
+def _open_store(security: Security, config: Config) -> RemoteStore | ReadingStore:
+    """Return the store to read: a ClickHouse server's, or the one that a collector owns."""
+    if config.storage.clickhouse_url:
+        return open_reading_store(config)
+    settings = config.remote_storage
+    auth = security.client_auth(settings.auth, "remote_storage.auth")
+    return RemoteStore(
+        settings.target,
+        call_seconds_max=settings.call_seconds_max,
+        tls=security.client_tls(settings.tls, "remote_storage.tls"),
+        metadata=auth.metadata if auth else tuple,
+    )
+
+
 class _StoreWatch:
     """Asks the store now and then how it is."""
 
-    def __init__(self, store: RemoteStore) -> None:
+    def __init__(self, store: RemoteStore | ReadingStore) -> None:
         self._store = store
         self._problem = ""
 

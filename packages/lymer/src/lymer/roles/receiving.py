@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Any, Final
+
+import grpc
 
 from lymer.config import Config
 from lymer.journal.deliveries import Deliveries
@@ -21,11 +23,13 @@ from lymer.roles.listening import Ports
 from lymer.roles.tenancy import tenancy_of, udp_tenant_of
 from lymer.sampling.answering import StrategyAnswers
 from lymer.telemetry.metrics import Metrics
+from lymer.transport.grpc_calls import Call, CallEndedError
 from lymer.transport.http_gate import App
 
 __all__ = ["OTLP_HTTP", "Receivers", "make_intake"]
 
 OTLP_HTTP: Final = "OTLP HTTP"
+_CODES: Final = {int(code.value[0]): code for code in grpc.StatusCode}
 _DECODE_THREADS: Final = 2
 
 
@@ -59,7 +63,23 @@ class Receivers:
         if settings.otlp_http.enabled:
             ports.take(OTLP_HTTP, settings.otlp_http, "receivers.otlp_http.port", gate=self._gate)
         self._foreign.listen(stack)
+        self._storage_door: OtlpGrpcReceiver | None = None
         self.otlp_grpc_port = settings.otlp_grpc.port if settings.otlp_grpc.enabled else 0
+
+    async def export(self, body: bytes, context: Any) -> bytes:
+        """Take a request of a Jaeger that keeps its traces here, as the OTLP door does."""
+        if self._storage_door is None:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "cannot take spans yet: starting")
+            raise AssertionError("aborting raises")
+        headers = [
+            (key.encode(), value if isinstance(value, bytes) else value.encode())
+            for key, value in context.invocation_metadata() or ()
+        ]
+        try:
+            return await self._storage_door.export(body, Call(headers, ""))
+        except CallEndedError as error:
+            await context.abort(_CODES[error.code], error.details, error.trailers)
+            raise
 
     async def open(
         self,
@@ -94,22 +114,27 @@ class Receivers:
                 receiver=receiver, transport=transport, bytes_max=bytes_max,
             )  # fmt: skip
 
+        limit = settings.otlp_grpc.message_bytes_max
+        self._storage_door = OtlpGrpcReceiver(
+            door("storage", "grpc", limit), message_bytes_max=limit
+        )
         if settings.otlp_http.enabled:
             limit = settings.otlp_http.body_bytes_max
             http = OtlpHttpReceiver(door("otlp", "http", limit), body_bytes_max=limit)
             self._ports.serve(http, OTLP_HTTP, cors=settings.otlp_http.cors)
         if settings.otlp_grpc.enabled:
             limit = settings.otlp_grpc.message_bytes_max
-            grpc = OtlpGrpcReceiver(
+            receiver = OtlpGrpcReceiver(
                 door("otlp", "grpc", limit), message_bytes_max=limit, gate=self._gate
             )
             if strategies is not None:
-                add_sampling(grpc, strategies)  # agents ask where they send
+                add_sampling(receiver, strategies)  # agents ask where they send
             self.otlp_grpc_port = await self._ports.serve_grpc(
-                grpc, settings.otlp_grpc, "OTLP gRPC", "receivers.otlp_grpc.port"
+                receiver, settings.otlp_grpc, "OTLP gRPC", "receivers.otlp_grpc.port"
             )
         # Last, just before the journal opens: what came by UDP before that would be lost.
         await self._foreign.open(stack, intake, door, strategies, zipkin_questions)
+        stack.push_async_callback(translator.leave)  # before the doors wait for their requests
 
     def foreign_described(self) -> str:
         """Say in one line which doors beside OTLP are open and where; empty if none is."""

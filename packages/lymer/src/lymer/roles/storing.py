@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
+import re
 import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from lymer import clock
 from lymer.config import Config
-from lymer.errors import StartupError, StorageError
+from lymer.errors import OverloadedError, StartupError, StorageError
 from lymer.journal.deliveries import Deliveries
 from lymer.journal.journal import Journal, JournalLimits
 from lymer.journal.lock import FolderLock, claim_folder
@@ -22,19 +24,38 @@ from lymer.pipeline.tail import TailWorker
 from lymer.receivers.intake import Intake, Ticket
 from lymer.roles.lifetime import Lifetime
 from lymer.sampling.tail_file import TailFileError, read_tail_policies, unread_settings
+from lymer.storage.clickhouse.collectors import share
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.engine_front import FrontEngine, told_by_shards
+from lymer.storage.clickhouse.engine_late import LateEngine
 from lymer.storage.clickhouse.engine_server import ServerEngine
-from lymer.storage.clickhouse.store import ClickHouseStore
+from lymer.storage.clickhouse.reading_store import ReadingStore
+from lymer.storage.clickhouse.sharded_store import ShardedStore
+from lymer.storage.clickhouse.store import ClickHouseStore, Retention
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
+from lymer.transport.watched_files import read_file
 
-__all__ = ["Loading", "lock_data_folder", "open_deliveries", "open_store"]
+__all__ = [
+    "Loading",
+    "Store",
+    "lock_data_folder",
+    "open_deliveries",
+    "open_engines",
+    "open_reading_store",
+    "open_store",
+]
+
+Store: TypeAlias = ClickHouseStore | ShardedStore
 
 _log = EventLog(__name__)
 GRAPH_AGE_SECONDS_MAX: Final = 2.0
 """How far behind the service graph may be for readers, seconds: counting takes a quarter of one."""
+_CLUSTER: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 _DRAIN_SECONDS_MAX: Final = 30.0
 """The store may take so long to load what the journal holds; the rest waits for the next start."""
+_WAIT_SECONDS_MAX: Final = 60.0
+"""A deletion or an import waits so long for what arrived before it to be stored."""
 _CLOSE_SECONDS_MAX: Final = 10.0
 """Then everything is durable, and a query that will not end must not keep the process alive."""
 
@@ -49,6 +70,9 @@ def lock_data_folder(stack: AsyncExitStack, config: Config) -> Path:
     lock = FolderLock(folder)
     stack.callback(lock.release)
     claim_folder(folder / "journal")
+    # Made when there is something to set aside; that must not be when it turns out to be a file.
+    if os.path.lexists(folder / "quarantine"):
+        claim_folder(folder / "quarantine")
     return folder
 
 
@@ -61,74 +85,146 @@ def open_deliveries(config: Config, data_dir: Path) -> Deliveries:
     return Deliveries(data_dir / "deliveries", agents_max=config.collector.agents_max)
 
 
-def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> ClickHouseStore:
-    """Open the embedded engine and its store.
+def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> Store:
+    """Open the store: the embedded engine's, a ClickHouse server's, or that of several.
 
     Raises:
         StartupError: The store is of a newer version, or the policies cannot be used.
     """
     settings = config.storage
     policies = _tail_policies(config.tail_sampling.policies_file)
-    engine = open_engine(config, data_dir)
-    stack.callback(_close_engine, engine)
+    engines = open_engines(config, data_dir)
+    for engine in engines:
+        stack.callback(_close_engine, engine)
+    cluster = settings.clickhouse_cluster
     try:
-        store = ClickHouseStore(
-            engine,
-            retention_seconds=round(settings.retention_seconds),
-            memory_bytes_max=settings.memory_bytes_max,
-            query_timeout_seconds=settings.query_timeout_seconds,
-            graph_age_seconds_max=GRAPH_AGE_SECONDS_MAX,
-            archive_retention_seconds=round(settings.archive_retention_seconds),
-        )
+        sharing = share(engines, data_dir, cluster) if settings.clickhouse_url else [None]
+        stores = [
+            ClickHouseStore(
+                engine,
+                retention_seconds=round(settings.retention_seconds),
+                memory_bytes_max=settings.memory_bytes_max,
+                query_timeout_seconds=settings.query_timeout_seconds,
+                graph_age_seconds_max=GRAPH_AGE_SECONDS_MAX,
+                archive_retention_seconds=round(settings.archive_retention_seconds),
+                sharing=one,
+                retention=Retention(
+                    tuple(
+                        (tenant, round(seconds)) for tenant, seconds in settings.retention_by_tenant
+                    ),
+                    tuple(
+                        (service, round(seconds))
+                        for service, seconds in settings.retention_by_service
+                    ),
+                ),
+            )
+            for engine, one in zip(engines, sharing, strict=True)
+        ]
     except StorageError as error:
         place = settings.clickhouse_url or data_dir / "store"
         raise StartupError(f"cannot open the store in {place}: {error}") from error
+    store: Store = stores[0]
+    if cluster:
+        front = open_reading_store(config)
+        stack.callback(front.close)
+        store = ShardedStore(stores, front)
+    stack.callback(store.leave)
     if policies:
         store.sample_tails(policies)
     return store
 
 
-def open_engine(config: Config, data_dir: Path) -> ChdbEngine | ServerEngine:
-    """Open the embedded engine, or a connection to the server that the settings name.
+def open_reading_store(config: Config) -> ReadingStore:
+    """Return the readers of a ClickHouse server, or of the shards of a cluster; asks nothing yet.
+
+    Raises:
+        StartupError: Servers and cluster do not go together.
+    """
+    settings = config.storage
+    urls = _urls(config)
+    late = [LateEngine(functools.partial(_connect, config, url)) for url in urls]
+    cluster = settings.clickhouse_cluster
+    return ReadingStore(
+        FrontEngine(late, cluster) if cluster else late[0],
+        retention_seconds=round(settings.retention_seconds),
+        memory_bytes_max=settings.memory_bytes_max,
+        query_timeout_seconds=settings.query_timeout_seconds,
+        told=told_by_shards(cluster) if cluster else "",
+    )
+
+
+def open_engines(config: Config, data_dir: Path) -> list[ChdbEngine | ServerEngine]:
+    """Open the embedded engine, or a connection to each server that the settings name.
 
     Raises:
         StartupError: It cannot be opened, or reached.
     """
-    settings = config.storage
-    if not settings.clickhouse_url:
+    if not config.storage.clickhouse_url:
         claim_folder(data_dir / "store")
-        return ChdbEngine(data_dir / "store", memory_bytes_max=settings.memory_bytes_max)
+        return [ChdbEngine(data_dir / "store", memory_bytes_max=config.storage.memory_bytes_max)]
+    try:
+        return [_connect(config, url) for url in _urls(config)]
+    except StorageError as error:
+        raise StartupError(str(error)) from error
+
+
+def _urls(config: Config) -> list[str]:
+    """Return the servers, one for each shard."""
+    settings = config.storage
+    urls = [url.strip() for url in settings.clickhouse_url.split(",") if url.strip()]
+    if len(urls) > 1 and not settings.clickhouse_cluster:
+        raise StartupError(
+            f"cannot use {len(urls)} servers: storage.clickhouse_cluster must name the cluster "
+            "whose shards they are"
+        )
+    if settings.clickhouse_cluster and not _CLUSTER.match(settings.clickhouse_cluster):
+        raise StartupError(
+            "cannot use storage.clickhouse_cluster: a name has letters, digits, - and _ only"
+        )
+    return urls
+
+
+def _connect(config: Config, url: str) -> ServerEngine:
+    """Connect to a server with what the settings say of it.
+
+    Raises:
+        StartupError: The password cannot be read, or what is needed is not installed.
+        StorageAwayError: Nobody answers there.
+    """
+    settings = config.storage
     password = ""
     if settings.clickhouse_password_file is not None:
         try:
-            password = settings.clickhouse_password_file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+            content = read_file(
+                settings.clickhouse_password_file, "storage.clickhouse_password_file"
+            )
+            password = content.decode("utf-8").strip()
+        except UnicodeDecodeError as error:
             file = settings.clickhouse_password_file
             raise StartupError(
                 f"cannot read storage.clickhouse_password_file {file}: {error}"
             ) from error
-    try:
-        return ServerEngine(
-            settings.clickhouse_url,
-            user=settings.clickhouse_user,
-            password=password,
-            ca_file=settings.clickhouse_ca_file,
-        )
-    except StorageError as error:
-        raise StartupError(str(error)) from error
+    if settings.clickhouse_ca_file is not None:
+        read_file(settings.clickhouse_ca_file, "storage.clickhouse_ca_file")
+    return ServerEngine(
+        url,
+        user=settings.clickhouse_user,
+        password=password,
+        ca_file=settings.clickhouse_ca_file,
+    )
 
 
 def _tail_policies(file: Path | None) -> tuple[Policy, ...]:
     if file is None:
         return ()
     try:
-        content = file.read_bytes()
+        content = read_file(file, "tail_sampling.policies_file")
         for sentence in unread_settings(content):
             _log.warning(
                 "setting of the policies file is not read", file=str(file), setting=sentence
             )
         return read_tail_policies(content)
-    except (OSError, TailFileError) as error:
+    except TailFileError as error:
         raise StartupError(f"cannot read tail_sampling.policies_file {file}: {error}") from error
 
 
@@ -149,7 +245,7 @@ class Loading:
         stack: AsyncExitStack,
         config: Config,
         data_dir: Path,
-        store: ClickHouseStore,
+        store: Store,
         intake: Intake,
         deliveries: Deliveries,
         metrics: Metrics,
@@ -173,6 +269,7 @@ class Loading:
             unix_nano=clock.unix_nano,
             monotonic_seconds=clock.monotonic_seconds,
             first_segment_id=store.newest_segment_id + 1,
+            next_segment_id=store.next_segment_id,
         )
         metrics.backlog_bytes.set_function(lambda: journal.state().backlog_bytes)
         metrics.journal_commits.set_function(lambda: journal.state().commits)
@@ -200,10 +297,26 @@ class Loading:
         """Return who has spans, stored or on their way."""
         return {*self._store.tenants(), *self.journal.tenants()}
 
-    async def wait_for_recovery(self, life: Lifetime) -> None:
+    async def wait_for_store(self) -> int:
+        """Wait until all that has arrived by now is stored, and return up to which segment it is.
+
+        Raises:
+            OverloadedError: The store is too far behind.
+        """
+        asked = clock.unix_nano() // 1_000
+        ends = clock.monotonic_seconds() + _WAIT_SECONDS_MAX
+        while (complete := self.newest_complete()) < asked:
+            if clock.monotonic_seconds() > ends:
+                raise OverloadedError("what has arrived is not stored yet", retry_after_seconds=30)
+            await asyncio.sleep(0.05)
+        return complete
+
+    async def wait_for_recovery(self, life: Lifetime | None = None) -> None:
         """Wait until the last run's segments are searchable, or the store says why not."""
         while not (  # noqa: ASYNC110
-            self._loader.has_recovered or self._loader.problem or life.is_stopping
+            self._loader.has_recovered
+            or self._loader.problem
+            or (life is not None and life.is_stopping)
         ):
             await asyncio.sleep(0.01)  # a thread's state, asked only while starting
 
@@ -215,10 +328,10 @@ class Loading:
             self._store,
             metrics,
             grace_seconds=settings.grace_seconds,
-            newest_complete=self._newest_complete,
+            newest_complete=self.newest_complete,
         )
 
-    def _newest_complete(self) -> int:
+    def newest_complete(self) -> int:
         """Return up to which segment all that arrived is stored; 0 before all is recovered."""
         if not self._loader.has_recovered:
             return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,13 @@ from lymer.errors import StartupError
 from lymer.journal.disk import sync_folder
 from lymer.journal.lock import FolderLock
 from lymer.journal.recovery import segment_path
-from lymer.roles.storing import open_engine
+from lymer.roles.storing import open_engines
 from lymer.storage.clickhouse.engine import Engine
+from lymer.storage.clickhouse.engine_front import FRONT
 from lymer.storage.clickhouse.tenants import database_of, stored_tenants
 from lymer.tenancy import DEFAULT_TENANT, is_tenant, tenant_code
 
-__all__ = ["StoredTenant", "list_tenants", "remove_tenant"]
+__all__ = ["StoredTenant", "list_tenants", "opened_engines", "remove_tenant"]
 
 _SIZES: Final = (
     "SELECT {mark}, sumIf(rows, table = 'spans'), sum(bytes_on_disk) FROM system.parts "
@@ -43,11 +44,18 @@ def list_tenants(config: Config) -> list[StoredTenant]:
     Raises:
         StartupError: There is no store, or another process has it.
     """
-    with _opened(config) as (_, engine):
+    with opened_engines(config) as (_, engines):
         found = []
-        for name in [DEFAULT_TENANT, *stored_tenants(engine)]:
-            (spans,), (size,) = engine.select(database_of(name), _SIZES, 2)
-            found.append(StoredTenant(name, spans, size))
+        names = {name for engine in engines for name in stored_tenants(engine)}
+        for name in [DEFAULT_TENANT, *sorted(names)]:
+            sizes = [engine.select(database_of(name), _SIZES, 2) for engine in engines]
+            found.append(
+                StoredTenant(
+                    name,
+                    sum(spans for (spans,), _ in sizes),
+                    sum(size for _, (size,) in sizes),
+                )
+            )
         return found
 
 
@@ -59,17 +67,21 @@ def remove_tenant(config: Config, name: str) -> None:
     Raises:
         StartupError: There is no such tenant, no store, or another process has it.
     """
-    with _opened(config) as (data_dir, engine):
+    with opened_engines(config) as (data_dir, engines):
         journal, quarantine = data_dir / "journal", data_dir / "quarantine"
         waiting = _files(journal, f"*.{tenant_code(name)}{segment_path(journal, 0).suffix}")
-        known = is_tenant(name) and (waiting or name in stored_tenants(engine))
+        known = is_tenant(name) and (
+            waiting or any(name in stored_tenants(engine) for engine in engines)
+        )
         if not known:
             raise StartupError(f"cannot remove tenant {name!r}: nothing is stored of it")
         for path in waiting:
             path.unlink()
         if waiting:
             sync_folder(journal)
-        engine.command(database_of(name), "DROP DATABASE IF EXISTS {db} SYNC")
+        for engine in engines:
+            for database in (FRONT + database_of(name), database_of(name)):
+                engine.command(database, "DROP DATABASE IF EXISTS {db} SYNC")
         for path in _files(quarantine, f"*.{tenant_code(name)}-*"):
             path.unlink()
 
@@ -79,16 +91,22 @@ def _files(folder: Path, pattern: str) -> list[Path]:
 
 
 @contextmanager
-def _opened(config: Config) -> Iterator[tuple[Path, Engine]]:
+def opened_engines(config: Config) -> Iterator[tuple[Path, Sequence[Engine]]]:
+    """Give the data folder, and the engine of each shard, of a store that no process here uses.
+
+    Raises:
+        StartupError: There is no store, or another process has the folder.
+    """
     data_dir = config.storage.data_dir.absolute()
     if not config.storage.clickhouse_url and not (data_dir / "store").is_dir():
         raise StartupError(f"there is no store in {data_dir}; name another with --data-dir")
     lock = FolderLock(data_dir)
     try:
-        engine = open_engine(config, data_dir)
+        engines = open_engines(config, data_dir)
         try:
-            yield data_dir, engine
+            yield data_dir, engines
         finally:
-            engine.close()
+            for engine in engines:
+                engine.close()
     finally:
         lock.release()

@@ -11,6 +11,7 @@ from urllib import error, request
 
 from lymer import clock
 from lymer.errors import StorageError
+from lymer.given_file import read_given
 from lymer.sampling.strategy_file import FILE_BYTES_MAX
 
 __all__ = ["FETCH_SECONDS_MAX", "SourceError", "read_source"]
@@ -46,8 +47,7 @@ async def read_source(source: str) -> bytes:
 
 def _read_file(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return stream.read(FILE_BYTES_MAX + 1)
+        return read_given(path, FILE_BYTES_MAX)
     except OSError as failure:
         raise SourceError(failure.strerror or str(failure)) from failure
 

@@ -13,8 +13,14 @@ from contextvars import ContextVar
 from typing import Final
 
 from lymer.errors import StorageError
+from lymer.telemetry.logs import EventLog
 
-__all__ = ["CALLER", "Caller", "stoppable"]
+__all__ = ["CALLER", "PARTIAL", "Caller", "leave_out", "stoppable"]
+
+PARTIAL: Final = "lymer-partial"
+"""The header, and gRPC's trailing metadata, that says what an answer lacks."""
+_PARTIAL_CHARACTERS_MAX: Final = 2_000
+_log = EventLog(__name__)
 
 
 class Caller:
@@ -25,6 +31,11 @@ class Caller:
         self._lock = threading.Lock()
         self._has_left = False
         self._stops: list[Callable[[], object]] = []
+        self._lacks: list[str] = []
+        self.left_out: Final[dict[str, str]] = {}
+        """Why traces that are stored are not in the answer, by their ids."""
+        self.is_told_estimates = False
+        """Whether the answer counts spans some of which stand for several."""
 
     def leave(self) -> None:
         """Stop what runs, and refuse to begin anything else; blocks while it is told to stop."""
@@ -33,6 +44,31 @@ class Caller:
             stops = list(self._stops)
         for stop in stops:
             stop()
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What the answer does not hold, though it should: sentences for its reader."""
+        with self._lock:
+            return tuple(self._lacks)
+
+    def lack(self, sentence: str) -> None:
+        """Let the answer say that it is partial."""
+        with self._lock:
+            if sentence not in self._lacks:
+                self._lacks.append(sentence)
+
+    def leave_out(self, trace_id: str, why: str) -> None:
+        """Let the answer say that it lacks a trace, and why."""
+        self.left_out[trace_id] = why
+        self.lack(f"trace {trace_id} is left out: {why}")
+
+    @property
+    def partial(self) -> str:
+        """What the answer does not hold, as the value of a header; empty if nothing."""
+        text = "; ".join(self.lacks).encode("ascii", "replace").decode()
+        if len(text) <= _PARTIAL_CHARACTERS_MAX:
+            return text
+        return f"{text[:_PARTIAL_CHARACTERS_MAX]} and more"
 
     @contextlib.contextmanager
     def running(self, stop: Callable[[], object]) -> Iterator[None]:
@@ -60,3 +96,11 @@ def stoppable(stop: Callable[[], object]) -> contextlib.AbstractContextManager[N
     """Return `Caller.running` of whoever waits here."""
     caller = CALLER.get()
     return caller.running(stop) if caller else contextlib.nullcontext()
+
+
+def leave_out(trace_id: str, why: object) -> None:
+    """Let the answer that is being made, and the log, say that a trace is too large for it."""
+    _log.warning("trace left out of an answer", trace_id=trace_id, error=why)
+    caller = CALLER.get()
+    if caller is not None:
+        caller.leave_out(trace_id, str(why))

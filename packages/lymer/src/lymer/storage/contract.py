@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Protocol
 
 from lymer.model.columns import SpanColumns
+from lymer.model.deletion import Deleted, Deletion
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.graph import GraphEdge
+from lymer.model.minute_counts import MinuteCounts
 from lymer.model.question import (
     DependencyLink,
     FoundTrace,
@@ -30,7 +32,7 @@ from lymer.model.question import (
 )
 from lymer.model.segment import SealedSegment
 from lymer.model.span_table import SpanSample, SpanTable
-from lymer.model.trace_arrays import TraceArrays
+from lymer.model.trace_arrays import FoundSpans, TraceArrays
 from lymer.storage.search_contract import (
     FieldName,
     FieldQuestion,
@@ -41,7 +43,14 @@ from lymer.storage.search_contract import (
     SpansetQuestion,
 )
 
-__all__ = ["SealedSegment", "SpanReader", "SpanStore", "SpanWriter", "TenantReaders"]
+__all__ = [
+    "SealedSegment",
+    "SpanReader",
+    "SpanStore",
+    "SpanWriter",
+    "TenantReaders",
+    "TraceDeleter",
+]
 
 
 class SpanWriter(Protocol):
@@ -99,6 +108,35 @@ class TenantReaders(Protocol):
 
 class SpanStore(SpanWriter, TenantReaders, Protocol):
     """Takes the segments of all tenants, and lets each tenant's spans be read."""
+
+
+class TraceDeleter(Protocol):
+    """Deletes traces of a tenant, for good; only who owns the store can."""
+
+    def count_traces(self, tenant: str, trace_ids: Sequence[str], /) -> Deleted:
+        """Return what `delete_traces` would delete."""
+
+    def delete_traces(
+        self, tenant: str, trace_ids: Sequence[str], /, *, who: str, question: str, upto: int
+    ) -> Deleted:
+        """Delete all that is stored of some traces, and what was derived from them.
+
+        Afterwards the store answers as if they had never arrived. What arrives of them during the
+        call or later stays.
+
+        Args:
+            tenant: Whose.
+            trace_ids: 32 hex digits each.
+            who: For the audit log.
+            question: For the audit log.
+            upto: Highest segment that is deleted from: up to it nothing is in the journal any more.
+
+        Raises:
+            StorageError: It is not done; if it was begun, it will be carried out.
+        """
+
+    def get_deletions(self, tenant: str, /) -> list[Deletion]:
+        """Return the audit log of a tenant, newest first."""
 
 
 class SpanReader(Protocol):
@@ -160,6 +198,17 @@ class SpanReader(Protocol):
                 process, written as `key=value`.
         """
 
+    def find_in_trace(self, trace_id: str, find: FindTerms, /) -> FoundSpans:
+        """Return in which spans of a trace this occurs, without reading the trace.
+
+        Looked at are names, services and ids, too. None, of no spans, if neither the store nor the
+        archive knows the trace.
+
+        Args:
+            trace_id: 32 hex digits.
+            find: What to look for.
+        """
+
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """Return the spans with this id (usually one, two if a client and a server share it).
 
@@ -209,6 +258,17 @@ class SpanReader(Protocol):
             span_kinds: Of `SPAN_KINDS`.
             by_operation: Count each operation for itself.
             slot_minutes: Length of a slot; the first slot begins at a multiple of it.
+        """
+
+    def get_minute_counts(
+        self, minutes: tuple[int, int], services: Sequence[str], /, *, of: str
+    ) -> MinuteCounts:
+        """Return calls, errors and durations by the minute, from the rollups, in no order.
+
+        Args:
+            minutes: The first and the last, whole minutes since the epoch.
+            services: Whose: operations of these, edges that begin or end there; empty: all.
+            of: `operations`, or `edges` of the service graph.
         """
 
     def get_sample_size(self, sample: SpanSample, /) -> tuple[int, int]:

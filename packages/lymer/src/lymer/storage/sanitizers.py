@@ -18,10 +18,22 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from lymer.wire.go_text import instant_text
 
-__all__ = ["SANITIZERS", "SPAN_ID_BYTES", "TRACE_ID_BYTES", "Draft", "Sanitizer", "stored_id"]
+__all__ = [
+    "SANITIZERS",
+    "SERVICE_CHARACTERS_MAX",
+    "SPAN_ID_BYTES",
+    "TRACE_ID_BYTES",
+    "Draft",
+    "Sanitizer",
+    "stored_id",
+    "stored_service",
+]
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
+SERVICE_CHARACTERS_MAX: Final = 1_024
+"""Of a service's name. It stands once in a resource and in each row that is read of its spans, so a
+name of 1 MB on a thousand spans would fill the memory of every question about them."""
 
 
 @dataclass(slots=True)
@@ -77,6 +89,17 @@ def _service_empty(draft: Draft) -> None:
     value = draft.service_value
     if value is not None and value.WhichOneof("value") == "string_value" and not draft.service:
         draft.service = "empty-service-name"
+
+
+def stored_service(name: str) -> str:
+    """Return the name a service has in the store: one that is too long ends with an ellipsis."""
+    if len(name) <= SERVICE_CHARACTERS_MAX:
+        return name
+    return f"{name[: SERVICE_CHARACTERS_MAX - 1]}…"
+
+
+def _service_long(draft: Draft) -> None:
+    draft.service = stored_service(draft.service)
 
 
 def _name_empty(draft: Draft) -> None:
@@ -170,6 +193,15 @@ SANITIZERS: Final = (
         column="service",
         when="length(service_value) <= 2",
         becomes="'empty-service-name'",
+    ),
+    # Ours: Jaeger has no limit.
+    Sanitizer(
+        name="service name that is too long",
+        does="its first 1,023 characters and an ellipsis; the resource keeps it whole",
+        repair=_service_long,
+        column="service",
+        when=f"lengthUTF8(service_text) > {SERVICE_CHARACTERS_MAX}",
+        becomes=f"concat(substringUTF8(service_text, 1, {SERVICE_CHARACTERS_MAX - 1}), '…')",
     ),
     Sanitizer(
         name="empty span name",

@@ -60,6 +60,8 @@ class SpansetQuestion:
     """By the newest start, or the longest duration, of a span found in the range."""
     after: Cursor | None = None
     """Leave out what comes before and at this place of the order."""
+    after_segment: int | None = None
+    """Only traces of which a span that can match was stored after this segment."""
     seconds_max: float = 30.0
     """Then the answer holds what was found until then."""
     text: str = ""
@@ -130,6 +132,8 @@ class FoundSpansets:
     has_more: bool = False
     """Whether more traces follow, or may."""
     scanned: Scanned = field(default_factory=Scanned)
+    segment: int = 0
+    """Up to this one all was stored when the question was asked; what to ask after next."""
 
     @property
     def cursor(self) -> Cursor | None:
@@ -157,7 +161,10 @@ class SeriesQuestion:
     exemplars_max: int = 0
     series_max: int = 1_000
     seconds_max: float = 30.0
-    """Then the answer is empty, and says why."""
+    """Then the answer holds the newest intervals that were counted until then."""
+    buckets_per_octave: int = 1
+    """Of a histogram: bounds between a number and its double. Tempo has one, and leaves out what is
+    below 2; with more, what is below 2 counts to the bound 1."""
     text: str = ""
     """What the tree was read from, for the places of errors; may be empty."""
 

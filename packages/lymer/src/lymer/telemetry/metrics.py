@@ -12,6 +12,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from lymer.telemetry.kafka_metrics import KafkaMetrics
 from lymer.telemetry.sampling_metrics import SamplingMetrics
 from lymer.telemetry.security_metrics import SecurityMetrics
 
@@ -37,6 +38,7 @@ class Metrics:
         )
         build.labels(version).set(1)
         self.security: Final = SecurityMetrics(self.registry)
+        self.kafka: Final = KafkaMetrics(self.registry)
         self.sampling: Final = SamplingMetrics(self.registry)
         self.accepted_spans: Final = self._counter(
             "otelcol_receiver_accepted_spans",

@@ -77,12 +77,14 @@ class CallEndedError(Exception):
 class Call:
     """What a method may know of the call it answers."""
 
-    __slots__ = ("_metadata", "compression", "headers")
+    __slots__ = ("_metadata", "compression", "headers", "trailers")
 
     def __init__(self, headers: Headers, compression: str) -> None:
         """Remember its headers, and what its message is compressed with; nothing if it is not."""
         self.headers: Final = headers
         self.compression: Final = compression
+        self.trailers: list[tuple[str, str]] = []
+        """Sent behind the answer, if it is fine."""
         self._metadata: tuple[tuple[str, str | bytes], ...] | None = None
 
     def invocation_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
@@ -168,7 +170,7 @@ class CallServer:
         loop = asyncio.get_running_loop()
         for listener in self._sockets:
             server = await loop.create_server(
-                self._connection,
+                self.connection,
                 sock=listener,
                 backlog=_BACKLOG,
                 ssl=context,
@@ -188,7 +190,8 @@ class CallServer:
         for connection in list(self._connections):
             connection.abort()
 
-    def _connection(self) -> Connection:
+    def connection(self) -> Connection:
+        """Return a protocol of asyncio for a connection that somebody else accepted."""
         return Connection(
             self,
             self._connections,
@@ -248,9 +251,11 @@ class CallServer:
             async for part in answer:
                 stream.send(headers, _prefixed(part))
                 headers = b""
-            stream.end(headers, b"", _FINE)
+                if not await stream.room():
+                    raise CallEndedError(Code.DEADLINE_EXCEEDED, "the answer is not read")
+            stream.end(headers, b"", _fine(call))
         else:
-            stream.end(_HEAD, _prefixed(await answer), _FINE)
+            stream.end(_HEAD, _prefixed(await answer), _fine(call))
 
     async def _understood(self, stream: Stream) -> tuple[Method, Call, bytes, float | None]:
         """Return what is asked for, or end the call."""
@@ -346,7 +351,13 @@ def _end(stream: Stream, error: CallEndedError, headers: bytes = _HEAD) -> None:
     for name, value in error.trailers:
         sent = base64.b64encode(value).rstrip(b"=") if isinstance(value, bytes) else value.encode()
         trailers.append((name.encode(), sent))
-    stream.end(headers, b"", header_block(*trailers))
+    stream.end(b"" if stream.has_begun else headers, b"", header_block(*trailers))
+
+
+def _fine(call: Call) -> bytes:
+    if not call.trailers:
+        return _FINE
+    return _FINE + header_block(*((name.encode(), text.encode()) for name, text in call.trailers))
 
 
 def _prefixed(message: bytes) -> bytes:

@@ -7,11 +7,15 @@ end of a request's headers for ever.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 __all__ = ["HEADERS_SECONDS_MAX", "Http1"]
+
+_PREFACE: Final = b"PRI * HTTP/2.0"
+"""How every connection of HTTP/2 begins. Source: RFC 9113, 3.4."""
 
 HEADERS_SECONDS_MAX: Final = 60.0
 """A request's headers must be whole so long after the connection, or their first byte."""
@@ -28,10 +32,46 @@ class Http1(HttpToolsProtocol):
 
     _headers_due: asyncio.TimerHandle | None = None
 
+    def __init__(
+        self, *args: Any, h2: Callable[[], asyncio.Protocol] | None = None, **named: Any
+    ) -> None:
+        """Prepare.
+
+        Args:
+            *args: The library's.
+            h2: Makes who goes on with a connection that begins as HTTP/2 does; without it HTTP/1.1
+                is spoken only.
+            **named: The library's.
+        """
+        super().__init__(*args, **named)
+        self._h2 = h2
+        self._begun = b""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, but not for ever."""
         super().connection_made(transport)
         self._await_headers()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; the first ones say which protocol it is."""
+        if self._h2 is not None:
+            data, self._begun = self._begun + data, b""
+            if len(data) < len(_PREFACE) and _PREFACE.startswith(data):
+                self._begun = data
+                return
+            h2, self._h2 = self._h2, None
+            if data.startswith(_PREFACE):
+                self._hand_over(h2(), data)
+                return
+        super().data_received(data)
+
+    def _hand_over(self, successor: asyncio.Protocol, data: bytes) -> None:
+        transport = self.transport
+        # The library forgets the connection, and does not close it: that is said by an exception.
+        self.connection_lost(ConnectionAbortedError())
+        transport.set_protocol(successor)
+        successor.connection_made(transport)
+        successor.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""

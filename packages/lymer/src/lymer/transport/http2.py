@@ -66,6 +66,12 @@ _BLOCKS_MAX: Final = 64
 """Header blocks remembered for a connection."""
 _UNREAD_BYTES_MAX: Final = 4 * 1024 * 1024
 """Answers that a peer does not read; over it the connection is closed."""
+_FLUSH_BYTES: Final = 256 * 1024
+"""Of an answer, written before it is looked whether the socket takes more."""
+_SOCKET_BYTES: Final = 512 * 1024
+_WAITING_BYTES: Final = 1024 * 1024
+_ROOM_POLL_SECONDS: Final = 0.02
+_STALLED_SECONDS_MAX: Final = 60.0
 _RESETS_MAX: Final = 2000
 """Streams a peer may cancel, more than it lets end."""
 BUFFERED_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -101,6 +107,7 @@ class Stream:
         "began",
         "cancelled",
         "feed",
+        "has_begun",
         "headers",
         "ident",
         "is_done",
@@ -131,6 +138,8 @@ class Stream:
         self.is_whole = False
         self.is_done = False
         self.cancelled = False
+        self.has_begun = False
+        """Whether headers of an answer were sent."""
         self._pending = bytearray()
         self.trailers: bytes | None = None
 
@@ -142,6 +151,7 @@ class Stream:
     def send(self, headers: bytes, body: bytes) -> None:
         """Send headers (empty if they are sent) and a piece of body, as windows allow."""
         if not self.is_done:
+            self.has_begun = True
             self._connection.send(self, headers, body, None)
 
     def end(self, headers: bytes, body: bytes, trailers: bytes) -> None:
@@ -150,17 +160,19 @@ class Stream:
             self._connection.send(self, headers, body, trailers)
 
     def flush(self) -> bytes:
-        """Return frames of what waits for the peer's windows and may go now."""
+        """Return some frames of what waits for the peer's windows and may go now."""
         out = []
-        while self._pending:
+        written = 0
+        while self._pending and written < _FLUSH_BYTES:
             size = min(
                 len(self._pending), self.send_window, self._connection.send_window,
-                self._connection.peer_frame_max,
+                self._connection.peer_frame_max, _FLUSH_BYTES,
             )  # fmt: skip
             if size <= 0:
                 break
             out.append(frame(DATA, 0, self.ident, bytes(self._pending[:size])))
             del self._pending[:size]
+            written += size
             self.send_window -= size
             self._connection.send_window -= size
         if not self._pending and self.trailers is not None:
@@ -174,9 +186,24 @@ class Stream:
         self._pending += body
 
     @property
-    def waits(self) -> int:
-        """Bytes that wait for the peer."""
-        return len(self._pending)
+    def waits(self) -> bool:
+        """Whether something waits for the peer."""
+        return bool(self._pending) or self.trailers is not None
+
+    async def room(self) -> bool:
+        """Wait until little of the answer waits for the peer; False: it has read nothing for long.
+
+        An answer of many messages is not made faster than it is read.
+        """
+        seconds, before = 0.0, len(self._pending)
+        while len(self._pending) > _WAITING_BYTES and not self.is_done:
+            await asyncio.sleep(_ROOM_POLL_SECONDS)
+            seconds += _ROOM_POLL_SECONDS
+            if len(self._pending) < before:
+                seconds, before = 0.0, len(self._pending)
+            if seconds > _STALLED_SECONDS_MAX:
+                return False
+        return True
 
 
 class Connection(asyncio.Protocol):
@@ -210,6 +237,7 @@ class Connection(asyncio.Protocol):
         self._window = self._unacknowledged = 0
         self.send_window = _DEFAULT_WINDOW
         self._peer_window = _DEFAULT_WINDOW
+        self._is_paused = self._pumps_later = False
         self.peer_frame_max = _FRAME_BYTES_MAX
         self._decoder = hpack.Decoder(max_header_list_size=_HEADER_BYTES_MAX)
         self._blocks: dict[bytes, Headers] = {}
@@ -427,14 +455,14 @@ class Connection(asyncio.Protocol):
                 stream.send_window += more
                 if stream.send_window > _WINDOW_MAX:
                     raise PeerError(FLOW_ERROR, "a window is too wide")
-                self._write(stream.flush())
+                self._pump(stream)
             return
         self.send_window += more
         if self.send_window > _WINDOW_MAX:
             raise PeerError(FLOW_ERROR, "the connection's window is too wide")
         for stream in list(self._streams.values()):
             if stream.waits:
-                self._write(stream.flush())
+                self._pump(stream)
 
     def _on_ping(self, flags: int, payload: bytes) -> None:
         if len(payload) != 8:
@@ -462,7 +490,7 @@ class Connection(asyncio.Protocol):
         self._write(frame(SETTINGS, ACK, 0, b""))
         for stream in list(self._streams.values()):
             if stream.waits:
-                self._write(stream.flush())
+                self._pump(stream)
 
     def _on_reset(self, ident: int, payload: bytes) -> None:
         if len(payload) != 4:
@@ -484,7 +512,7 @@ class Connection(asyncio.Protocol):
         if (
             trailers is not None
             and not stream.waits
-            and size <= min(stream.send_window, self.send_window, self.peer_frame_max)
+            and size <= min(stream.send_window, self.send_window, self.peer_frame_max, _FLUSH_BYTES)
         ):
             # Almost every answer: all of it in one write.
             stream.send_window -= size
@@ -499,7 +527,8 @@ class Connection(asyncio.Protocol):
         stream.queue(body)
         stream.trailers = trailers
         first = frame(HEADERS, END_HEADERS, stream.ident, headers) if headers else b""
-        self._write(first + stream.flush())
+        self._write(first)
+        self._pump(stream)
 
     def finish(self, stream: Stream) -> None:
         """Forget a stream that is answered."""
@@ -541,6 +570,36 @@ class Connection(asyncio.Protocol):
             transport.write(frames)
             if transport.get_write_buffer_size() > _UNREAD_BYTES_MAX:
                 transport.abort()
+
+    def _pump(self, stream: Stream) -> None:
+        """Write what the windows allow, no faster than the socket takes it."""
+        transport = self._transport
+        while transport is not None and not self._is_paused:
+            if transport.get_write_buffer_size() > _SOCKET_BYTES:
+                # Not every loop says at once that the socket is behind.
+                if not self._pumps_later:
+                    self._pumps_later = True
+                    asyncio.get_running_loop().call_later(_ROOM_POLL_SECONDS, self._pump_all)
+                return
+            frames = stream.flush()
+            if not frames:
+                return
+            self._write(frames)
+
+    def pause_writing(self) -> None:
+        """See `asyncio.BaseProtocol`: the socket is behind."""
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        """See `asyncio.BaseProtocol`."""
+        self._is_paused = False
+        self._pump_all()
+
+    def _pump_all(self) -> None:
+        self._pumps_later = False
+        for stream in list(self._streams.values()):
+            if stream.waits:
+                self._pump(stream)
 
     def _leave(self, code: int, text: str) -> None:
         """End the connection for an error of the peer's."""

@@ -129,7 +129,8 @@ class ServerTls:
         """Return a context for a server of asyncio that follows the files.
 
         Args:
-            alpn: Protocol that is spoken inside: `http/1.1` or `h2`.
+            alpn: Protocols that are spoken inside, the first is preferred: `http/1.1`, `h2` or
+                `http/1.1,h2`.
             on_failure: Called with a reason for each handshake that fails.
         """
         context = self._context(alpn, on_failure)
@@ -220,6 +221,6 @@ class ServerTls:
             load_ca(context, options.client_ca_file, f"{setting}.client_ca_file")
             context.verify_mode = ssl.CERT_REQUIRED
         if alpn:
-            context.set_alpn_protocols([alpn])
+            context.set_alpn_protocols(alpn.split(","))
         observe_handshakes(context, on_failure)
         return context

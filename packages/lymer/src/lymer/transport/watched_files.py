@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from lymer.errors import StartupError
+from lymer.given_file import read_given
 
 __all__ = ["FILE_BYTES_MAX", "Marks", "marks_of", "read_file"]
 
@@ -47,8 +48,7 @@ def read_file(file: Path, setting: str) -> bytes:
         StartupError: It cannot be read, is too large, or is empty.
     """
     try:
-        with file.open("rb") as stream:
-            content = stream.read(FILE_BYTES_MAX + 1)
+        content = read_given(file, FILE_BYTES_MAX)
     except OSError as error:
         raise StartupError(f'cannot read {file} ("{setting}"): {error.strerror}') from error
     if len(content) > FILE_BYTES_MAX:

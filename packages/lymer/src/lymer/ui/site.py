@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lymer.errors import StartupError
+from lymer.given_file import read_given
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["SITE_SCRIPT_PATH", "SiteFile", "read_site_file"]
+__all__ = ["SITE_FILE_BYTES_MAX", "SITE_SCRIPT_PATH", "SiteFile", "read_site_file"]
 
 SITE_SCRIPT_PATH: Final = "/site/ui-config.js"
 """Where the page finds a site's script."""
+SITE_FILE_BYTES_MAX: Final = 4 << 20
+"""Largest file of settings, in bytes: it is kept in memory, and sent to each browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,13 @@ def read_site_file(path: Path | None) -> SiteFile:
     if path is None:
         return SiteFile()
     try:
-        content = path.read_bytes()
+        content = read_given(path, SITE_FILE_BYTES_MAX)
     except OSError as error:
         raise StartupError(f"cannot read the ui's settings {path}: {error.strerror}") from error
+    if len(content) > SITE_FILE_BYTES_MAX:
+        raise StartupError(
+            f"cannot use the ui's settings {path}: over the limit of {SITE_FILE_BYTES_MAX} bytes"
+        )
     if path.suffix == ".js":
         if b"UIConfig" not in content:
             raise StartupError(f"cannot use the ui's settings {path}: no function UIConfig in it")

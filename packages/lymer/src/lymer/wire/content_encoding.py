@@ -8,7 +8,7 @@ from typing import Final
 import cramjam
 import zstandard
 
-from lymer.errors import TooLargeError, UndecodableError
+from lymer.errors import BodyTooLargeError, UndecodableError
 
 __all__ = ["CODINGS", "decode_content"]
 
@@ -38,7 +38,7 @@ def decode_content(coding: str, body: bytes, bytes_max: int) -> bytes:
         bytes_max: Limit on the result, bytes; memory used stays near it whatever `body` says.
 
     Raises:
-        TooLargeError: The result would be over `bytes_max`.
+        BodyTooLargeError: The result would be over `bytes_max`.
         UndecodableError: `body` is not what `coding` says, or the coding is not known.
     """
     if coding in {"", "identity"}:
@@ -63,8 +63,8 @@ def decode_content(coding: str, body: bytes, bytes_max: int) -> bytes:
     raise UndecodableError(message)
 
 
-def _too_large(bytes_max: int) -> TooLargeError:
-    return TooLargeError(f"the decompressed body is over the limit of {bytes_max} bytes")
+def _too_large(bytes_max: int) -> BodyTooLargeError:
+    return BodyTooLargeError(f"the decompressed body is over the limit of {bytes_max} bytes")
 
 
 def _has_zlib_header(body: bytes) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from lymer.wire.bounds import check_span_count
 from lymer.wire.jaeger_to_otlp import (
     Kind,
     Reference,
@@ -117,6 +118,7 @@ def _process(*, service: bytes, tags: list[Tag] | tuple[()] = ()) -> bytes:
 
 
 def _batch(*, process: bytes, spans: list[Span]) -> bytes:
+    check_span_count(len(spans), "the batch")
     return request_bytes(process, spans)
 
 

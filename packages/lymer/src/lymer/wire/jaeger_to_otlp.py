@@ -209,7 +209,14 @@ def span_bytes(
     parts += [
         b"\x6a" + _link(each)
         for each in references
-        if each.span_id != parent_id or each.kind != CHILD_OF
+        if not (
+            each.kind == CHILD_OF
+            and each.span_id == parent_id
+            # Half an id is what some clients write of a trace in references. A span of another
+            # trace may have the parent's id by chance: that is a link.
+            and each.trace_low == own.trace_low
+            and each.trace_high in (own.trace_high, 0)
+        )
     ]
     body = _sized(b"".join(parts))
     return body if scope is None else ScopedSpan(scope, body)

@@ -22,7 +22,7 @@ from lymer.errors import UndecodableError
 from lymer.wire.bounds import check_json
 from lymer.wire.otlp_proto import CheckedRequest, count_spans
 
-__all__ = ["VALUE_DEPTH_MAX", "request_from_json"]
+__all__ = ["VALUE_DEPTH_MAX", "request_from_document", "request_from_json"]
 
 VALUE_DEPTH_MAX: Final = 30
 """How deep arrays and key-value lists may be nested. Protobuf's parsers stop at 100 messages inside
@@ -50,6 +50,15 @@ def request_from_json(body: bytes) -> CheckedRequest:
     except (orjson.JSONDecodeError, RecursionError) as error:
         message = f"cannot decode OTLP JSON: {error}"
         raise UndecodableError(message) from error
+    return request_from_document(document)
+
+
+def request_from_document(document: object) -> CheckedRequest:
+    """Do so with what a parser of JSON made of the bytes, however much that is.
+
+    Raises:
+        UndecodableError: A field has the wrong type; the message names its path.
+    """
     request: Any = trace_service_pb2.ExportTraceServiceRequest()
     try:
         _fill_each(

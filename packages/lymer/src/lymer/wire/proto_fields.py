@@ -11,6 +11,7 @@ from typing import Final
 
 __all__ = [
     "EMPTY_FIELDS",
+    "FIELDS_PER_MESSAGE",
     "SIZED_TAGS",
     "STEP_BYTES",
     "Declared",
@@ -34,6 +35,8 @@ SIZED_TAGS: Final = rb"\x0a\x12\x1a\x22\x2a\x32\x3a\x42\x4a\x52\x5a\x62\x6a\x72\
 """Tags of the length-delimited fields 1 to 15, for an expression."""
 EMPTY_FIELDS: Final = re.compile(rb"(?:[" + SIZED_TAGS + rb"]\x00)++")
 """Empty fields, one behind the other: walked in one step."""
+FIELDS_PER_MESSAGE: Final = 5
+"""Of a message that stands in others, about: a link has as many."""
 STEP_BYTES: Final = 64 * 1024
 """Matched in one step, at most: an expression holds Python's lock while it works."""
 
@@ -82,6 +85,9 @@ def next_field(body: bytes, start: int, stop: int) -> Field:
 def count_messages(body: bytes, declared: Declared, kind: int, limit: int) -> int:
     """Return how many messages stand in `body`, at all depths, or a number over the limit.
 
+    It is over the limit, too, if there are more than `FIELDS_PER_MESSAGE` fields for each: a field
+    that nobody knows is no message, and walked all the same.
+
     Args:
         body: The message.
         declared: What may stand where.
@@ -91,7 +97,7 @@ def count_messages(body: bytes, declared: Declared, kind: int, limit: int) -> in
     Raises:
         ValueError: There is no message.
     """
-    count = 0
+    count = steps = 0
     around: list[tuple[int, int, Mapping[int, int]]] = []
     offset, end, known = 0, len(body), declared[kind]
     while count <= limit:
@@ -105,6 +111,9 @@ def count_messages(body: bytes, declared: Declared, kind: int, limit: int) -> in
             count += len(match[0]) // 2
             offset = match.end()
             continue
+        steps += 1
+        if steps > FIELDS_PER_MESSAGE * limit:
+            return limit + 1
         _, content, behind, tag = next_field(body, offset, end)
         offset = behind
         inside = known.get(tag)

@@ -98,14 +98,15 @@ V3: Final[dict[str, Any]] = message_classes(
         "GetTraceRequest": f"trace_id:string=1 start_time:{_TIME}=2 end_time:{_TIME}=3 "
         "raw_traces:bool=4",
         "TraceQueryParameters": f"service_name:string=1 operation_name:string=2 attributes:map=3 "
-        f"{_BY_TIME} filter:.jaeger.expression.v1.Call=10",
+        f"{_BY_TIME} filter:.jaeger.expression.v1.Call=10 pagination:Pagination=11",
+        "Pagination": "page_size:uint32=1 page_token:string=2",
         "FindTracesRequest": "query:TraceQueryParameters=1",
         "FindTraceSummariesRequest": "query:TraceQueryParameters=1",
         "ServiceSummary": "name:string=1 span_count:int32=2 error_span_count:int32=3",
         "TraceSummary": "trace_id:string=1 root_service_name:string=2 root_operation_name:string=3 "
         "min_start_time_unix_nano:fixed64=4 max_end_time_unix_nano:fixed64=5 span_count:int32=6 "
         "error_span_count:int32=7 orphan_span_count:int32=8 services:ServiceSummary*=9",
-        "FindTraceSummariesResponse": "summaries:TraceSummary*=1",
+        "FindTraceSummariesResponse": "summaries:TraceSummary*=1 next_page_token:string=2",
         "GetServicesRequest": "",
         "GetServicesResponse": "services:string*=1",
         "GetOperationsRequest": "service:string=1 span_kind:string=2",

@@ -7,7 +7,7 @@ Source of the mapping: reference jaeger.md 2.11, OTLP to Jaeger; 6.2, adjusters 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ __all__ = [
     "Scope",
     "SpanRows",
     "host_of",
+    "in_order",
     "to_columns",
     "warnings_of",
     "with_address",
@@ -75,6 +76,9 @@ _CHILD_OF: Final = b"\x0a\x08child_of"
 _STATUS_CODES: Final = ("", "OK", "ERROR")
 _ERROR: Final = 2
 _NO_PARENT: Final = bytes(8)
+_SCOPES_BYTES_MAX: Final = 32 * 2**20
+"""Names and versions of scopes in the tags of one answer's spans; above it long ones are cut."""
+_SCOPE_BYTES_SHOWN: Final = 1024
 _by_key: Final = itemgetter(0)
 _AnyValue: Any = common_pb2.AnyValue
 
@@ -157,10 +161,10 @@ class Origins:
 
     def __init__(
         self,
-        resources: Mapping[bytes, Sequence[Pair]],
-        scopes: Mapping[bytes, Scope],
+        resources: Mapping[Any, Sequence[Pair]],
+        scopes: Mapping[Any, Scope],
     ) -> None:
-        """Remember them by their texts."""
+        """Remember them by what stands in a row: the hashes of their texts, or the texts."""
         self.resources = resources
         self.scopes = scopes
 
@@ -248,14 +252,14 @@ def to_columns(
     """
     known = _Pairs(raw=raw)
     columns = SpanColumns(
-        trace_id=[identifier.hex() for identifier in rows["trace_id"]],
+        trace_id=_each(rows["trace_id"], bytes.hex),
         span_id=[identifier.hex() for identifier in rows["span_id"]],
         parent_span_id=[
             "" if identifier == _NO_PARENT else identifier.hex()
             for identifier in rows["parent_span_id"]
         ],
-        service=_texts(rows["service"]),
-        name=_texts(rows["name"]),
+        service=_each(rows["service"], _text),
+        name=_each(rows["name"], _text),
         kind=[kind if 0 <= kind < len(SPAN_KINDS) else 0 for kind in rows["kind"]],
         status_code=[code if 0 <= code <= _ERROR else 0 for code in rows["status"]],
         start_unix_nano=rows["start"],
@@ -270,7 +274,7 @@ def to_columns(
     _fill_processes(columns, rows, origins, known)
     if skeleton:
         columns.tags_json = [""] * len(columns)
-    return _in_order(columns, trace_ids)
+    return in_order(columns, trace_ids)
 
 
 def warnings_of(rows: SpanRows, origins: Origins) -> list[list[str]]:
@@ -282,9 +286,9 @@ def warnings_of(rows: SpanRows, origins: Origins) -> list[list[str]]:
 
 def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, known: _Pairs) -> None:
     """Fill what needs a span's attributes and its resource: process, host, tags, warnings."""
-    frames = _Frames(origins)
+    frames = _Frames(origins, rows["scope"])
     places: dict[str, int] = {}
-    processes: dict[tuple[bytes, bytes], _Process] = {}
+    processes: dict[tuple[bytes, Any], _Process] = {}
     tails = zip(rows["kind"], rows["status"], rows["status_message"], rows["trace_state"],
                 strict=True)  # fmt: skip
     for service, resource, scope, pairs, stored, tail in zip(
@@ -304,6 +308,8 @@ def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, know
             warnings = [*reserved.warnings, *warnings, *reserved.conflicts]
             if reserved.moved:
                 json = process.with_moved(reserved.moved)
+        if scope in frames.cut:
+            warnings = [*warnings, frames.cut[scope]]
         columns.host.append(process.host)
         columns.process.append(places.setdefault(json, len(places)))
         columns.warnings.append(warnings)
@@ -314,21 +320,36 @@ def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, know
 class _Frames:
     """The tags before and after a span's attributes: scope, kind, status, trace state."""
 
-    def __init__(self, origins: Origins) -> None:
+    def __init__(self, origins: Origins, scopes: Sequence[Any]) -> None:
         self._origins = origins
-        self._heads: dict[bytes, list[str]] = {}
+        self.cut: dict[Any, str] = {}
+        """A warning for each scope whose name or version is not shown whole."""
+        shown = {one: sum(map(len, origins.scopes[one][:2])) for one in {*scopes}}
+        if max(shown.values(), default=0) * len(scopes) > _SCOPES_BYTES_MAX and (
+            sum(shown[one] for one in scopes) > _SCOPES_BYTES_MAX
+        ):
+            self.cut = {
+                one: f"the scope's name and version have {size} bytes, shown are at most "
+                f"{_SCOPE_BYTES_SHOWN} of each: read the trace as OTLP to have them whole"
+                for one, size in shown.items()
+                if size > _SCOPE_BYTES_SHOWN
+            }
+        self._heads: dict[Any, list[str]] = {}
         self._tails: dict[tuple[int, int, bytes, bytes], list[str]] = {}
 
     def tags_json(
         self,
-        scope: bytes,
+        scope: Any,
         entries: list[tuple[str, str]],
         tail_key: tuple[int, int, bytes, bytes],
     ) -> str:
         """Return the tags of a span whose attributes are `entries`."""
         head = self._heads.get(scope)
         if head is None:
-            head = self._heads[scope] = _head(*self._origins.scopes[scope][:2])
+            name, version = self._origins.scopes[scope][:2]
+            if scope in self.cut:
+                name, version = name[:_SCOPE_BYTES_SHOWN], version[:_SCOPE_BYTES_SHOWN]
+            head = self._heads[scope] = _head(name, version)
         tail = self._tails.get(tail_key)
         if tail is None:
             tail = self._tails[tail_key] = _tail(*tail_key)
@@ -361,6 +382,12 @@ def _tail(kind: int, status: int, message: bytes, trace_state: bytes) -> list[st
 
 def _text(value: bytes) -> str:
     return value.decode(errors="replace")
+
+
+def _each(values: Sequence[bytes], made: Callable[[bytes], str]) -> list[str]:
+    """Make a text of each value; equal ones are one text, in memory, too."""
+    known = {value: made(value) for value in set(values)}
+    return [known[value] for value in values]
 
 
 def _texts(values: Sequence[bytes]) -> list[str]:
@@ -419,7 +446,7 @@ def with_address(value: bytes) -> bytes:
     return bytes(_AnyValue(string_value=address).SerializeToString())
 
 
-def _in_order(columns: SpanColumns, trace_ids: Sequence[str]) -> SpanColumns:
+def in_order(columns: SpanColumns, trace_ids: Sequence[str]) -> SpanColumns:
     """Sort by trace as asked for, then start, then span id."""
     rank = {trace_id: place for place, trace_id in enumerate(dict.fromkeys(trace_ids))}
     starts, spans, traces = columns.start_unix_nano, columns.span_id, columns.trace_id

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -11,9 +14,12 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from contract.storage.corpus import corpus_requests
-from fakes.clickhouse_server import server_url
+from fakes.clickhouse_server import server_url, shards
 from fakes.memory_store import MemoryStore
 from fakes.served_store import ServedStore
+from fakes.two_collectors import TwoCollectors
+from fakes.two_shards import open_sharded
+from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.engine_server import ServerEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
@@ -52,7 +58,38 @@ class Store:
 
 
 Write = Callable[..., None]
-_DATABASES: Final = "SELECT {mark}, name FROM system.databases WHERE startsWith(name, 'lymer')"
+_DATABASES: Final = "SELECT {mark}, name FROM system.databases WHERE match(name, '^(all_)?lymer')"
+_TABLES: Final = (
+    "SELECT {mark}, name FROM system.tables WHERE database = '{db}' AND name != 'schema_versions' "
+    "AND (endsWith(engine, 'MergeTree') OR engine = 'Memory')"
+)
+_made: Final[dict[str, str]] = {}
+"""Which of `STORES` the schema of a place (a folder, a server's URL) was made for."""
+
+
+def _emptied(engine: Engine, place: str, kind: str) -> None:
+    """Leave the schema of the default tenant and nothing else, or nothing if another's is there.
+
+    Making a schema takes five times the engine's work of emptying its tables.
+    """
+    for (name,) in zip(*engine.select("", _DATABASES, 1), strict=True):
+        database = name.decode()
+        if database != "lymer" or _made.get(place) != kind:
+            engine.command(database, "DROP DATABASE {db} SYNC")
+            continue
+        for (table,) in zip(*engine.select(database, _TABLES, 1), strict=True):
+            # The name of a table says which collector this is.
+            verb = "DROP" if table.startswith(b"collector_") else "TRUNCATE"
+            engine.command(database, f"{verb} TABLE {{db}}.{table.decode()} SYNC")
+    _made[place] = kind
+
+
+@cache
+def _engine_folder() -> Path:
+    """Return the embedded engine's folder, which all tests of this process share."""
+    folder = tempfile.TemporaryDirectory(prefix="lymer-kit-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def _memory(folder: Path) -> AnyStore:
@@ -60,14 +97,30 @@ def _memory(folder: Path) -> AnyStore:
 
 
 def _clickhouse(folder: Path) -> AnyStore:
-    engine = ChdbEngine(folder / "engine", memory_bytes_max=900 * 2**20)
+    engine = ChdbEngine(_engine_folder(), memory_bytes_max=900 * 2**20)
+    _emptied(engine, str(_engine_folder()), "clickhouse")
     return ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
 
 
+def _empty_server(kind: str, url: str = "") -> ServerEngine:
+    engine = ServerEngine(url or server_url())
+    _emptied(engine, url or server_url(), kind)
+    return engine
+
+
+def _two_shards(folder: Path) -> AnyStore:
+    for url in shards().urls:
+        _empty_server("two-shards", url).close()
+    return open_sharded(shards().urls, folder)
+
+
+def _two_collectors(folder: Path) -> AnyStore:
+    _empty_server("two-collectors").close()
+    return TwoCollectors(server_url(), folder)
+
+
 def _server(folder: Path) -> AnyStore:
-    engine = ServerEngine(server_url())
-    for (name,) in zip(*engine.select("", _DATABASES, 1), strict=True):
-        engine.command(name.decode(), "DROP DATABASE {db} SYNC")
+    engine = _empty_server("server")
     return ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
 
 
@@ -80,9 +133,11 @@ STORES: Final[dict[str, Callable[[Path], AnyStore]]] = {
     "clickhouse": _clickhouse,
     "remote": _remote,
     "server": _server,
+    "two-collectors": _two_collectors,
+    "two-shards": _two_shards,
 }
-"""Name to factory; the factory gets a fresh folder. Never are two stores open at once, but in
-`test_oracle.py`, which compares one of these with a `MemoryStore`."""
+"""Name to factory of an empty store, which gets a fresh folder. Never are two stores open at once,
+but in `test_oracle.py`, which compares one of these with a `MemoryStore`."""
 
 
 @pytest.fixture(params=list(STORES))

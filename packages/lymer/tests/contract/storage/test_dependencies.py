@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -68,24 +69,33 @@ def arrive(store: Store, tmp_path: Path) -> Arrivals:
     return Arrivals(store, tmp_path)
 
 
-CASES: Final[dict[str, tuple[list[ResourceSpans], Calls]]] = {
+class Seen(NamedTuple):
+    """A span of a case, as its service saw it."""
+
+    service: str
+    kind: int
+    span_id: int
+    parent: int = 0
+
+
+CASES: Final[dict[str, tuple[list[Seen], Calls]]] = {
     "a client, a server, and what the server does": (
         [
-            span("web", CLIENT, 1, 9),
-            span("shop", SERVER, 2, 1),
-            span("shop", INTERNAL, 3, 2),
-            span("shop", CLIENT, 4, 3),
+            Seen("web", CLIENT, 1, 9),
+            Seen("shop", SERVER, 2, 1),
+            Seen("shop", INTERNAL, 3, 2),
+            Seen("shop", CLIENT, 4, 3),
         ],
         {("web", "shop"): 1, ("shop", "shop"): 2},
     ),
     "a server that shares its client's id": (
         [
-            span("web", SERVER, 1),
-            span("web", CLIENT, 2, 1),
-            span("shop", SERVER, 2, 1),
-            span("shop", CLIENT, 3, 2),
-            span("cart", SERVER, 3, 2),
-            span("cart", INTERNAL, 4, 3),
+            Seen("web", SERVER, 1),
+            Seen("web", CLIENT, 2, 1),
+            Seen("shop", SERVER, 2, 1),
+            Seen("shop", CLIENT, 3, 2),
+            Seen("cart", SERVER, 3, 2),
+            Seen("cart", INTERNAL, 4, 3),
         ],
         {
             ("web", "web"): 1,
@@ -96,81 +106,86 @@ CASES: Final[dict[str, tuple[list[ResourceSpans], Calls]]] = {
         },
     ),
     "a root client whose server shares its id": (
-        [span("web", CLIENT, 1), span("shop", SERVER, 1)],
+        [Seen("web", CLIENT, 1), Seen("shop", SERVER, 1)],
         {("web", "shop"): 1},
     ),
     "a message": (
-        [span("web", PRODUCER, 1), span("mail", CONSUMER, 1), span("mail", INTERNAL, 2, 1)],
+        [Seen("web", PRODUCER, 1), Seen("mail", CONSUMER, 1), Seen("mail", INTERNAL, 2, 1)],
         {("web", "mail"): 1, ("mail", "mail"): 1},
     ),
     "a client and a server of one service": (
-        [span("shop", CLIENT, 1), span("shop", SERVER, 1)],
+        [Seen("shop", CLIENT, 1), Seen("shop", SERVER, 1)],
         {("shop", "shop"): 1},
     ),
-    "a parent nobody sent": ([span("shop", SERVER, 2, 77)], {}),
-    "a span that is its own parent": (
-        [span("shop", INTERNAL, 2, 2)],
-        {("shop", "shop"): 1},
-    ),
+    "a parent nobody sent": ([Seen("shop", SERVER, 2, 77)], {}),
+    "a span that is its own parent": ([Seen("shop", INTERNAL, 2, 2)], {("shop", "shop"): 1}),
+}
+"""Each is a trace, and services, of its own, so one store is asked about all of them at once."""
+EXPECTED: Final[Calls] = {
+    (f"{case}: {parent}", f"{case}: {child}"): calls
+    for case, (_, expected) in CASES.items()
+    for (parent, child), calls in expected.items()
 }
 
 
-@pytest.mark.parametrize("case", list(CASES))
-@pytest.mark.parametrize("together", [True, False])
-def test_calls_between_services(
-    store: Store, arrive: Arrivals, case: str, *, together: bool
-) -> None:
-    """Whether spans arrive together or each in a segment of its own, counted in between."""
-    spans, expected = CASES[case]
-    if together:
-        arrive(*spans)
-    else:
-        for one in spans:
-            arrive(one)
-            calls_of(store)
-
-    assert calls_of(store) == expected
+def arrivals_of_cases(
+    order: Callable[[list[Seen]], list[Seen]],
+) -> Iterator[list[ResourceSpans]]:
+    """Yield what arrives first of each case, then what arrives second, and so on."""
+    ordered = [
+        [span(f"{case}: {seen.service}", *seen[1:], trace=trace) for seen in order(CASES[case][0])]
+        for trace, case in enumerate(CASES, 1)
+    ]
+    for arriving in itertools.zip_longest(*ordered):
+        yield [one for one in arriving if one is not None]
 
 
-@pytest.mark.parametrize("case", list(CASES))
-def test_the_order_of_arrival_does_not_matter(store: Store, arrive: Arrivals, case: str) -> None:
-    """Nor that some are delivered twice."""
-    spans, expected = CASES[case]
-    for one in [*reversed(spans), *spans[::2]]:
-        arrive(one)
-        calls_of(store)
-
-    assert calls_of(store) == expected
+ORDERS: Final[dict[str, Callable[[list[Seen]], list[Seen]]]] = {
+    "as they began": lambda seen: seen,
+    "backwards, some twice": lambda seen: [*reversed(seen), *seen[::2]],
+}
 
 
-@pytest.mark.parametrize("case", list(CASES))
-def test_spans_that_were_delivered_often_count_once(
-    store: Store, arrive: Arrivals, case: str
-) -> None:
-    """In one segment, and in several."""
-    spans, expected = CASES[case]
-    for _ in range(3):
+def test_calls_between_services(store: Store, arrive: Arrivals) -> None:
+    """Of spans that arrive together; delivered again and again they count once."""
+    spans = [one for arriving in arrivals_of_cases(ORDERS["as they began"]) for one in arriving]
+    arrive(*spans)
+    assert calls_of(store) == EXPECTED
+    for _ in range(2):
         arrive(*spans, *spans)
+        assert calls_of(store) == EXPECTED
+
+
+@pytest.mark.parametrize("order", list(ORDERS))
+def test_the_order_of_arrival_does_not_matter(store: Store, arrive: Arrivals, order: str) -> None:
+    """Each span of a trace in a segment of its own, counted in between."""
+    for arriving in arrivals_of_cases(ORDERS[order]):
+        arrive(*arriving)
         calls_of(store)
 
-    assert calls_of(store) == expected
+    assert calls_of(store) == EXPECTED
 
 
-@pytest.mark.parametrize("seconds", [31, 60, 299])
-@pytest.mark.parametrize("late", ["parent", "child"])
-def test_parent_and_child_that_arrive_far_apart_are_joined(
-    store: Store, arrive: Arrivals, seconds: float, late: str
-) -> None:
+def test_parent_and_child_that_arrive_far_apart_are_joined(store: Store, arrive: Arrivals) -> None:
     """Up to 300 s, while others arrive in between."""
-    parent, child = span("web", CLIENT, 1), span("shop", SERVER, 2, 1)
-    first, second = (child, parent) if late == "parent" else (parent, child)
-    arrive(first, at=0)
-    for number in range(1, 4):
-        arrive(span("noise", SERVER, 1, trace=number + 1), at=seconds * number / 4)
+    arriving: dict[float, list[ResourceSpans]] = collections.defaultdict(list)
+    apart = list(itertools.product((31, 60, 299), ("parent", "child")))
+    for trace, (seconds, late) in enumerate(apart, 1):
+        parent = span(f"web {seconds} {late}", CLIENT, 1, trace=trace)
+        child = span(f"shop {seconds} {late}", SERVER, 2, 1, trace=trace)
+        first, second = (child, parent) if late == "parent" else (parent, child)
+        arriving[0].append(first)
+        arriving[seconds].append(second)
+        for number in range(1, 4):
+            noise = span("noise", SERVER, 1, trace=100 * trace + number)
+            arriving[seconds * number / 4].append(noise)
+    for at in sorted(arriving):
+        arrive(*arriving[at], at=at)
         calls_of(store)
-    arrive(second, at=seconds)
 
-    assert calls_of(store) == {("web", "shop"): 1}
+    assert calls_of(store) == {
+        (f"web {seconds} {late}", f"shop {seconds} {late}"): 1 for seconds, late in apart
+    }
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -6,7 +6,7 @@ import pytest
 
 from contract.storage.conftest import Store, Write
 from fakes.memory_store.columns import is_found
-from lymer.model.find_terms import parse_find
+from lymer.model.find_terms import occurs, parse_find
 from make import make_event, make_link, make_request, make_span, trace_hex
 
 TEXTS = [
@@ -77,7 +77,33 @@ def test_what_is_shown_is_found_in_a_trace(store: Store, write: Write) -> None:
         ids = found.span_id[found.found != 0].tolist()
         assert {f"{one:016x}" for one in ids} == expected, text
         hits += bool(expected)
+        named = {
+            columns.span_id[row]
+            for row in range(len(columns))
+            if occurs(terms.include, columns.service[row])
+            or occurs(terms.include, columns.name[row])
+        }
+        alone = store.find_in_trace(trace_hex(8), terms)
+        assert {f"{one:016x}" for one in alone.span_id.tolist()} == expected | named, text
+        assert (alone.count, alone.shares_ids) == (len(columns), False)
     assert hits > 30
+
+
+def test_spans_are_found_by_their_ids_and_in_the_order_of_their_starts(
+    store: Store, write: Write
+) -> None:
+    """Zeros in front do not matter; a shared id is told; an unknown trace has no spans."""
+    write(
+        make_request(
+            *(make_span(7, span, offset_nano=at) for span, at in ((0xAB, 5), (0xA, 9), (0xC, 2)))
+        ),
+        make_request(make_span(6, 1, kind=3), make_span(6, 1, kind=2)),
+    )
+    for text, ids in (("ab", [0xAB]), ("00ab 0C", [0xC, 0xAB]), ("zz", []), ("SHOP", None)):
+        found = store.find_in_trace(trace_hex(7), parse_find(text))
+        assert found.span_id.tolist() == (ids if ids is not None else [0xC, 0xAB, 0xA]), text
+    assert store.find_in_trace(trace_hex(6), parse_find("x")).shares_ids
+    assert store.find_in_trace(trace_hex(404), parse_find("x")).count == 0
 
 
 @pytest.mark.parametrize(
@@ -86,8 +112,9 @@ def test_what_is_shown_is_found_in_a_trace(store: Store, write: Write) -> None:
         ("a B", ("a", "b"), ()),
         ('"a b" c', ("a b", "c"), ()),
         ("-a b", ("b",), ("a",)),
-        ('-"a b" -', ("-",), ("a b",)),
-        ('"open end', ("open end",), ()),
+        ('-"a b" -', (), ("a b",)),
+        ('"open end', ("open", "end"), ()),
+        ('key="a b"', ("key=", "a b"), ()),
         ("  ", (), ()),
         ('""', (), ()),
     ],

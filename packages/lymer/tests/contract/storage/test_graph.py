@@ -85,12 +85,39 @@ def test_a_shop_is_drawn_with_what_is_around_it(store: Store, arrive: Arrivals) 
     assert cart.buckets == ((159, 1),)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_the_order_of_arrival_does_not_matter(store: Store, arrive: Arrivals, seed: int) -> None:
+def test_an_edge_is_counted_by_the_minute(store: Store, arrive: Arrivals) -> None:
+    """Links with calls; the ends are named as the graph names its nodes."""
+    minute = 60 * 10**9
+    late = [
+        make_resource_spans(
+            [make_span(1, number, parent, kind=kind, offset_nano=minute)], service=name
+        )
+        for name, kind, number, parent in (("web", CLIENT, 21, 1), ("cart", SERVER, 23, 21))
+    ]
+    arrive(*SHOP, *late)
+    first = START // minute
+    found = store.get_minute_counts((first, first + 1), [], of="edges")
+    columns = (found.series, found.minute, found.calls, found.errors, found.logs)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    by_name = {(*found.names[row[0]], row[1] - first): row[2:] for row in rows}
+    assert by_name["web", "cart", 0] == (1, 1, pytest.approx(12.3, abs=0.1))
+    assert by_name["web", "cart", 1][:2] == (1, 0)
+    assert {key[:2] for key in by_name} == {
+        ("web", "cart"), ("cart", "mailer"), ("cart", "books"), ("cart", "database:redis/carts"),
+        ("cart", "database:postgresql"), ("cart", "external:stripe"),
+        ("cart", "external:mail.example"), ("cart", "messaging:kafka/orders"),
+        ("messaging:kafka/orders", "mailer"),
+    }  # fmt: skip
+    some = store.get_minute_counts((first, first + 1), ["web"], of="edges")
+    assert some.names == [("web", "cart")]
+    assert len(store.get_minute_counts((first - 9, first - 1), [], of="edges").calls) == 0
+
+
+def test_the_order_of_arrival_does_not_matter(store: Store, arrive: Arrivals) -> None:
     """Each span in a segment of its own, and the graph read in between."""
     spans = [*SHOP]
     consumer = spans.pop()  # a link is known if what it leads to has arrived
-    random.Random(seed).shuffle(spans)
+    random.Random(1).shuffle(spans)
     for one in spans:
         arrive(one)
         if one.scope_spans[0].spans[0].kind == CLIENT:

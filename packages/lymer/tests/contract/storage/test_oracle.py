@@ -155,7 +155,21 @@ def _comparable(columns: SpanColumns) -> list[tuple[object, ...]]:
     ]
 
 
-@pytest.mark.skipif(not OTHERS, reason="there is no store but the one in memory")
+def _by_minute(
+    store: Store, minutes: tuple[int, int], services: list[str], of: str
+) -> dict[tuple[str, str, int, str], float]:
+    counts = store.get_minute_counts(minutes, services, of=of)
+    found: dict[tuple[str, str, int, str], float] = {}
+    for what in ("calls", "errors", "logs"):
+        values = getattr(counts, what).tolist()
+        for at, minute, value in zip(
+            counts.series.tolist(), counts.minute.tolist(), values, strict=True
+        ):
+            key = (*counts.names[at], minute, what)
+            found[key] = found.get(key, 0.0) + value
+    return {key: value for key, value in found.items() if value}
+
+
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_store_answers_as_the_store_in_memory(name: str, seed: int, tmp_path: Path) -> None:
@@ -190,6 +204,12 @@ def test_a_store_answers_as_the_store_in_memory(name: str, seed: int, tmp_path: 
         ]  # fmt: skip
         assert red[0] == red[1]
         assert red[0]
+    for of in ("operations", "edges"):
+        minutes = (START // 60_000_000_000, START // 60_000_000_000 + 3)
+        for services in ([], ["shop"]):
+            assert _by_minute(oracle, minutes, services, of) == pytest.approx(
+                _by_minute(other, minutes, services, of)
+            )
     assert oracle.get_tag_keys() == other.get_tag_keys()
     for key, service in (("k", ""), ("r", "shop"), ("service.name", "cart"), ("nothing", "")):
         assert oracle.get_tag_values(key, service) == other.get_tag_values(key, service)

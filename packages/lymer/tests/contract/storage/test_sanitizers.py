@@ -24,6 +24,9 @@ def test_service_names(store: Store, write: Write) -> None:
         ([("service.name", "")], "empty-service-name"),
         ([("a", 1), ("service.name", "in the middle"), ("b", 2)], "in the middle"),
         ([("service.name", "x" * 300)], "x" * 300),
+        ([("service.name", "é" * 1_024)], "é" * 1_024),
+        ([("service.name", "é" * 1_025)], "é" * 1_023 + "…"),
+        ([("service.name", "x" * 300_000)], "x" * 1_023 + "…"),
     ]
     write(
         *(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from typing import Final
+
 import pytest
 
 from contract.storage.conftest import Store, Write
+from lymer.model.question import DependencyLink
 from make import START, make_request, make_span
 
+MINUTE: Final = 60_000_000_000
 HUNDREDTH = "fd70a3d70a3d71"
 """The threshold of one in a hundred: (1 - 1 / 100) * 2^56 in hex."""
 
@@ -28,19 +33,21 @@ HUNDREDTH = "fd70a3d70a3d71"
 def test_a_span_counts_by_its_weight(
     store: Store, write: Write, trace_state: str, weight: int
 ) -> None:
-    """In RED and in the graph; errors and durations too."""
+    """In RED and in the graph, errors and durations too, and in Jaeger's dependencies."""
     write(
         make_request(
             make_span(1, 1, kind=2, status=2, duration_nano=1_000, trace_state=trace_state)
-        )
+        ),
+        make_request(make_span(1, 2, 1, kind=2, trace_state=trace_state), service="cart"),
     )
     (red,) = store.get_red(START, START + 1, "shop")
     assert (red.call_count, red.error_count, red.duration_nano_sum) == (
         weight, weight, 1_000 * weight,
     )  # fmt: skip
-    (node,) = store.get_graph(START, START + 1)
+    node = next(one for one in store.get_graph(START, START + 1) if one.target == "shop")
     assert (node.calls, node.errors) == pytest.approx((weight, weight))
     assert node.span_count == 1
+    assert store.get_dependencies(START, START + 1) == [DependencyLink("shop", "cart", weight)]
 
 
 def test_weights_that_are_no_whole_numbers_are_right_on_average(store: Store, write: Write) -> None:
@@ -58,3 +65,36 @@ def test_weights_that_are_no_whole_numbers_are_right_on_average(store: Store, wr
         assert red.call_count == pytest.approx(2_500, rel=0.03)
     (node,) = store.get_graph(START, START + 1)
     assert node.calls == pytest.approx(2_500, rel=1e-6)
+
+
+def test_hours_and_minutes_are_the_same_sums(store: Store, write: Write) -> None:
+    """Whatever window is asked for: its whole hours come from hours, its ends from minutes."""
+    chance = random.Random(7)
+    minutes = [chance.randrange(400) for _ in range(300)]
+    for part in range(3):
+        write(
+            make_request(
+                *(
+                    make_span(number + 1, 1, kind=2, offset_nano=minutes[number] * MINUTE)
+                    for number in range(part, len(minutes), 3)
+                )
+            )
+        )
+    first = -(START % MINUTE)
+    for begin, end in ((0, 400), (17, 378), (20, 80), (33, 34), (59, 181), (0, 1), (120, 240)):
+        counted = sum(begin <= one < end for one in minutes)
+        window = START + first + begin * MINUTE, START + first + end * MINUTE
+        found = store.get_red(*window, "shop")
+        assert sum(one.call_count for one in found) == counted
+        slots = store.get_red_slots(
+            (window[0] // MINUTE, window[1] // MINUTE - 1), ["shop"], ["server"],
+            by_operation=True, slot_minutes=1,
+        )  # fmt: skip
+        assert sum(one.call_count for one in slots) == counted
+        hours = store.get_red_slots(
+            (window[0] // MINUTE, window[1] // MINUTE - 1), ["shop"], ["server"],
+            by_operation=True, slot_minutes=60,
+        )  # fmt: skip
+        lowest = window[0] // (60 * MINUTE) * 60 * MINUTE
+        expected = sum(lowest <= START + first + one * MINUTE < window[1] for one in minutes)
+        assert sum(one.call_count for one in hours) == expected

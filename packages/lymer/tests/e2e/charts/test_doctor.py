@@ -112,3 +112,30 @@ def test_a_target_of_another_authority(new_role: Callable[..., Lymer], tmp_path:
     assert any("TLS with" in line for line in problems(said(None, *tls, wrong, *pair)[1]))
     assert problems(said(None, *tls, right)[1])
     assert problems(said(None, *tls, right, *pair)[1]) == []
+
+
+def test_a_chain_is_looked_at_whole(tmp_path: Path) -> None:
+    """What signed a certificate, and what others are trusted by, end too."""
+    good, over = Authority().issue("localhost"), Authority("over").issue("over", days=-1)
+    good.write(tmp_path, "chain")
+    (tmp_path / "chain.pem").write_bytes(good.certificate + over.certificate)
+    (tmp_path / "ca.pem").write_bytes(over.certificate)
+    _, lines = said(
+        None,
+        f"--data-dir={tmp_path}",
+        f"--set=tls.cert_file={tmp_path / 'chain.pem'}",
+        f"--set=tls.key_file={tmp_path / 'chain.key'}",
+        f"--set=tls.client_ca_file={tmp_path / 'ca.pem'}",
+    )
+
+    assert any("chain.pem has ended" in line for line in problems(lines))
+    assert any("every CA in" in line and "tls.client_ca_file" in line for line in problems(lines))
+
+
+def test_a_clickhouse_server_that_is_not_there(tmp_path: Path) -> None:
+    """For query too, which then asks no collector; and no store fills this disk."""
+    server = "--set=storage.clickhouse_url=http://127.0.0.1:1"
+    for role in ("query", "collector"):
+        _, lines = said(None, f"--role={role}", f"--data-dir={tmp_path}", server)
+        assert any("storage.clickhouse_url: http://127.0.0.1:1 does" in x for x in problems(lines))
+        assert not any("remote_storage" in line or "days are kept" in line for line in lines)

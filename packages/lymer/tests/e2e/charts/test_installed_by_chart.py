@@ -5,11 +5,10 @@ The processes have the chart's own arguments, files and probes; see fakes/kubele
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import signal
-import socket
-import ssl
 import subprocess
 import threading
 import time
@@ -28,8 +27,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from e2e.lymer_process import free_ports, poll
 from e2e.otlp import PROTOBUF, new_trace_id, request_of, span_of
 from fakes.chart import CHART, NAMESPACE, Objects, render, values_file
+from fakes.clickhouse_server import server_url
 from fakes.issued import Certificates
-from fakes.kubelet import Kubelet, Pod
+from fakes.kubelet import Kubelet, Pod, lets_in
 
 pytestmark = [pytest.mark.slow]
 
@@ -122,26 +122,10 @@ def test_the_agent_gives_sampling_strategies(installed: Installed) -> None:
 def test_nobody_gets_in_without_a_certificate(installed: Installed) -> None:
     """The collector's OTLP and its storage API; probes and metrics need none."""
     for port in (4317, 17271):
-        assert not _lets_in(installed.collector.address, port)
+        assert not lets_in(installed.collector.address, port)
     for pod in installed.kubelet.pods.values():
         assert installed.kubelet.probe(pod, "readinessProbe")
         assert installed.kubelet.probe(pod, "livenessProbe")
-
-
-def _lets_in(address: str, port: int) -> bool:
-    """Say whether a TLS client without a certificate gets a byte of HTTP/2 from a listener."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["h2"])
-    try:
-        with (
-            socket.create_connection((address, port), timeout=5) as plain,
-            context.wrap_socket(plain) as connection,
-        ):
-            return bool(connection.recv(1))
-    except OSError:
-        return False
 
 
 @pytest.mark.timeout(120)
@@ -215,7 +199,7 @@ def test_the_collector_may_go_and_come_back(installed: Installed) -> None:
 
     installed.kubelet.start("lymer-collector")
     installed.trace(trace_id.hex())
-    assert installed.kubelet.probe(query, "readinessProbe")
+    assert any(installed.kubelet.probe(query, "readinessProbe") for _ in poll(20))
 
 
 # ------------------------------------------------------------------------- what operators look at
@@ -372,3 +356,35 @@ def test_the_store_of_an_all_in_one_becomes_a_collectors(tmp_path: Path) -> None
             assert any(http.get(url).status_code == 200 for _ in poll(20))
         finally:
             after.stop()
+
+
+def test_collectors_on_a_clickhouse_server(tmp_path: Path) -> None:
+    """Two pods of one StatefulSet, each with a journal; query answers for both from the server."""
+    objects = render(
+        {
+            "mode": "distributed",
+            "agent": {"kind": "None"},
+            "storage": {"clickhouse": {"url": server_url()}},
+            "collector": {"replicaCount": 2},
+        }
+    )
+    second = copy.deepcopy(objects["StatefulSet", "lymer-collector"])
+    objects["StatefulSet", "lymer-collector-1"] = second
+    objects["ConfigMap", "lymer-collector-1"] = objects["ConfigMap", "lymer-collector"]
+    kubelet = Kubelet(tmp_path, objects)
+    names = ("lymer-collector", "lymer-collector-1")
+    try:
+        kubelet.start()
+        with httpx.Client(trust_env=False) as http:
+            for name in names:
+                trace_id = new_trace_id()
+                http.post(
+                    f"http://{kubelet.pods[name].address}:4318/v1/traces",
+                    content=request_of(span_of(trace_id)).SerializeToString(),
+                    headers={"content-type": PROTOBUF},
+                ).raise_for_status()
+                query = f"http://{kubelet.pods['lymer-query'].address}:16686"
+                url = f"{query}/api/traces/{trace_id.hex()}"
+                assert any(http.get(url).status_code == 200 for _ in poll(30)), name
+    finally:
+        kubelet.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -42,10 +42,10 @@ def application() -> Iterator[int]:
         thread.join()
 
 
-def envoy(folder: Path, lymer: Lymer, service: str, backend: int) -> Envoy:
+def envoy(folder: Path, ports: Mapping[str, int], service: str, backend: int) -> Envoy:
     """Return an Envoy of a service's own name."""
     folder.mkdir()
-    made = Envoy(folder, lymer.ports, backend)
+    made = Envoy(folder, ports, backend)
     config = folder / "envoy.json"
     config.write_text(config.read_text().replace(SERVICE, service))
     return made
@@ -65,8 +65,8 @@ def test_gateway_and_sidecar_are_one_tree_and_one_edge(
 ) -> None:
     """Four spans in a line: server and client of the gateway, server and client of the sidecar."""
     names = (f"gateway-{tracer}", f"shop-{tracer}")
-    sidecar = envoy(tmp_path / "sidecar", shared_lymer, names[1], application)
-    gateway = envoy(tmp_path / "gateway", shared_lymer, names[0], sidecar.ports[tracer])
+    sidecar = envoy(tmp_path / "sidecar", shared_lymer.ports, names[1], application)
+    gateway = envoy(tmp_path / "gateway", shared_lymer.ports, names[0], sidecar.ports[tracer])
     trace_id = secrets.token_hex(16)
     try:
         sidecar.start()

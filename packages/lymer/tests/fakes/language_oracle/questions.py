@@ -12,6 +12,7 @@ from make import Plain, make_event, make_link, make_request, make_span
 
 MS = 1_000_000
 KEYS = ("a", "b", "http.method", "deep key")
+ARRAYS_KEY = "b"
 WORDS = ("", "GET", "POST", "get it", "주문", 'q"\\')
 WHOLE = (0, 1, 2, 7, 500, -3, 2**40, 2**63 - 1)
 FRACTIONS = (0.5, 2.0, -1.5, 500.0, 1e18)
@@ -37,8 +38,9 @@ def plain(rng: random.Random, *, deep: bool = True) -> Plain:
 
 
 def pairs(rng: random.Random) -> list[tuple[str, Plain]]:
-    """Return some attributes."""
-    return [(key, plain(rng)) for key in rng.sample(KEYS, rng.randrange(len(KEYS)))]
+    """Return some attributes; one key has arrays, for a question that meets one is asked twice."""
+    keys = rng.sample(KEYS, rng.randrange(len(KEYS)))
+    return [(key, plain(rng, deep=key == ARRAYS_KEY)) for key in keys]
 
 
 def random_traces(rng: random.Random, traces: int) -> list[ExportTraceServiceRequest]:

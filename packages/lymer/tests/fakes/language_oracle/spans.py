@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -19,7 +20,7 @@ STATUSES = ("unset", "ok", "error")
 
 @dataclass(eq=False)
 class OracleSpan:
-    """One span with all that it knows."""
+    """One span with all that it knows; asked about its trace when all of that is there."""
 
     trace_id: str
     span_id: str
@@ -39,13 +40,13 @@ class OracleSpan:
     links: list[dict[str, Any]]
     trace: list[OracleSpan] = field(default_factory=list, repr=False)
 
-    @property
+    @cached_property
     def parent(self) -> OracleSpan | None:
         """Return the parent span, if it is there."""
         found = [one for one in self.trace if one.span_id == self.parent_id]
         return found[0] if found and self.parent_id else None
 
-    @property
+    @cached_property
     def ancestors(self) -> list[OracleSpan]:
         """Return parent, its parent and so on."""
         found: list[OracleSpan] = []
@@ -55,7 +56,7 @@ class OracleSpan:
             one = one.parent
         return found
 
-    @property
+    @cached_property
     def root(self) -> OracleSpan | None:
         """Return the trace's earliest span without a parent's id."""
         roots = [one for one in self.trace if not one.parent_id]

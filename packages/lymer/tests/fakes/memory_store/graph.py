@@ -43,10 +43,6 @@ def _edges(
     for span in spans:
         if span.kind in CALLEES or not span.parent_span_id:
             yield ("", "", "service", span.service, "call"), span
-        if span.kind in {4, 5} and _destination(span):
-            queue, service = ("messaging", _destination(span)), ("service", span.service)
-            ends = (*service, *queue) if span.kind == 4 else (*queue, *service)
-            yield (*ends, "call"), span
         if span.kind == 5:
             linked = {every[link[:2]].service for link in span.links if link[:2] in every}
             for service_name in linked:
@@ -60,6 +56,10 @@ def _identity(span: StoredSpan) -> tuple[str, str, str, int]:
 
 def _calls(spans: list[StoredSpan]) -> Iterator[tuple[_Key, StoredSpan]]:
     for span in spans:
+        if span.kind in {4, 5} and _destination(span):
+            queue, service = ("messaging", _destination(span)), ("service", span.service)
+            ends = (*service, *queue) if span.kind == 4 else (*queue, *service)
+            yield (*ends, "call"), span
         callers = [
             one.service for one in spans if one.span_id == span.span_id and one.kind in CALLERS
         ]

@@ -27,6 +27,7 @@ from lymer.language.tree import Combine, Filter, MetricsQuery, Pipeline, Relate
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.graph import GraphEdge
+from lymer.model.minute_counts import MinuteCounts
 from lymer.model.question import (
     SPAN_KINDS,
     DependencyLink,
@@ -38,7 +39,8 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.model.span_table import SpanSample, SpanTable
-from lymer.model.trace_arrays import TraceArrays, to_arrays
+from lymer.model.trace_arrays import FoundSpans, TraceArrays, shares_ids, to_arrays
+from lymer.query.trace_find import found_rows
 from lymer.storage.contract import SealedSegment, SpanReader
 from lymer.storage.search_contract import (
     FieldName,
@@ -116,6 +118,8 @@ class _Tenant:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._segment_ids: set[int] = set()
+        self._newest_segment = 0
+        self._segment_of: dict[str, int] = {}
         self._spans_by_trace: dict[str, list[StoredSpan]] = {}
         self._archive: dict[str, list[StoredSpan]] = {}
 
@@ -127,6 +131,8 @@ class _Tenant:
     def add(self, segment_id: int, spans: Sequence[StoredSpan]) -> None:
         """Keep the spans of a segment that is not known yet."""
         with self._lock:
+            self._newest_segment = max(self._newest_segment, segment_id)
+            self._segment_of.update((span.trace_id, segment_id) for span in spans)
             if segment_id in self._segment_ids:
                 return
             self._segment_ids.add(segment_id)
@@ -153,6 +159,9 @@ class _Tenant:
             if is_match(span, question):
                 newest[span.trace_id] = max(newest.get(span.trace_id, 0), span.start_unix_nano)
         found = sorted(newest.items(), key=lambda pair: (-pair[1], pair[0]))
+        if question.after_start_unix_nano is not None:
+            place = (-question.after_start_unix_nano, question.after_trace_id)
+            found = [pair for pair in found if (-pair[1], pair[0]) > place]
         return [FoundTrace(trace_id, start) for trace_id, start in found[: question.limit]]
 
     def get_traces(
@@ -179,6 +188,14 @@ class _Tenant:
             )
         return arrays
 
+    def find_in_trace(self, trace_id: str, find: FindTerms, /) -> FoundSpans:
+        """See `SpanReader.find_in_trace`."""
+        trace = self.get_trace_arrays(trace_id, find)
+        if not len(trace):
+            return FoundSpans()
+        ids = trace.span_id[found_rows(trace, find)]
+        return FoundSpans(ids, len(trace), shares_ids(trace.span_id))
+
     def get_sample_size(self, sample: SpanSample, /) -> tuple[int, int]:
         """See `SpanReader.get_sample_size`."""
         spans = sampled(self._all_spans(), sample)
@@ -204,11 +221,9 @@ class _Tenant:
         first, end = _whole_minutes(start_unix_nano, end_unix_nano)
         calls: Counter[tuple[str, str]] = Counter()
         for trace_id in self._trace_ids():
-            calls.update(
-                (parent, child)
-                for parent, child, start in _calls(self._spans_of([trace_id]))
-                if first <= start < end
-            )
+            for parent, child, start, weight in _calls(self._spans_of([trace_id])):
+                if first <= start < end:
+                    calls[parent, child] += weight
         return sorted(DependencyLink(*services, count) for services, count in calls.items())
 
     def get_graph(self, start_unix_nano: int, end_unix_nano: int, /) -> list[GraphEdge]:
@@ -261,6 +276,43 @@ class _Tenant:
             for key, spans in groups.items()
         ]
 
+    def get_minute_counts(
+        self, minutes: tuple[int, int], services: Sequence[str], /, *, of: str
+    ) -> MinuteCounts:
+        """See `SpanReader.get_minute_counts`."""
+        rows: list[tuple[tuple[str, str], int, float, float, float]] = []
+        if of == "operations":
+            rows = [
+                ((span.service, span.name), span.start_unix_nano // _NANO_PER_MINUTE,
+                 weight_of(span), weight_of(span) * (span.status_code == 2),
+                 weight_of(span) * (_bucket(span) + 0.5) / 8)
+                for span in self._all_spans()
+                if not services or span.service in services
+            ]  # fmt: skip
+        else:
+            for minute in {one.start_unix_nano // _NANO_PER_MINUTE for one in self._all_spans()}:
+                at = minute * _NANO_PER_MINUTE
+                for edge in self.get_graph(at, at + 1):
+                    if edge.source_kind and (
+                        not services or {edge.source, edge.target} & set(services)
+                    ):
+                        ends = [
+                            name if kind == "service" else f"{kind}:{name}"
+                            for kind, name in (
+                                (edge.source_kind, edge.source), (edge.target_kind, edge.target),
+                            )
+                        ]  # fmt: skip
+                        logs = sum((bucket + 0.5) / 8 * count for bucket, count in edge.buckets)
+                        rows.append(((ends[0], ends[1]), minute, edge.calls, edge.errors, logs))
+        rows = [row for row in rows if minutes[0] <= row[1] <= minutes[1]]
+        names = list(dict.fromkeys(row[0] for row in rows))
+        return MinuteCounts(
+            names,
+            np.array([names.index(row[0]) for row in rows], dtype=np.int64),
+            np.array([row[1] for row in rows], dtype=np.int64),
+            *(np.array([row[at] for row in rows], dtype=float) for at in (2, 3, 4)),
+        )
+
     def find_spansets(self, question: SpansetQuestion, /) -> FoundSpansets:
         """See `SpanReader.find_spansets`; what is shown of spans is left out."""
         traces = oracle_spans(self._all_spans())
@@ -269,6 +321,9 @@ class _Tenant:
         if not isinstance(body, Pipeline | Filter | Combine | Relate):
             raise QuestionError("the question asks for numbers over time")
         found = answer(body, traces, low, high)
+        after = question.after_segment
+        if after is not None:
+            found = [one for one in found if self._segment_of[one[0]] > after]
         return FoundSpansets(
             tuple(
                 MatchedTrace(
@@ -279,6 +334,7 @@ class _Tenant:
                 for trace_id, sets in found[: question.traces_max]
             ),
             has_more=len(found) > question.traces_max,
+            segment=self._newest_segment,
         )
 
     def get_series(self, question: SeriesQuestion, /) -> FoundSeries:
@@ -292,6 +348,9 @@ class _Tenant:
             for some in run([source], [spans])
         ]
         count = float(sum(map(len, sets)))
+        if question.query.body.function == "histogram_over_time":
+            labels = (("status", ("status", "unset")), ("__bucket", ("float", 1.0)))
+            return FoundSeries((Series(labels, ((0, count),)),) if count else ())
         return FoundSeries((Series((), ((0, count),)),) if count else ())
 
     def get_field_names(self, question: FieldQuestion, /) -> list[FieldName]:
@@ -387,23 +446,26 @@ def _bucket(span: StoredSpan) -> int:
     return math.floor(math.log2(span.duration_nano + 1) * 8)
 
 
-def _calls(spans: Iterable[StoredSpan]) -> Iterator[tuple[str, str, int]]:
-    """Yield (caller's service, callee's service, start) of the spans of a trace, each once.
+def _calls(spans: Iterable[StoredSpan]) -> Iterator[tuple[str, str, int, int]]:
+    """Yield (caller's service, callee's, start, weight) of the spans of a trace, each once.
 
     Source: reference jaeger.md 6.4, rules a and b.
     """
     starts: dict[tuple[str, str, str, int], int] = {}
+    weights: dict[tuple[str, str, str, int], int] = {}
     for span in spans:
         one = (span.span_id, span.parent_span_id, span.service, span.kind)
         starts[one] = min(starts.get(one, span.start_unix_nano), span.start_unix_nano)
-    for (span_id, parent_id, service, kind), start in starts.items():
-        callers = [one for one in starts if one[0] == span_id and one[3] in CALLERS]
-        parents = [one for one in starts if one[0] == parent_id and parent_id]
+        weights[one] = round(weight_of(span))
+    for one, start in starts.items():
+        span_id, parent_id, service, kind = one
+        callers = [each for each in starts if each[0] == span_id and each[3] in CALLERS]
+        parents = [each for each in starts if each[0] == parent_id and parent_id]
         if kind in CALLEES and callers:
-            yield min(one[2] for one in callers), service, start
+            yield min(caller[2] for caller in callers), service, start, weights[one]
         elif parents:
-            callees = [one for one in parents if one[3] in CALLEES]
-            yield min(one[2] for one in callees or parents), service, start
+            callees = [each for each in parents if each[3] in CALLEES]
+            yield min(each[2] for each in callees or parents), service, start, weights[one]
 
 
 def _content(path: Path) -> bytes:

@@ -552,7 +552,7 @@ class TestEdges:
         store = SlowStore()
         client = client_of(store, executor, answer_seconds_max=0.05)
 
-        response = client.get("/api/services")
+        response = client.get("/api/dependencies")
         store.go.set()
 
         assert_error(response, 503, "cannot answer: the store took more than 0.05 s")
@@ -566,13 +566,14 @@ class TestEdges:
         async def run() -> list[int]:
             transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url="http://lymer") as client:
-                slow = [asyncio.create_task(client.get("/api/services")) for _ in range(2)]
+                path = "/api/dependencies"
+                slow = [asyncio.create_task(client.get(path)) for _ in range(2)]
                 for _ in slow:
                     await asyncio.to_thread(store.waiting.acquire, timeout=10)
-                refused = await client.get("/api/services")
+                refused = await client.get(path)
                 store.go.set()
                 answered = await asyncio.gather(*slow)
-                after = await client.get("/api/services")
+                after = await client.get(path)
                 return [
                     refused.status_code,
                     *(one.status_code for one in answered),
@@ -580,6 +581,38 @@ class TestEdges:
                 ]
 
         assert asyncio.run(run()) == [503, 200, 200, 200]
+
+    def test_names_are_answered_however_many_search(self, executor: ThreadPoolExecutor) -> None:
+        """Two hundred clients search, every thread is taken: services and operations answer."""
+        store = SlowStore()
+        app = create_app(Queries(store), executor=executor)
+
+        async def run() -> tuple[list[int], list[int]]:
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://lymer") as client:
+                searching = [
+                    asyncio.create_task(client.get("/api/dependencies")) for _ in range(200)
+                ]
+                await asyncio.to_thread(store.waiting.acquire, timeout=10)
+                names = [
+                    (await client.get(path)).status_code
+                    for path in (
+                        "/api/services",
+                        "/api/operations?service=shop",
+                        "/api/services/shop/operations",
+                        "/api/v3/services",
+                        "/api/v3/operations?service=shop",
+                    )
+                    for _ in range(20)
+                ]
+                assert not searching[0].done()
+                store.go.set()
+                return names, [one.status_code for one in await asyncio.gather(*searching)]
+
+        names, searches = asyncio.run(run())
+        assert set(names) == {200}
+        assert set(searches) <= {200, 503}
+        assert searches.count(200) >= 190
 
 
 class FailingStore(MemoryStore):
@@ -611,9 +644,21 @@ class SlowStore(MemoryStore):
         return self
 
     def get_services(self) -> list[str]:
+        """Know none."""
+        return []
+
+    def get_operations(self, service: str, span_kind: str, /) -> list[Any]:
+        """Know none."""
+        return []
+
+    def get_dependencies(self, start: int, end: int, /) -> list[Any]:
         """Wait."""
         self.waiting.release()
         self.go.wait(10)
+        return []
+
+    def get_graph(self, start: int, end: int, /) -> list[Any]:
+        """Know none."""
         return []
 
 

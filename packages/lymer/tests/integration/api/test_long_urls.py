@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,6 +33,8 @@ def test_a_query_string_of_a_mebibyte(size: int, status: int) -> None:
             writer.write(b"Connection: close\r\n\r\n")
             answer = await reader.read()
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
             server.stop()
             await serving
             return answer

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,3 +156,21 @@ def test_bad_parameters_are_refused(client: Client, query: str, message: str) ->
 def test_unknown_metrics_are_not_there(client: Client) -> None:
     """404, as for any path."""
     assert client.get("/api/metrics/heat?service=a").status_code == 404
+
+
+def test_what_is_weighted_says_so(tmp_path: Path) -> None:
+    """In a header, as Jaeger's shapes have no place for it; dependencies too."""
+    with ThreadPoolExecutor(1) as threads:
+        for trace_state, told in (("", False), ("ot=th:8", True)):
+            store = MemoryStore()
+            span = make_span(1, 1, kind=2, trace_state=trace_state)
+            store.write_segment(write_segment_file(tmp_path, make_request(span)))
+            client = Client(create_app(Queries(store), executor=threads))
+            end = START // 10**6 + 60_000
+            for path in (
+                f"/api/dependencies?endTs={end}&lookback=3600000",
+                f"/api/metrics/calls?service=shop&endTs={end}&ratePer=60000",
+            ):
+                answer = client.get(path)
+                assert answer.status_code == 200
+                assert ("lymer-estimate" in answer.headers) == told

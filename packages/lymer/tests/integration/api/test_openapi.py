@@ -30,14 +30,17 @@ DOCUMENT: Final = document()
 OPERATIONS: Final = [(method, path) for path, item in DOCUMENT["paths"].items() for method in item]
 GOOD: Final[dict[str, Any]] = {
     "service": "cart", "serviceName": "shop", "trace_id": trace_hex(1), "span_id": span_hex(11),
-    "name": "calls", "text": "cart", "by": "service", "one": trace_hex(1), "other": trace_hex(2),
+    "name": "calls", "text": "cart", "by": "span.user", "one": trace_hex(1), "other": trace_hex(2),
     "tag_name": "span.user", "field": "span.user",
-    "traceIds": f"{trace_hex(1)},{trace_hex(2)}", "key": "user", "endTs": START // 10**6 + 1,
+    "traceID": trace_hex(1), "traceIds": f"{trace_hex(1)},{trace_hex(2)}", "key": "user",
+    "endTs": START // 10**6 + 1,
     "query.serviceName": "shop", "query.startTimeMin": "2026-11-22T16:00:00Z",
     "query.startTimeMax": "2026-11-22T20:00:00Z",
 }  # fmt: skip
 """Values that find something, by the name of the parameter."""
 ERROR_MAX: Final = 499
+ENDLESS: Final = {"/api/tail"}
+"""Answers that end when who asked hangs up: test_tail.py."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,7 @@ def test_the_document_is_answered_as_it_is(app: Any) -> None:
 def test_every_answer_is_what_the_document_says(app: Any, method: str, path: str) -> None:
     """Of a question that finds something."""
     operation = DOCUMENT["paths"][path][method]
-    if method == "post":
+    if method == "post" or path in ENDLESS:
         return  # bodies: below, and in the tests of each door
     wanted = [one for one in operation["parameters"] if one["required"] or one["name"] in GOOD]
     query = {
@@ -101,6 +104,7 @@ def test_no_question_breaks_the_server(app: Any) -> None:
     client = Client(app)
     asked = [found.ok() for found in schema.get_all_operations()]
     assert len(asked) == len(OPERATIONS)
+    asked = [one for one in asked if one.path not in ENDLESS]
     answered = 0
 
     @settings(

@@ -49,23 +49,30 @@ class Doors:
 
     def over_grpc(self, document: Any, **more: Any) -> list[str] | str:
         """Return the ids found, or the refusal."""
+        call = ParseDict(document, EXPRESSION["Call"]())
+        found = self.summaries_over_grpc("FindTraceSummaries", filter=call, **more)
+        return found if isinstance(found, str) else found[0]
 
-        async def run() -> list[str] | str:
+    def summaries_over_grpc(self, name: str, **asked: Any) -> tuple[list[str], str] | str:
+        """Return the ids found and the token of the next page, or the refusal."""
+
+        async def run() -> tuple[list[str], str] | str:
             server = QueryGrpc(self._queries, self._threads)
             port = server.bind("127.0.0.1:0")
             await server.start()
-            call = ParseDict(document, EXPRESSION["Call"]())
-            query = {"filter": call, "start_time_min": {"seconds": START // 10**9 - 3600},
-                     "start_time_max": {"seconds": START // 10**9 + 7200}, **more}  # fmt: skip
+            query = {"start_time_min": {"seconds": START // 10**9 - 3600},
+                     "start_time_max": {"seconds": START // 10**9 + 7200}, **asked}  # fmt: skip
             try:
                 async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
                     method = channel.unary_stream(
-                        f"/{SERVICE_V3}/FindTraceSummaries",
+                        f"/{SERVICE_V3}/{name}",
                         request_serializer=V3["FindTraceSummariesRequest"].SerializeToString,
                         response_deserializer=V3["FindTraceSummariesResponse"].FromString,
                     )
-                    asked = V3["FindTraceSummariesRequest"](query=query)
-                    return [one.trace_id async for part in method(asked) for one in part.summaries]
+                    request = V3["FindTraceSummariesRequest"](query=query)
+                    parts = [part async for part in method(request)]
+                    ids = [one.trace_id for part in parts for one in part.summaries]
+                    return ids, parts[-1].next_page_token if parts else ""
             except grpc.aio.AioRpcError as error:
                 refused = error.code() is grpc.StatusCode.INVALID_ARGUMENT
                 return str(error.details()) if refused else f"fault: {error}"
@@ -194,3 +201,63 @@ def test_what_is_no_filter_is_refused(doors: Doors, text: str) -> None:
     """With 400."""
     answer = doors.http.get(f"/api/v3/traces?{RANGE}&query.filter={quote(text)}")
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("size", [2, 4, 100])
+@pytest.mark.parametrize("way", ["by parameters", "by filter"])
+def test_pages_visit_each_match_once(doors: Doors, size: int, way: str) -> None:
+    """Over both doors, and with a filter or Jaeger's parameters."""
+    is_filtered = way == "by filter"
+    document = call("gte", field("span", "duration"), scalar("1ms"))
+    filter_ = f"&query.filter={quote(json.dumps(document))}" if is_filtered else ""
+    asked = {"filter": ParseDict(document, EXPRESSION["Call"]())} if is_filtered else {}
+    path = f"/api/v3/trace-summaries?{RANGE}{filter_}"
+    whole = [one["traceId"] for one in doors.http.get(path).json()["summaries"]]
+    assert len(whole) > 4
+    found: list[str] = []
+    token = grpc_token = ""
+    while True:
+        page = f"&query.pagination.pageSize={size}&query.pagination.pageToken={token}"
+        answer = doors.http.get(f"{path}{page}").json()
+        shown = [one["traceId"] for one in answer["summaries"]]
+        wanted = {"page_size": size, "page_token": grpc_token}
+        over_grpc = doors.summaries_over_grpc("FindTraceSummaries", pagination=wanted, **asked)
+        assert not isinstance(over_grpc, str)
+        assert over_grpc[0] == shown
+        token, grpc_token = answer.get("nextPageToken", ""), over_grpc[1]
+        assert bool(token) == bool(grpc_token)
+        found += shown
+        if not token:
+            break
+    assert found == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "refusal"),
+    [
+        ("FindTraceSummaries", {"page_size": 0}, "page_size must be greater than 0"),
+        ("FindTraceSummaries", {"page_size": 1, "page_token": "AAAA"}, "no token of this search"),
+        ("FindTraces", {"page_size": 1}, "whole traces have no pages"),
+    ],
+)
+def test_pages_are_refused(doors: Doors, name: str, query: dict[str, Any], refusal: str) -> None:
+    """As Jaeger's query service means to: no size, a token of nobody, whole traces."""
+    assert refusal in doors.summaries_over_grpc(name, pagination=query)
+    path = {"FindTraces": "traces", "FindTraceSummaries": "trace-summaries"}[name]
+    named = {"page_size": "pageSize", "page_token": "pageToken"}
+    page = "".join(f"&query.pagination.{named[key]}={value}" for key, value in query.items())
+    answer = doors.http.get(f"/api/v3/{path}?{RANGE}{page}")
+    assert answer.status_code == 400
+    assert refusal in answer.json()["error"]["message"]
+
+
+def test_a_page_and_a_depth_exclude_each_other(doors: Doors) -> None:
+    """Both say how many."""
+    refusal = "cannot be combined with search_depth"
+    page = {"page_size": 1}
+    asked = doors.summaries_over_grpc("FindTraceSummaries", pagination=page, search_depth=5)
+    assert refusal in asked
+    answer = doors.http.get(
+        f"/api/v3/trace-summaries?{RANGE}&query.pagination.pageSize=1&query.searchDepth=5"
+    )
+    assert refusal in answer.json()["error"]["message"]

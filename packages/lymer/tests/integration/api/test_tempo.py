@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import grpc
 import pytest
+from google.protobuf import json_format
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from contract.storage.corpus import HOUR, MS, corpus_requests
@@ -142,12 +143,14 @@ def test_what_is_wrong_is_said_with_its_place(tempo: Client) -> None:
     """400, a line of text."""
     for question, words in (
         ("{ name = }", "line 1, column 10"),
-        ('{ name =~ "[" }', "line 1, column 11: the regular expression"),
+        ('{ name =~ "[" }', "line 1, column 11: the regular expression is not valid: missing ]: ["),
         ('{ .nobody.has = "1" && .nobody =~ "(" }', "regular expression"),
         ("{ .a = parent.b }", "parent"),
     ):
         answer = tempo.get(f"/api/search?{urlencode({'q': question, **RANGE})}")
         assert (answer.status_code, words in answer.text) == (400, True), answer.text
+    for version in ("", "/v2"):
+        assert tempo.get(f"/api{version}/search/tags?scope=nobody").status_code == 400
 
 
 def test_a_trace_comes_as_protobuf_and_as_json(tempo: Client) -> None:
@@ -237,6 +240,60 @@ def test_series_can_be_ranked_compared_and_cut_into_buckets(tempo: Client) -> No
     assert shown["selection_total", "status", "nil"] == 3
 
 
+STRICT = [
+    ("/api/search", "SearchResponse", {"q": "{ status = error } | select(.user)"}),
+    ("/api/v2/search/tags", "SearchTagsV2Response", {"limit": "5000"}),
+    ("/api/search/tags", "SearchTagsResponse", {}),
+    (
+        "/api/v2/search/tag/span.user/values",
+        "SearchTagValuesV2Response",
+        {"limit": "5000", "q": '{resource.service.name="shop" && span.user=}'},
+    ),
+    ("/api/search/tag/user/values", "SearchTagValuesResponse", {}),
+    ("/api/metrics/query", "QueryInstantResponse", {"q": "{} | rate() by (resource.service.name)"}),
+    (
+        "/api/metrics/query_range",
+        "QueryRangeResponse",
+        {"q": "{} | quantile_over_time(duration, .5) by (name)", "step": "3600s"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "message", "parameters"), STRICT, ids=[p for p, *_ in STRICT])
+def test_grafana_reads_every_key(
+    tempo: Client, path: str, message: str, parameters: dict[str, str]
+) -> None:
+    """Its reader of messages in JSON refuses an answer for one key that it does not know."""
+    answer = ask(tempo, path, **parameters)
+    for one in answer.get("series", ()):
+        if message == "QueryRangeResponse":
+            del one["promLabels"]  # here it allows what it does not know, and once needed it
+    for trace in answer.get("traces", ()):
+        trace["serviceStats"] = [
+            {"key": name, "value": counts} for name, counts in trace["serviceStats"].items()
+        ]
+    json_format.ParseDict(answer, TEMPO[message]())
+
+
+def test_grafana_writes_names_of_tags_twice_encoded(tempo: Client) -> None:
+    """And once, and as they are."""
+    name = 'event."exception.type"'
+    once = quote(name, safe="")
+    for written in (name, once, quote(once, safe="")):
+        values = ask(tempo, f"/api/v2/search/tag/{written}/values")["tagValues"]
+        assert values == [{"type": "string", "value": "CardError"}], written
+
+
+def test_what_is_wrong_is_no_json_and_no_trace_is_404_twice(tempo: Client) -> None:
+    """Grafana shows the text of an answer that is not 200, and asks v1 where v2 knows nothing."""
+    wrong = tempo.get(f"/api/metrics/query?{urlencode({'q': '{ } | rate(', **RANGE})}")
+    assert (wrong.status_code, wrong.headers["content-type"]) == (400, "text/plain; charset=utf-8")
+    assert "line 1, column 12" in wrong.text
+    for version in ("/v2", ""):
+        target = f"/api{version}/traces/abc?{urlencode(RANGE)}"
+        assert tempo.get(target, Accept="application/protobuf").status_code == 404
+
+
 def test_grafana_can_see_who_answers(tempo: Client, own: Client) -> None:
     """Probes, on the port of its own and below /tempo."""
     assert tempo.get("/api/echo").text == "echo"
@@ -313,6 +370,48 @@ def test_streams_over_grpc_say_what_http_says(store: ClickHouseStore, tempo: Cli
     assert [one.name for one in tags.scopes] == ["resource"]
     assert {one.value for one in values.tagValues} == {"ann", "bob"}
     assert sum(one.value for one in series.series[0].samples) == 10
+
+
+def test_streams_say_what_is_wrong_and_know_tenants(store: ClickHouseStore) -> None:
+    """The status carries the place; headers of the data source come as metadata."""
+
+    async def run() -> tuple[grpc.StatusCode, str, list[int]]:
+        with ThreadPoolExecutor(2) as threads:
+            server = QueryGrpc(Queries(store), threads, tenancy=Tenancy())
+            port = server.bind("127.0.0.1:0")
+            await server.start()
+            try:
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                    return await _asked_by_tenants(channel)
+            finally:
+                await server.stop(1)
+
+    code, words, counts = asyncio.run(run())
+    assert (code, counts) == (grpc.StatusCode.INVALID_ARGUMENT, [1, 0])
+    assert "line 1, column 10" in words
+
+
+async def _asked_by_tenants(channel: grpc.aio.Channel) -> tuple[grpc.StatusCode, str, list[int]]:
+    times = {name: int(text) for name, text in RANGE.items()}
+    search = channel.unary_stream(
+        f"/{SERVICE}/Search",
+        request_serializer=TEMPO["SearchRequest"].SerializeToString,
+        response_deserializer=TEMPO["SearchResponse"].FromString,
+    )
+    counts = []
+    for tenant in ("acme", "nobody"):
+        question = TEMPO["SearchRequest"](Query="{}", **times)
+        call = search(question, metadata=(("x-scope-orgid", tenant), ("user-agent", "Grafana")))
+        counts.append(sum([len(part.traces) async for part in call]))
+    wrong = search(
+        TEMPO["SearchRequest"](Query="{ name = }"), metadata=(("x-scope-orgid", "acme"),)
+    )
+    try:
+        async for _ in wrong:
+            pass
+    except grpc.aio.AioRpcError as error:
+        return error.code(), error.details() or "", counts
+    raise AssertionError("nothing is wrong")
 
 
 async def _stream(

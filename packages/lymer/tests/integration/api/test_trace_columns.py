@@ -143,6 +143,17 @@ def test_find(client: Client) -> None:
     assert client.get(f"/api/lymer/v1/traces/{trace_hex(404)}/find?text=a").status_code == 404
 
 
+def test_what_is_found_has_the_ids_that_are_drawn(client: Client) -> None:
+    """Also where a server shared its client's id and was given another."""
+    path = f"/api/lymer/v1/traces/{trace_hex(70)}"
+    drawn = read(client.get(f"{path}/columns").content)
+    found = client.get(f"{path}/find?text=z").json()
+    assert sorted(found["spanIds"]) == sorted(drawn["spanId"])
+    assert found["spanCount"] == len(set(found["spanIds"])) == 4
+    (server,) = client.get(f"{path}/find?text=span.kind%3Dserver").json()["spanIds"]
+    assert drawn["kind"][drawn["spanId"].index(server)] == 2
+
+
 def test_part(client: Client) -> None:
     """What was found with what stands around it; times stay those of the whole trace."""
     path = f"/api/lymer/v1/traces/{trace_hex(1)}"

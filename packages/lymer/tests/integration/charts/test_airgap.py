@@ -20,10 +20,16 @@ ROOT = CHART.parents[1]
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the archive without wheels, unpacked; wheels are pip's own work."""
+    """Return the archive, unpacked, without wheels and images: pip's and a builder's own work."""
     folder = tmp_path_factory.mktemp("airgap")
     subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "airgap.py"), "--no-wheels", str(folder)],
+        [
+            sys.executable,
+            str(ROOT / "tools" / "airgap.py"),
+            "--no-wheels",
+            "--no-images",
+            str(folder),
+        ],
         check=True,
         capture_output=True,
     )

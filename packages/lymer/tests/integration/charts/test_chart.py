@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,43 @@ CASES: dict[str, dict[str, Any]] = {
     "secrets": {
         "mode": "distributed",
         "tls": {"existingSecrets": {"collector": "a", "query": "b", "agent": "c"}},
+    },
+    "clickhouse": {
+        "mode": "distributed",
+        "storage": {
+            "clickhouse": {
+                "url": ["https://clickhouse-0:8443", "https://clickhouse-1:8443"],
+                "cluster": "traces",
+                "existingSecret": "clickhouse",
+                "caKey": "ca.crt",
+            }
+        },
+        "collector": {
+            "autoscaling": {
+                "enabled": True,
+                "targetMemoryUtilizationPercentage": 70,
+                "behavior": {"scaleDown": {"stabilizationWindowSeconds": 600}},
+            }
+        },
+    },
+    "kafka": {"mode": "distributed", "ingester": {"enabled": True}},
+    "kafka-secured": {
+        "mode": "distributed",
+        "tls": {"issuerRef": {"name": "ca"}},
+        "ingester": {"enabled": True, "autoscaling": {"enabled": True}},
+        "collector": {"replicaCount": 3},
+        "storage": {
+            "clickhouse": {"url": "http://clickhouse:8123", "existingSecret": "clickhouse"},
+            "kafka": {
+                "brokers": ["kafka-0:9093", "kafka-1:9093"],
+                "tls": True,
+                "mechanism": "scram-sha-512",
+                "user": "lymer",
+                "existingSecret": "kafka",
+                "caKey": "ca.crt",
+            },
+        },
+        "networkPolicy": {"enabled": True},
     },
     "no-disk": {"storage": {"persistence": {"enabled": False}}},
     "everything": EVERYTHING,
@@ -172,7 +210,8 @@ def test_every_file_of_settings_is_one_that_lymer_takes(
         role = template["spec"]["containers"][0]["args"][0]
         file = tmp_path / f"{name}.yaml"
         text = objects["ConfigMap", name]["data"]["config.yaml"]
-        file.write_text(text.replace("/etc/lymer/ui.json", _ui(tmp_path)))
+        text = text.replace("/etc/lymer/ui.json", _ui(tmp_path))
+        file.write_text(re.sub(r"/etc/lymer-(?:clickhouse|kafka)/\S+", _ui(tmp_path), text))
         effective = load_effective(file, {"HOME": "/tmp"}, role=role)
         assert effective.config.listen_host == "0.0.0.0"
         assert effective.remarks == ()
@@ -194,9 +233,28 @@ def test_the_chart_is_of_this_release() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"storage": {"clickhouse": {"url": "http://a"}}}, "/storage/clickhouse"),
-        ({"collector": {"autoscaling": {"enabled": True}}}, "/collector/autoscaling"),
-        ({"collector": {"replicaCount": 3}}, "/collector/replicaCount"),
+        ({"storage": {"clickhouse": {"urls": "http://a"}}}, "/storage/clickhouse"),
+        (
+            {"mode": "distributed", "collector": {"autoscaling": {"enabled": True}}},
+            "set storage.clickhouse.url",
+        ),
+        ({"mode": "distributed", "collector": {"replicaCount": 3}}, "set storage.clickhouse.url"),
+        (
+            {"mode": "distributed", "ingester": {"enabled": True, "replicaCount": 2}},
+            "ingester.replicaCount",
+        ),
+        (
+            {
+                "mode": "distributed",
+                "collector": {"replicaCount": 2},
+                "storage": {
+                    "clickhouse": {"url": "http://a"},
+                    "persistence": {"existingClaim": "b"},
+                },
+            },
+            "storage.persistence.existingClaim",
+        ),
+        ({"image": None}, "missing property 'image'"),
         ({"mode": "streaming"}, "/mode"),
         ({"queries": {}}, "queries"),
         ({"agent": {"kind": "Sidecars"}}, "/agent/kind"),
@@ -210,6 +268,43 @@ def test_the_chart_is_of_this_release() -> None:
 def test_what_cannot_work_is_refused_by_name(values: dict[str, Any], said: str) -> None:
     """By the schema, or with a sentence that says what to set."""
     assert said in refusal(values)
+
+
+def without_sections(values: dict[str, Any], depth: int) -> dict[str, Any]:
+    """Return a null for each map that lies so deep among some values."""
+    maps = {key: value for key, value in values.items() if isinstance(value, dict)}
+    if not depth:
+        return dict.fromkeys(maps)
+    return {key: without_sections(value, depth - 1) for key, value in maps.items()}
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_section_may_be_null(depth: int) -> None:
+    """Or missing, as when `helm upgrade --reuse-values` brings values of an older chart."""
+    values = values_file("values.yaml")
+    del values["image"]
+
+    assert refusal({"mode": "distributed"} | without_sections(values, depth)) == ""
+
+
+def test_collectors_on_a_server_are_scaled() -> None:
+    """Each with a journal of its own; query asks the server, and no collector."""
+    objects = render(CASES["clickhouse"])
+    collector = objects["StatefulSet", "lymer-collector"]["spec"]
+    assert "replicas" not in collector, "that is the autoscaler's"
+    assert [claim["metadata"]["name"] for claim in collector["volumeClaimTemplates"]] == ["data"]
+    scaler = objects["HorizontalPodAutoscaler", "lymer-collector"]["spec"]
+    assert scaler["scaleTargetRef"]["kind"] == "StatefulSet"
+    assert {metric["resource"]["name"] for metric in scaler["metrics"]} == {"cpu", "memory"}
+    for role in ("collector", "query"):
+        config = yaml.safe_load(objects["ConfigMap", f"lymer-{role}"]["data"]["config.yaml"])
+        assert config["storage"]["clickhouse_url"].count("https://") == 2
+        assert config["storage"]["clickhouse_password_file"] == "/etc/lymer-clickhouse/password"
+        assert "remote_storage" not in config
+
+    fixed = {"mode": "distributed", "collector": {"replicaCount": 3}}
+    server = {"storage": {"clickhouse": {"url": "http://clickhouse:8123"}}}
+    assert render(fixed | server)["StatefulSet", "lymer-collector"]["spec"]["replicas"] == 3
 
 
 def test_a_changed_setting_starts_pods_anew() -> None:

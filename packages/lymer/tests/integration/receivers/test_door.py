@@ -62,9 +62,29 @@ async def test_more_than_a_queue_of_large_requests_are_told_to_come_back() -> No
 
 async def test_work_that_does_not_end_is_ended() -> None:
     """The process is killed and the sender told."""
-    translator = Translator(seconds_max=0.5)
+    translator = Translator(seconds_max=0.05)
     with pytest.raises(TooLargeError, match="to translate"):
         await translator.translate(_spans_json(40_000), _JSON)
+    await translator.close()
+
+
+async def test_time_that_others_take_refuses_nothing() -> None:
+    """A process takes longer to start than this, as it does for a minute on a busy machine."""
+    translator = Translator(seconds_max=0.1)
+    assert (await translator.translate(_spans_json(1), _JSON)).span_count == 1
+    await translator.close()
+
+
+async def test_an_end_waits_for_no_translation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is at work and what waits behind it is refused, so that senders come back."""
+    monkeypatch.setattr("lymer.receivers.translator._LEAVE_SECONDS_MAX", 0)
+    translator = Translator()
+    assert (await translator.translate(_spans_json(1), _JSON)).span_count == 1  # it runs
+    asked = [asyncio.create_task(translator.translate(_spans_json(20_000), _JSON)) for _ in "ab"]
+    await asyncio.sleep(0)
+    await translator.leave()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in answers] == [OverloadedError, OverloadedError]
     await translator.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import struct
 import zlib
@@ -16,6 +17,7 @@ import pytest
 import zstandard
 
 from integration.receivers.doors import EXPORT, Doors, doors
+from lymer.transport.grpc_calls import Call, CallServer
 from lymer.transport.http2_frames import header_block
 from make import make_request, make_span
 
@@ -57,6 +59,8 @@ async def talk(port: int, *frames: bytes) -> tuple[dict[str, str], list[tuple[in
     except asyncio.IncompleteReadError:
         pass
     writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
     return found, came
 
 
@@ -191,6 +195,34 @@ async def test_a_message_larger_than_every_window_arrives() -> None:
     async with served() as (made, _):
         answers = await asyncio.gather(*(made.export(large) for _ in range(12)))
         assert answers == [(grpc.StatusCode.OK, "", None)] * 12
+
+
+async def test_answers_are_made_as_they_are_read() -> None:
+    """Messages of any size arrive, and what a slow reader leaves is not made; trailers follow."""
+    made = 0
+
+    async def many(_message: bytes, call: Call) -> AsyncIterator[bytes]:
+        nonlocal made
+        for _ in range(6):
+            made += 1
+            yield bytes(12 * 2**20)
+        call.trailers.append(("lymer-partial", "one is left out"))
+
+    server = CallServer(message_bytes_max=1_000)
+    server.add("large.Service", "Many", many)
+    port = server.bind("127.0.0.1:0")
+    await server.start()
+    options = [("grpc.max_receive_message_length", -1)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+        stream = channel.unary_stream("/large.Service/Many")(b"", timeout=60)
+        assert len(await stream.read()) == 12 * 2**20
+        await asyncio.sleep(0.5)
+        assert made < 6
+        for _ in range(5):
+            assert len(await stream.read()) == 12 * 2**20
+        assert await stream.read() is grpc.aio.EOF
+        assert ("lymer-partial", "one is left out") in [*await stream.trailing_metadata()]
+    await server.stop(1)
 
 
 async def test_a_method_nobody_serves_is_unimplemented() -> None:

@@ -182,6 +182,17 @@ async def test_a_body_over_the_limit_is_refused(*, is_compressed: bool) -> None:
         assert jaeger_door.refused("too_large") == 1
 
 
+async def test_what_is_read_and_over_another_limit_is_the_senders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """400, as everywhere: it would be refused again."""
+    monkeypatch.setattr("lymer.wire.bounds.SPANS_MAX", 1)
+    async with door() as jaeger_door:
+        answer = await jaeger_door.post(BODY)
+        assert answer.status_code == 400
+        assert "the limit is 1" in answer.text
+
+
 async def test_a_batch_that_is_not_durable_is_not_accepted() -> None:
     """500, when to come again, and counted."""
     async with door() as jaeger_door:

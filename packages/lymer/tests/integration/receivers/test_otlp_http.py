@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import random
@@ -50,6 +51,28 @@ async def test_a_good_request_is_answered_in_its_own_encoding(
         assert answer.headers["content-type"] == answered
         assert [count for _, count in door.log.requests] == [spans]
         assert door.accepted_spans("http") == spans
+
+
+async def test_who_asks_is_told_when_what_has_arrived_is_stored() -> None:
+    """Not before; where the store is too far behind, or another process', that is said."""
+    async with doors() as door:
+        stored = asyncio.Event()
+        door.intake.wait_for_store = stored.wait
+        asking = asyncio.create_task(door.http.get("/api/lymer/v1/stored"))
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        stored.set()
+        assert (await asking).status_code == 204
+
+        async def too_far_behind() -> None:
+            raise OverloadedError("not stored yet", retry_after_seconds=7)
+
+        door.intake.wait_for_store = too_far_behind
+        answer = await door.http.get("/api/lymer/v1/stored")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+
+        door.intake.wait_for_store = None
+        assert (await door.http.get("/api/lymer/v1/stored")).status_code == 404
 
 
 async def test_what_is_journaled_is_what_was_sent() -> None:
@@ -339,6 +362,8 @@ async def test_a_sender_that_goes_away_gives_back_its_room(
         await eventually(lambda: door.in_flight() == (1, bytes_held))
 
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
         await eventually(lambda: door.in_flight() == (0, 0))
         assert door.log.requests == []
@@ -351,6 +376,8 @@ async def test_a_sender_that_goes_away_while_it_waits_is_stored() -> None:
         writer = await _begin(door, f"Content-Length: {len(BODY)}", BODY)
         await door.log.arrived.wait()
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
         await asyncio.sleep(0.05)
 
         assert door.in_flight() == (1, len(BODY))

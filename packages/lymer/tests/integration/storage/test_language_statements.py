@@ -17,6 +17,7 @@ from lymer.language.parsing import QUESTION_CHARACTERS_MAX, parse
 from lymer.language.printing import text as printed
 from lymer.storage.clickhouse.engine import Parameter, Settings
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.spansets import minute_values
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.search_contract import FieldQuestion, SeriesQuestion, SpansetQuestion
 from lymer.tenancy import DEFAULT_TENANT
@@ -126,6 +127,48 @@ def test_a_rare_value_is_looked_for_with_the_index_alone(
     assert found() == (1, False)
     write(103, ["rare", "and more"])
     assert [found(), found()] == [(2, True), (2, True)]
+
+
+def test_what_no_value_fulfils_is_not_looked_for(
+    recorded: tuple[Recording, ClickHouseStore],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once its attribute's values are known; of what is stored later, only its minute is read."""
+    engine, store = recorded
+    monkeypatch.setattr(minute_values, "ROWS_MIN", 1)
+    reader = store.for_tenant(DEFAULT_TENANT)
+    segment_ids = iter(range(1_795_365_824_000_000, 1_795_365_825_000_000))
+
+    def write(trace: int, value: Plain, minute: int, service: str = "shop") -> None:
+        span = make_span(trace, 1, attrs={"size": value}, offset_nano=minute * 60 * 10**9)
+        request = make_request(span, service=service)
+        store.write_segment(write_segment_file(tmp_path, request, segment_id=next(segment_ids)))
+
+    def found(condition: str) -> tuple[int, int, int]:
+        """Return the traces that were found, statements that look for them, and their ranges."""
+        engine.asked.clear()
+        text = f"{{ {condition} }}"
+        question = SpansetQuestion(parse(text), START, START + 3_600 * 10**9, text=text)
+        answer = reader.find_spansets(question)
+        assert answer.is_complete
+        looks = [one for one in engine.asked if "ORDER BY start" in one]
+        return len(answer.traces), len(looks), looks[-1].count("start BETWEEN") if looks else 0
+
+    for minute in range(8):
+        write(200 + minute, minute, minute)
+    assert found("span.size > 50") == (0, 1, 1)  # the newest part is looked at before
+    assert found("span.size > 60") == (0, 0, 0)
+    assert found("span.size > 60 || span.size = 3") == (1, 1, 2)
+    assert found('resource.service.name = "cart" && span.size = 3') == (0, 0, 0)
+    write(300, 70, 5, service="cart")
+    assert found("span.size > 60") == (1, 1, 2)
+    assert found('resource.service.name = "shop" && span.size > 60') == (0, 0, 0)
+    assert found('resource.service.name = "cart" && span.size > 60') == (1, 1, 2)
+    write(301, [80, 90], 6)
+    write(302, "x" * 1_000, 20)
+    assert found("span.size > 75") == (1, 1, 3)  # an array, and a text too long to be remembered
+    assert found("!(span.size > 75)")[0] > 8  # absent is not more than 75
 
 
 PIECES = (

@@ -44,6 +44,11 @@ class _OddStore(MemoryStore):
             raise self.error
         return self.answer
 
+    def get_dependencies(self, start_unix_nano: int, end_unix_nano: int) -> list[Any]:
+        """Names alone wait for no other question; this is none of them."""
+        assert self.may_answer.wait(20)
+        return []
+
 
 @pytest.fixture
 def store() -> _OddStore:
@@ -143,15 +148,15 @@ def test_questions_over_the_limit_are_told_to_come_back(store: _OddStore, api: A
     impatient = _reader(api, seconds=0.2)
     for _ in range(2):
         with pytest.raises(OverloadedError):
-            impatient.get_services()
+            impatient.get_dependencies(0, 1)
 
     with pytest.raises(OverloadedError, match="the limit is 2"):
-        _reader(api).get_services()
+        _reader(api).get_dependencies(0, 1)
 
     store.may_answer.set()
     for _ in range(100):
         try:
-            assert _reader(api).get_services() == []
+            assert _reader(api).get_dependencies(0, 1) == []
             break
         except OverloadedError:
             threading.Event().wait(0.05)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import orjson
 import pytest
 import yaml
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
 from fakes.mortal_engine import KilledError, MortalEngine
 from lymer.errors import StartupError
@@ -266,6 +268,66 @@ def test_chance_keeps_about_its_part_and_says_so(sampled: Any) -> None:
     (by_chance,) = store.tags(max(left))
     assert by_chance[RATE_TAG] == 0.25
     assert RATE_TAG not in store.tags(1)[0]
+
+
+def _states(store: Sampled, first: int, last: int) -> dict[int, list[str]]:
+    """Return the trace states of the spans that are left, by trace, as OTLP has them."""
+    reader = store.store.for_tenant(DEFAULT_TENANT)
+    numbers = {trace_hex(number): number for number in range(first, last)}
+    data = TracesData.FromString(reader.get_otlp(list(numbers)))
+    found: dict[int, list[str]] = {}
+    for resource in data.resource_spans:
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                found.setdefault(numbers[span.trace_id.hex()], []).append(span.trace_state)
+    return found
+
+
+def _threshold(state: str) -> tuple[dict[str, str], Fraction]:
+    """Return what a trace state's `ot` says, and how many spans one stands for."""
+    (entry,) = [one[3:] for one in state.split(",") if one.startswith("ot=")]
+    said = dict(one.split(":", 1) for one in entry.split(";"))
+    return said, Fraction(2**56, 2**56 - int(said["th"].ljust(14, "0"), 16))
+
+
+def test_spans_kept_by_chance_say_what_they_stand_for(sampled: Any) -> None:
+    """As OpenTelemetry writes it, times what they stood for before; late ones and after a start."""
+    store: Sampled = sampled([_policy("probabilistic", sampling_percentage=25, hash_salt="s")])
+    before = {
+        0: "",
+        1: "a=1,ot=p:8;th:8;x:y,b=2",
+        2: "ot=rv:{};th:c",
+        3: "ot=th:0",
+        4: "b=2 , ot=rv:{}",
+    }
+    weights = {0: 1, 1: 2, 2: 4, 3: 1, 4: 1}
+    random = Random(3)
+    rv = {n: random.randrange(2**56 if n % 5 == 4 else 2**54) for n in range(1, 400)}
+    rv |= {n: 2**56 - 1 - rv[n] for n in rv if n % 5 == 2}
+    text = {n: before[n % 5].format(f"{rv[n]:014x}") for n in rv}
+    store.write(*(make_span(n, 1, trace_state=text[n]) for n in rv))
+    kept, _ = store.decide(upto=2)
+    store.write(*(make_span(n, 2, 1, trace_state=text[n]) for n in rv), at=60)
+    assert store.decide() == (0, 0)
+    states = _states(store, 1, 400)
+
+    assert len(states) == kept
+    for number, (first, late) in states.items():
+        said, weight = _threshold(first)
+        assert first == late
+        assert float(weight) == pytest.approx(4 * weights[number % 5], rel=1e-9)
+        least = int(said["th"].ljust(14, "0"), 16)
+        if number % 5 in (2, 4):  # randomness that all know: who has enough is kept, nobody else
+            assert int(said["rv"], 16) == rv[number] >= least
+        elif number % 5 != 1:
+            assert int(said["rv"], 16) >= least
+    threshold = 2**56 - 2**54 // 4
+    wanted = {n for n in rv if n % 5 == 2 and rv[n] >= threshold}
+    assert {n for n in states if n % 5 == 2} == wanted
+    assert all(
+        s[0].endswith(",a=1,b=2") and ";th:e;" not in s[0] for n, s in states.items() if n % 5 == 1
+    )
+    assert 55 <= kept <= 145
 
 
 def test_how_a_trace_was_kept_is_found_as_it_is_shown(sampled: Any) -> None:

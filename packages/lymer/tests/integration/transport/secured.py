@@ -21,6 +21,7 @@ from lymer.roles.receiving import OTLP_HTTP, Receivers
 from lymer.roles.securing import Security
 from lymer.roles.watching import ADMIN, HEALTH, listen_for_admin
 from lymer.telemetry.metrics import Metrics
+from lymer.transport.http_gate import behind_gate
 from make import make_request, make_span
 
 __all__ = ["BODY", "EXPORT", "HTTP_PORTS", "POST_SPANS", "Secured", "secured"]
@@ -85,7 +86,8 @@ async def secured(folder: Path, **settings: str) -> AsyncIterator[Secured]:
         listen_for_admin(ports, config)
         receivers = Receivers(stack, ports, config)
         ports.serve(create_health_app(readiness), HEALTH)
-        ports.serve(create_admin_app(readiness, metrics.registry), ADMIN)
+        gate = ports.security.gate(config.admin.auth, "admin.auth")
+        ports.serve(behind_gate(create_admin_app(readiness, metrics.registry), gate), ADMIN)
         await receivers.open(stack, intake, metrics)
         numbers = {what: ports.number(what) for what in (*HTTP_PORTS, OTLP_HTTP)}
         numbers["OTLP gRPC"] = receivers.otlp_grpc_port

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ class Load:
 
     def __init__(self, *requests: Callable[[], Awaitable[object]]) -> None:
         self._requests = requests
+        self._ending = False
         self.done = 0
 
     async def __aenter__(self) -> Self:
@@ -34,7 +36,7 @@ class Load:
         return self
 
     async def _repeat(self, request: Callable[[], Awaitable[object]]) -> None:
-        while True:
+        while not self._ending:
             await request()
             self.done += 1
             await asyncio.sleep(0.005)
@@ -48,12 +50,9 @@ class Load:
                 task.result()
 
     async def __aexit__(self, *_: object) -> None:
-        failed = [task for task in self._tasks if task.done()]
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for task in failed:
-            task.result()
+        # Not cancelled: a connection that is being made would be left open.
+        self._ending = True
+        await asyncio.gather(*self._tasks)
 
 
 async def served_certificate(port: int, alpn: str) -> bytes:
@@ -65,6 +64,8 @@ async def served_certificate(port: int, alpn: str) -> bytes:
     _, writer = await asyncio.open_connection("localhost", port, ssl=context)
     shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
     return bytes(shown)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -100,3 +101,5 @@ async def test_a_slow_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
             answer = await reader.readuntil(b"\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 204")
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

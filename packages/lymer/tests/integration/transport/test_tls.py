@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import warnings
 from pathlib import Path
@@ -198,6 +199,8 @@ async def speaks(
         return False
     agreed = writer.get_extra_info("ssl_object").selected_alpn_protocol()
     writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
     assert agreed == ("h2" if what in GRPC_PORTS else "http/1.1")
     return True
 

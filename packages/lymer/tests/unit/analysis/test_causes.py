@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymer.analysis.attribution import attribute, fact_of
+from lymer.analysis.attribution import attribute, clearest, fact_of
 from lymer.analysis.cohort import Fact, differences
 from lymer.analysis.root_cause import Causes, find_causes
 from lymer.analysis.scan import log_likelihood_ratio, scan
@@ -51,6 +51,22 @@ def test_the_planted_cause_comes_first(kind: str) -> None:
         assert (told.key, told.value) == (traffic.fault.attribute, traffic.fault.value)
 
 
+def test_examples_of_repeated_calls_have_them() -> None:
+    """Not those that took longest by themselves: the callers with the most of the calls."""
+    traffic = draw_traffic("n-plus-one", 21, _END)
+    frame, causes = _causes(traffic)
+    place = next(one.place for one in causes.candidates if one.place.what == "calls")
+    during = frame.table.start >= causes.start_unix_nano
+    names = [" ".join(one) for one in frame.table.operations]
+    calls = [
+        sum(names[frame.table.operation[child]] == place.below for child in children)
+        for row in clearest(frame, place, during, 5)
+        if len(children := np.flatnonzero(frame.parent == row))
+    ]
+    assert len(calls) == 5
+    assert min(calls) >= 5
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_quiet_period_has_no_cause(seed: int) -> None:
     """Though a service is busier, a customer bigger and another service new."""
@@ -70,6 +86,53 @@ def test_names_say_nothing_about_causes() -> None:
     first, second = causes.candidates[0].place, renamed.candidates[0].place
     assert (f"x{first.service}", f"y{first.operation}") == (second.service, second.operation)
     assert causes.candidates[0].score == pytest.approx(renamed.candidates[0].score)
+
+
+def _shop(slow: range, gap: int = 0) -> list[SpanLine]:
+    """Return a hundred traces a second apart; a way to `cart` takes 50 times as long in some.
+
+    No span says its kind; from the fiftieth trace on everything is `gap` later.
+    """
+    lines = []
+    for number in range(100):
+        at = number * 10**9 + (gap if number >= 50 else 0)
+        way = 50_000_000 if number in slow else 1_000_000
+        for trace, id_, parent, start, duration, service, name in (
+            (number, 1, 0, 0, way + 9_000_000, "web", "GET /"),
+            (number, 2, 1, 0, way + 5_000_000 + number % 7, "web", "call cart"),
+            (number, 3, 2, way // 2, 5_000_000, "cart", "get"),
+            (number, 4, 1, 0, 3_000_000 + number % 5, "web", "call ads"),
+            (number, 5, 4, 10, 2_000_000, "ads", "get"),
+        ):
+            lines.append(
+                SpanLine(id_ + 10 * number, parent and parent + 10 * number, at + start, duration,
+                         service, name, 0, trace)
+            )  # fmt: skip
+    return lines
+
+
+@pytest.mark.parametrize("gap", [0, 3_600 * 10**9])
+def test_a_slow_way_is_found_though_no_span_says_its_kind(gap: int) -> None:
+    """Few traces; and an hour without any between what was usual and what was not."""
+    frame = frame_of(*_shop(range(50, 100), gap))
+    end = int(frame.table.start.max()) + 1
+    causes = find_causes(frame, 0, end)
+    assert causes.candidates[0].place.what == "network"
+    assert causes.candidates[0].place.service == "cart"
+    assert abs(causes.start_unix_nano - gap - 50 * 10**9) < 5 * 10**9
+    known = find_causes(frame, 0, end, window=(gap + 50 * 10**9, end))
+    assert known.candidates[0].place.service == "cart"
+
+
+def test_with_nothing_to_compare_with_it_is_where_the_time_goes() -> None:
+    """Errors where they began, before time; ways count for the one that is called."""
+    frame = frame_of(*_shop(range(100)))
+    causes = find_causes(frame, 0, 100 * 10**9, window=(0, 100 * 10**9))
+    assert causes.candidates[0].place.service == "cart"
+    assert causes.candidates[0].ratio == 0
+    failed = [*_shop(range(0)), SpanLine(5_001, 1, 0, 9, "ads", "fail", 2, 0, is_error=True)]
+    first = find_causes(frame_of(*failed), 0, 100 * 10**9, window=(0, 10**12)).candidates[0]
+    assert (first.place.what, first.place.operation) == ("error", "fail")
 
 
 def test_no_spans_no_cause() -> None:
@@ -134,6 +197,7 @@ def test_what_is_different_is_what_the_selection_has() -> None:
     }
     assert len(found[0].along) == 1
     assert found[0].sample == 100
+    assert found[0].own == found[0].support
     assert found[0].effect == pytest.approx(0.52 - 0.04)
     assert all(one.fact.key != "region" for one in found)
     assert differences(frame, slow, np.zeros(200, dtype=bool)) == []
@@ -161,3 +225,5 @@ def test_what_a_callee_has_is_told_of_the_caller() -> None:
     found = differences(frame, roots & slow, roots & ~slow)
     assert found[0].fact == Fact("resource", "service.version", "new")
     assert found[0].effect == 1
+    # The callers have it from their callees, none has it itself.
+    assert (found[0].own, found[0].support) == (0, 50)

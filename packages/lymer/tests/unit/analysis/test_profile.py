@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import random
+from collections import defaultdict
+
 import numpy as np
+import pytest
 
 from lymer.analysis.path_diff import compare, sentence
-from lymer.analysis.profile import call_tree, critical_times, operation_profile
+from lymer.analysis.profile import (
+    attribute_profile,
+    call_tree,
+    critical_times,
+    operation_profile,
+)
+from lymer.analysis.question import grouped_by
 from lymer.analysis.span_frame import SpanFrame
+from lymer.errors import QuestionError
 from lymer.incidents.traffic import draw_traffic
+from lymer.query.language import parse_field
 from unit.analysis.tables import SpanLine, frame_of
 
 MS = 1_000_000
@@ -39,6 +51,64 @@ def test_the_profile_of_two_traces() -> None:
     assert (cache.self_time, cache.critical) == (20 * MS, 0)
     assert select.p50 == select.p99 == 50 * MS
     assert get.self_error == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_profile_by_attributes_is_what_is_added_up_by_hand(seed: int) -> None:
+    """Any fields of span, resource and both, against a loop; who has no value counts as none."""
+    rng = random.Random(seed)
+    lines = []
+    for number in range(120):
+        attributes = {key: rng.choice("xyz") for key in ("zone", "route") if rng.random() < 0.6}
+        resource = {key: rng.choice("vwx") for key in ("zone", "pod") if rng.random() < 0.6}
+        lines.append(
+            SpanLine(number + 1, 0, rng.randrange(100), rng.randrange(1, 90), rng.choice("ab"),
+                     rng.choice("fgh"), rng.randrange(6), number % 17, rng.random() < 0.2,
+                     attributes, resource)
+        )  # fmt: skip
+    frame = frame_of(*lines)
+    read = {
+        "span.zone": lambda one: one.attributes.get("zone"),
+        "resource.zone": lambda one: one.resource.get("zone"),
+        ".zone": lambda one: one.attributes.get("zone", one.resource.get("zone")),
+        ".pod": lambda one: one.resource.get("pod"),
+        "span.missing": lambda _: None,
+        "resource.service.name": lambda one: one.service,
+        "name": lambda one: one.name,
+        "status": lambda one: "error" if one.is_error else "unset",
+        "rootName": lambda one: one.name,
+        "kind": lambda one: ("unspecified", "internal", "server", "client", "producer",
+                             "consumer")[one.kind],
+    }  # fmt: skip
+    fields = rng.sample(list(read), rng.randrange(1, 4))
+    expected = defaultdict(list)
+    for one in lines:
+        expected[tuple(read[field](one) for field in fields)].append(one)
+    groups = [grouped_by(frame, parse_field(field)) for field in fields]
+    found = attribute_profile(
+        frame, np.zeros(len(frame), dtype=np.int64), groups, traces=17, of_traces=17
+    )
+    assert {one.by for one in found} == set(expected)
+    for cost in found:
+        spans = expected[cost.by]
+        durations = sorted(span.duration for span in spans)
+        assert (cost.spans, cost.traces) == (len(spans), len({span.trace for span in spans}))
+        assert cost.errors == sum(span.is_error for span in spans)
+        assert cost.total == cost.self_time == sum(durations)
+        assert cost.p50 == durations[(len(durations) + 1) // 2 - 1]
+    own = [cost.self_time for cost in found]
+    assert own == sorted(own, reverse=True)
+
+
+def test_what_spans_cannot_be_grouped_by_is_refused() -> None:
+    """By name, and of no spans there are no groups."""
+    frame = _two_traces()
+    for field in ("event.name", "duration", "parent.zone", "link:traceID"):
+        with pytest.raises(QuestionError, match="cannot group"):
+            grouped_by(frame, parse_field(field))
+    nothing = frame_of()
+    groups = [grouped_by(nothing, parse_field("span.zone"))]
+    assert attribute_profile(nothing, critical_times(nothing), groups, traces=0, of_traces=0) == []
 
 
 def test_paths_are_merged_and_add_up() -> None:

@@ -146,6 +146,7 @@ def test_what_is_printed_can_be_read(tmp_path: Path) -> None:
         ({"jaeger_storage_exporter": {}}, {}, "collector"),
         ({"nop": {}}, {"jaeger_query": {}}, "query"),
         ({"otlp": {"endpoint": "c:4317"}}, {}, "agent"),
+        ({"kafka": {"brokers": ["k:9092"]}}, {}, "collector"),
     ],
 )
 def test_the_role_follows_from_what_runs(
@@ -155,6 +156,31 @@ def test_the_role_follows_from_what_runs(
     document = {"service": {}, "exporters": exporters, "extensions": extensions}
 
     assert read_jaeger(yaml.safe_dump(document)).role == role
+
+
+def test_kafka_of_v2_is_translated() -> None:
+    """The example of Jaeger's ingester, with what brokers may ask for."""
+    receiver = {
+        "brokers": ["a:9092", "b:9092"],
+        "traces": {"topic": "t", "encoding": "jaeger_json"},
+        "initial_offset": "earliest",
+        "auth": {"sasl": {"mechanism": "SCRAM-SHA-512", "username": "u", "password": "p"}},
+        "tls": {"ca_file": "/ca.pem"},
+    }
+    made = read_jaeger(yaml.safe_dump({"service": {}, "receivers": {"kafka": receiver}}))
+
+    assert made.role == "ingester"
+    assert made.settings == {
+        "kafka.brokers": "a:9092,b:9092",
+        "kafka.topic": "t",
+        "kafka.encoding": "jaeger_json",
+        "kafka.initial_offset": "earliest",
+        "kafka.tls.enabled": "true",
+        "kafka.tls.ca_file": "/ca.pem",
+        "kafka.sasl.mechanism": "scram-sha-512",
+        "kafka.sasl.username": "u",
+    }
+    assert [place for place, _ in made.left_out] == ["receivers.kafka.sasl password"]
 
 
 def test_flags_and_variables_of_v1() -> None:
@@ -200,3 +226,148 @@ def test_lymer_says_so_when_it_is_given_jaegers(tmp_path: Path) -> None:
         load_effective(file, {"HOME": "/tmp"})
     assert len(caught.value.problems) == 1
     assert not is_jaeger_v2({"receivers": {"otlp_grpc": {"port": 1}}})
+
+
+def checked(text: str, tmp_path: Path) -> tuple[str, dict[str, str], str]:
+    """Return role, settings and what was left out, after our own check of the settings."""
+    made = read_jaeger(text)
+    file = tmp_path / "lymer.yaml"
+    file.write_text(as_yaml(made))
+    load_effective(file, {"HOME": "/tmp", "POD_NAMESPACE": "shop"}, role=made.role)
+    return made.role, made.settings, "; ".join(map(": ".join, made.left_out))
+
+
+def test_a_variable_for_host_and_port_gives_its_default(tmp_path: Path) -> None:
+    """As in Jaeger's own config-remote-storage-backend.yaml, storage server and all."""
+    text = """
+service:
+  extensions: [jaeger_storage, remote_storage]
+  pipelines: {traces: {receivers: [otlp], exporters: [jaeger_storage_exporter]}}
+extensions:
+  jaeger_storage: {backends: {some: {memory: {max_traces: 1}}}}
+  remote_storage: {endpoint: "localhost:17271", storage: some}
+receivers: {otlp: {protocols: {grpc: {endpoint: "${env:OTLP_AT:-0.0.0.0:14317}"}}}}
+exporters: {jaeger_storage_exporter: {trace_storage: some}}
+"""
+    role, settings, left_out = checked(text, tmp_path)
+
+    assert role == "collector"
+    assert settings["receivers.otlp_grpc.host"] == "0.0.0.0"
+    assert settings["receivers.otlp_grpc.port"] == "14317"
+    assert "variable OTLP_AT of receivers.otlp_grpc: LYMER__RECEIVERS__OTLP_GRPC__HOST" in left_out
+    assert settings["storage_api.enabled"] == "true"
+    assert settings["storage_api.port"] == "17271"
+
+
+MANIFESTS = {
+    "operator, v1": (
+        """
+apiVersion: jaegertracing.io/v1
+kind: Jaeger
+metadata: {name: my-jaeger}
+spec:
+  strategy: production
+  query: {options: {query: {base-path: /jaeger}}}
+  collector: {options: {log-level: debug}}
+  ui: {options: {menu: [{label: About}]}}
+""",
+        "all-in-one",
+        {"query.base_path": "/jaeger"},
+        "LYMER__LOGS__LEVEL says how much is logged; spec.strategy: the chart's `mode`",
+    ),
+    "operator, nothing said": (
+        "apiVersion: jaegertracing.io/v1\nkind: Jaeger\nmetadata: {name: simplest}\n",
+        "all-in-one",
+        {},
+        "",
+    ),
+    "sidecar, beside another's container": (
+        """
+kind: Service
+---
+kind: StatefulSet
+spec:
+  template:
+    spec:
+      containers:
+        - {name: shop, image: "shop:1", args: ["--query.base-path=/not-ours"]}
+        - name: jaeger-agent
+          image: jaegertracing/jaeger-agent:1.65.0
+          args: ["--reporter.grpc.host-port=dns:///collector-headless.$(POD_NAMESPACE):14250"]
+          env: [{name: LOG_LEVEL, value: debug}]
+""",
+        "agent",
+        {"agent.targets": "dns:///collector-headless.${POD_NAMESPACE}:14250"},
+        "",
+    ),
+    "compose": (
+        """
+services:
+  hotrod: {image: "jaegertracing/example-hotrod:1", command: ["all"]}
+  jaeger:
+    image: jaegertracing/all-in-one:1.65
+    command: --query.base-path=/traces
+    environment: [SPAN_STORAGE_TYPE=memory]
+""",
+        "all-in-one",
+        {"query.base_path": "/traces"},
+        "",
+    ),
+    "ingester": (
+        """
+services:
+  ingester:
+    image: jaegertracing/jaeger-ingester:1.65
+    command: ["--kafka.consumer.brokers=kafka:9092"]
+""",
+        "ingester",
+        {"kafka.brokers": "kafka:9092"},
+        "",
+    ),
+    "values of a chart, v1": (
+        "collector: {cmdlineParams: {collector.tags: cluster=blue}, replicaCount: 2}",
+        "collector",
+        {"collector.tags": "cluster=blue"},
+        "",
+    ),
+    "OpenTelemetryCollector, v2 as text": (
+        """
+apiVersion: opentelemetry.io/v1beta1
+kind: OpenTelemetryCollector
+spec:
+  image: jaegertracing/jaeger:2.13.0
+  config: |
+    service: {extensions: [jaeger_query]}
+    extensions: {jaeger_query: {base_path: /jaeger}}
+""",
+        "query",
+        {"query.base_path": "/jaeger"},
+        "",
+    ),
+    "jaeger-remote-storage": (
+        "grpc: {endpoint: ':17271'}\nstorage: {backends: {some: {badger: {ttl: {spans: 48h}}}}}",
+        "collector",
+        {"storage_api.host": "0.0.0.0", "storage.retention_seconds": "48h"},
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MANIFESTS.values(), ids=MANIFESTS.keys())
+def test_a_configuration_is_found_in_what_holds_it(
+    case: tuple[str, str, dict[str, str], str], tmp_path: Path
+) -> None:
+    """Objects, values and Compose files as people have them, not a file of flags alone."""
+    text, role, settings, named = case
+    found_role, found, left_out = checked(text, tmp_path)
+
+    assert found_role == role
+    assert settings.items() <= found.items()
+    assert "not-ours" not in str(found)
+    assert named in left_out
+
+
+def test_manifests_without_jaeger_are_refused() -> None:
+    """Not translated into nothing."""
+    with pytest.raises(ConfigError, match="no arguments, variables or configuration of Jaeger"):
+        read_jaeger("kind: Deployment\nspec: {replicas: 1}\n")

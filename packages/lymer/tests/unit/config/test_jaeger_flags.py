@@ -145,7 +145,7 @@ def test_flags_of_another_role_set_nothing() -> None:
         (["--memory.max-traces=50000"], "storage.retention_seconds"),
         (["--cassandra-archive.enabled"], "archived"),
         (["--badger.ephemeral", "--badger.directory-value", "/data"], "retention"),
-        (["--kafka.producer.brokers=a:9092"], "journal"),
+        (["--kafka.consumer.rack-id=a"], "built otherwise"),
         (["--downsampling.ratio=0.5"], "tail_sampling"),
         (["--query.bearer-token-propagation=true"], "built otherwise"),
         (["--collector.otlp.grpc.max-connection-age=1h"], "built otherwise"),
@@ -172,3 +172,40 @@ def test_variables_of_jaegers_storage_are_named() -> None:
 def test_a_flag_of_nobody_is_still_refused() -> None:
     """A typing error in a flag of ours must not be lost among Jaeger's."""
     assert split_flags("all-in-one", ["--retentoin=5h"]) == ([], ["--retentoin=5h"])
+
+
+def test_kafka_is_spoken_as_jaegers_collector_and_ingester_do() -> None:
+    """Flags and variables of both, words of Jaeger's among them."""
+    variables = {"SPAN_STORAGE_TYPE": "kafka", "KAFKA_PRODUCER_BROKERS": "a:9092,b:9092"}
+    flags = (
+        "--kafka.producer.plaintext.mechanism=SCRAM-SHA-256",
+        "--kafka.producer.authentication=plaintext",
+        "--kafka.producer.encoding=protobuf",
+        "--kafka.producer.required-acks=local",
+    )
+    effective = _load("collector", *flags, **variables)
+    kafka = effective.config.kafka
+
+    assert (kafka.enabled, kafka.brokers, kafka.encoding) == (True, "a:9092,b:9092", "jaeger_proto")
+    assert kafka.sasl.mechanism == "scram-sha-256"
+    assert [remark.split()[0] for remark in effective.remarks] == ["--kafka.producer.required-acks"]
+
+    read = _load(
+        "ingester",
+        "--kafka.consumer.group-id=g",
+        "--kafka.consumer.encoding=zipkin-thrift",
+        "--kafka.consumer.authentication=tls",
+        "--ingester.deadlockInterval=1m",
+    )
+    kafka = read.config.kafka
+    assert (kafka.enabled, kafka.group_id, kafka.encoding) == (True, "g", "zipkin_thrift")
+    assert kafka.tls.enabled
+    assert "ingester.deadlockInterval" in read.remarks[0]
+
+
+def test_a_collector_with_another_storage_hands_nothing_to_kafka() -> None:
+    """The storage is the engine's, and it is said."""
+    effective = _load("collector", SPAN_STORAGE_TYPE="cassandra")
+
+    assert not effective.config.kafka.enabled
+    assert effective.remarks[0].startswith("SPAN_STORAGE_TYPE has no meaning here")

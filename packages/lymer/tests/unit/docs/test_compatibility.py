@@ -103,8 +103,7 @@ HELD: Final = {
     "agent metrics": "e2e/test_admin.py test_every_metric_is_documented",
     "`--span-storage.type`, other storage flags": "unit/config/test_jaeger_flags.py "
     "test_no_flag_of_jaegers_ends_a_start test_variables_of_jaegers_storage_are_named",
-    "remote storage, 17271": "integration/storage/test_remote_reader.py "
-    "test_what_the_store_raises_is_raised",
+    "remote storage, 17271": "e2e/test_jaeger_storage.py test_a_jaeger_keeps_its_traces_here",
     "the other end of a call": f"{_V2} test_endpoints_become_attributes "
     "test_a_tag_named_peer_service_wins",
     "the own end": f"{_V2} test_endpoints_become_attributes",
@@ -172,6 +171,12 @@ HELD: Final = {
     "`POST /api/archive/{id}`": "contract/storage/test_archive.py "
     "test_an_archived_trace_is_read_when_its_spans_are_gone "
     "test_archiving_again_adds_what_came_since_and_nothing_twice",
+    "metrics of spans for a Prometheus (`spanmetrics` connector), Grafana's service graph": (
+        "e2e/test_span_metrics.py test_a_prometheus_answers_as_we_do "
+        "test_text_openmetrics_and_protobuf_say_the_same"
+    ),
+    "deleting traces": "e2e/test_deletion.py test_traces_are_deleted_by_question_and_by_id "
+    "test_who_may_delete_is_apart_from_who_may_read_metrics",
     "`GET /api/metrics/latencies`, `calls`, `errors`, `minstep` (monitor)": "integration/api/"
     "test_metrics.py test_calls_are_calls_per_second test_bad_parameters_are_refused test_minstep",
     "the structured filter of v3": "integration/api/test_structured_filter.py "
@@ -187,6 +192,9 @@ HELD: Final = {
     "gRPC query, 16685: `jaeger.api_v2.QueryService`": f"{_GRPC} "
     "test_a_trace_comes_in_chunks_of_ten test_adjusted_unless_raw test_refusals "
     "test_a_trace_is_archived test_reflection_lists_and_describes",
+    "pages of `FindTraceSummaries`, over HTTP and gRPC": "integration/api/"
+    "test_structured_filter.py "
+    "test_pages_visit_each_match_once test_pages_are_refused",
     "`jaeger.api_v3.QueryService` there": f"{_GRPC} test_search test_names_and_dependencies",
     "`/api/deep-dependencies`, `/analytics/v1/dependencies`, `/api/quality-metrics`": (
         "integration/api/test_deep.py test_every_way_passes_the_service test_quality_is_judged"
@@ -203,6 +211,8 @@ HELD: Final = {
     "test_columns_say_what_the_json_says",
     "`/api/openapi.json`": "integration/api/test_openapi.py "
     "test_every_route_is_in_the_document test_every_answer_is_what_the_document_says",
+    "Kafka between collector and ingester": "unit/wire/test_kafka_encodings.py "
+    "test_what_is_written_can_be_read test_what_jaegers_collector_wrote_is_read",
     "storage backends": "unit/config/test_jaeger_flags.py "
     "test_variables_of_jaegers_storage_are_named",
 }

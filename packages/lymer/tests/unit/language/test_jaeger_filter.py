@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from lymer.errors import QuestionError
 from lymer.language import tree
-from lymer.language.jaeger_filter import FILTER_TERMS_MAX, filter_condition, legacy_condition
-from lymer.language.zipkin_query import annotation_condition
+from lymer.language.jaeger_filter import FILTER_TERMS_MAX, filter_condition
 
 STATUS_CODE = {"attr": {"key": "http.status_code"}}
 DURATION = {"field": {"name": "duration", "level": "span"}}
@@ -193,29 +192,3 @@ def test_a_filter_may_not_be_too_deep() -> None:
         read(document)
     with pytest.raises(QuestionError, match="no JSON"):
         filter_condition('{"op":' * 100_000)
-
-
-def test_legacy_parameters() -> None:
-    """Service, operation, tags and durations are one conjunction; none is none."""
-    condition = legacy_condition(service="a", tags=[("k", "v")], duration_nano_max=5)
-
-    assert condition == tree.Logic(
-        "&&",
-        (
-            tree.Binary(
-                "=", tree.Attribute("service.name", "resource"), tree.Literal("a", "string")
-            ),
-            tree.TagText("k", "v"),
-            tree.Binary("<=", tree.Intrinsic("span:duration"), tree.Literal(5, "duration")),
-        ),
-    )
-    assert legacy_condition() is None
-
-
-def test_zipkins_annotation_query() -> None:
-    """Terms with and without a value."""
-    assert annotation_condition(" ") is None
-    assert annotation_condition("http.method=GET") == tree.TagText("http.method", "GET")
-    both = annotation_condition("error and a=b=c")
-    assert isinstance(both, tree.Logic)
-    assert both.operands[1] == tree.TagText("a", "b=c")

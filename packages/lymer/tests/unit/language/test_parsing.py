@@ -155,6 +155,18 @@ REFUSED = [
     ("{ naame = `x` }", 3, '"name"'),
     ("{ name = 'x' }", 10, "double quotes"),
     ("{} | cuont() > 3", 6, '"count"'),
+    ("{ order = 1 }", 3, ".order"),
+    ("{ .a in (1, 2) }", 6, ".a = 1 ||"),
+    ("{ .a like `x` }", 6, "=~"),
+    ("{ duration > 5 ms }", 16, "5ms"),
+    ("{ duration > 5seconds }", 16, "5ms"),
+    ("{ .a1 b }", 7, ".b"),
+    ("{ span. }", 3, "missing behind span."),
+    ('{ .a > "b }', 8, "a text is not closed"),
+    ("{ .a > `b }", 8, "a text is not closed"),
+    ('{ .a = 1 "b" }', 10, ""),
+    ('{ .a = "b"c = 1 }', 11, ".c"),
+    ("{ 이름 = 1 }", 3, ".이름"),
     ("{ .a = ", 7, "not closed"),
     ('{ duration > "3s" }', 12, "without quotes"),
     ('{ status = "error" }', 10, "without quotes"),
@@ -198,6 +210,11 @@ def test_an_error_names_the_place_and_what_to_write(question: str, column: int, 
 
     assert (1, column) == (raised.value.line, raised.value.column)
     assert hint in raised.value.hint
+
+
+def test_a_number_of_children_needs_no_scope() -> None:
+    """As in Tempo; both spellings are one."""
+    assert parse("{ childCount > 2 }") == parse("{ span:childCount > 2 }")
 
 
 def test_lines_are_counted() -> None:

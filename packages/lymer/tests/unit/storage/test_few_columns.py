@@ -15,8 +15,8 @@ from make import trace_hex
 
 _ROW: dict[str, Any] = {
     "service": b"shop",
-    "resource": b"r",
-    "scope": b"s",
+    "resource": 1,
+    "scope": 2,
     "trace_id": bytes.fromhex(trace_hex(1)),
     "parent_span_id": bytes(8),
     "name": b"GET",
@@ -52,12 +52,13 @@ class _Spans(NoEngine):
         settings: Settings | None = None,
     ) -> list[list[Any]]:
         """Answer from the spans; resources and scopes say nothing."""
-        if "arrayMap(resource ->" in statement:
-            return [[((),)], [((b"", b"", ()),)]]
+        if "origin_hash" in statement:
+            return [[], []]
         if "FROM {db}.spans WHERE trace_id" not in statement:
             return [[] for _ in range(width)]
         names = statement.removeprefix("SELECT {mark}, ").partition(" FROM ")[0].split(", ")
         names = ",".join(names).replace("bitAnd(rare,7)", "rare").split(",")
+        names = [name.removeprefix("cityHash64(").removesuffix(")") for name in names]
         self.asked.append(width)
         for span in self.spans:
             span["rare"] = int(bool(span["links"] or span["trace_state"] or span["warnings"]))

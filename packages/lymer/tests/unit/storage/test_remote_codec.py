@@ -101,7 +101,7 @@ def test_an_answer_that_cannot_be_read_names_the_version(body: bytes) -> None:
         TraceQuestion, _UINT64, _UINT64, _TEXT, _TEXT,
         st.lists(st.tuples(_TEXT, _TEXT), max_size=3).map(tuple),
         st.none() | _UINT64, st.none() | _UINT64, st.integers(1, 10_000),
-        st.lists(_TEXT, max_size=3).map(tuple),
+        st.lists(_TEXT, max_size=3).map(tuple), st.booleans(), st.none() | _UINT64, _TEXT,
     )
 )  # fmt: skip
 def test_a_question_comes_through_as_it_was(question: TraceQuestion) -> None:

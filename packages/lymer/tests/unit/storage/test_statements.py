@@ -44,6 +44,8 @@ from lymer.storage.clickhouse.rollup import (
     COUNT_GRAPH,
     COUNT_RED,
     COUNT_ROOTS,
+    STEP_SHARED,
+    STEP_SPANS,
 )
 from lymer.storage.clickhouse.statements import LOAD, LOAD_USUAL
 from lymer.storage.clickhouse.tail_select import select_decisions
@@ -151,7 +153,10 @@ QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
         SpanSample(start_unix_nano_min=0, start_unix_nano_max=10**18)
     ),
     "trace_arrays": lambda reader: reader.get_trace_arrays(trace_hex(1)),
-    "find_in_trace": lambda reader: reader.get_trace_arrays(
+    "find_in_trace": lambda reader: reader.find_in_trace(
+        trace_hex(1), FindTerms(("a'b", "5"), ("k",))
+    ),
+    "mark_in_trace": lambda reader: reader.get_trace_arrays(
         trace_hex(1), FindTerms(("a'b", "5"), ("k",))
     ),
     "summaries": lambda reader: reader.get_summaries([trace_hex(1)]),
@@ -160,12 +165,17 @@ QUESTIONS: Final[dict[str, Callable[[TenantReader], object]]] = {
     "tag_values": lambda reader: reader.get_tag_values("zone", "shop"),
     "dependencies": lambda reader: reader.get_dependencies(0, 120_000_000_000),
     "graph": lambda reader: reader.get_graph(0, 10_000_000_000_000),
+    "operation_minutes": lambda reader: reader.get_minute_counts((1, 9), ["shop"], of="operations"),
+    "edge_minutes": lambda reader: reader.get_minute_counts((1, 9), ["shop"], of="edges"),
+    "every_edge_minutes": lambda reader: reader.get_minute_counts((1, 9), [], of="edges"),
     "red": lambda reader: reader.get_red(0, 60_000_000_000, "shop"),
 }
 FIXED: Final = {
     "load": LOAD,
     "load_usual": LOAD_USUAL,
     "count_red": COUNT_RED,
+    "step_spans": STEP_SPANS,
+    "step_shared": STEP_SHARED,
     "count_dependencies": COUNT_DEPENDENCIES,
     "count_graph": COUNT_GRAPH,
     "count_roots": COUNT_ROOTS,

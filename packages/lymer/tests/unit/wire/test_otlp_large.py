@@ -161,3 +161,19 @@ def test_what_holds_no_span_is_left_out() -> None:
 
     assert checked.span_count == 1
     assert len(checked.body) < 1000
+
+
+@pytest.mark.parametrize("unknown", [b"\x78\x01", b"\x79" + bytes(8), b"\xf8\x7f\x01"])
+def test_fields_that_nobody_knows_are_bounded(
+    unknown: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a span, or an attribute of it, they cost the span; around spans the request."""
+    monkeypatch.setattr("lymer.wire.otlp_large.FIELDS_MAX", 1_000)
+    monkeypatch.setattr("lymer.wire.otlp_large.ELEMENTS_MAX", 1_000)
+    many = unknown * (PIECE_BYTES // 2)
+    for inside in (many, field(0x4A, many)):
+        checked = check_request(request_of(field(0x12, inside) + _GOOD))
+        assert (checked.span_count, checked.refused_spans) == (1, 1)
+    for around in (request_of(_GOOD + many), field(0x0A, field(0x12, _GOOD) + many)):
+        with pytest.raises(TooLargeError, match="more than 1000 fields"):
+            check_request(around)

@@ -132,6 +132,14 @@ def test_there_and_back_again(request: ExportTraceServiceRequest) -> None:
                 if not span.parent_span_id:
                     # To a root such a link is what says who the parent is; it comes back as that.
                     assume(all(link.trace_id != span.trace_id for link in span.links))
+                # One to the parent that says how it refers to it is the reference to the parent.
+                assume(
+                    not any(
+                        (link.trace_id, link.span_id) == (span.trace_id, span.parent_span_id)
+                        and any(one.key == "opentracing.ref_type" for one in link.attributes)
+                        for link in span.links
+                    )
+                )
 
     sent = request_from_post_spans(post_spans_from_otlp(request.SerializeToString()))
 

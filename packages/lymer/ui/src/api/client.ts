@@ -1,6 +1,10 @@
-/** Fetching JSON from our own server, with errors that say what happened. */
+/** The client of our own server, with errors that say what happened. */
+
+import createClient from "openapi-fetch";
 
 import { serverUrl } from "../app/config.ts";
+import { notePartial } from "../app/partial.ts";
+import type { paths } from "../model/wire.ts";
 
 /** What the server answered instead of what was asked for. */
 export class ApiError extends Error {
@@ -33,36 +37,27 @@ function errorText(body: string, status: number): string {
 /** The server could not be reached at all; the browser's own words are English and say nothing. */
 export class UnreachableError extends Error {}
 
-async function send(path: string, init: RequestInit): Promise<Response> {
+async function send(request: Request): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(serverUrl(path), init);
+    response = await fetch(request);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new UnreachableError(String(error));
   }
   if (!response.ok) throw new ApiError(errorText(await response.text(), response.status), response.status);
+  notePartial(new URL(request.url).pathname, response.headers.get("lymer-partial") ?? "");
   return response;
 }
 
-/** GET `path`, relative to the base path, and parse the answer. */
-export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const response = await send(path, { headers: { Accept: "application/json" }, ...(signal ? { signal } : {}) });
-  return (await response.json()) as T;
-}
+/** Asks the query API, by path; parameters and answers are typed by its OpenAPI document. */
+export const api = createClient<paths>({
+  baseUrl: serverUrl("").replace(/\/$/, ""),
+  fetch: send,
+  headers: { Accept: "application/json" },
+});
 
-/** GET `path` as bytes. */
-export async function getBytes(path: string, signal?: AbortSignal): Promise<ArrayBuffer> {
-  return (await send(path, signal ? { signal } : {})).arrayBuffer();
-}
-
-/** GET `path` as text. */
-export async function getText(path: string, signal?: AbortSignal): Promise<string> {
-  return (await send(path, signal ? { signal } : {})).text();
-}
-
-/** POST a JSON text to `path` and parse the answer. */
-export async function postJson<T>(path: string, body: string | null): Promise<T> {
-  const headers = { Accept: "application/json", ...(body === null ? {} : { "Content-Type": "application/json" }) };
-  return (await (await send(path, { method: "POST", headers, body })).json()) as T;
+/** Return what was answered. Whatever is no answer was thrown by `send`. */
+export async function told<T>(asked: Promise<{ readonly data?: T }>): Promise<T> {
+  return (await asked).data as T;
 }

@@ -2,21 +2,17 @@
 
 import { queryOptions } from "@tanstack/react-query";
 
-import { readGraph, type CallGraph, type WireGraph } from "../model/callGraph.ts";
 import type { TraceColumns } from "../model/columns.ts";
 import type { JaegerTrace } from "../model/jaeger.ts";
 import { summariesParams, type Question } from "../model/question.ts";
-import { readSummary, summarize, type Summary, type WireSummary } from "../model/summary.ts";
+import { readSummary, summarize, type Summary } from "../model/summary.ts";
 import type { DeepPath } from "../model/deepPaths.ts";
-import { readFamily, type MetricFamily } from "../model/metrics.ts";
+import { readFamily } from "../model/metrics.ts";
 import { columnsOf } from "../model/fromJaeger.ts";
 import { decodeColumns } from "../model/binaryColumns.ts";
-import { ApiError, getBytes, getJson, getText, postJson } from "./client.ts";
+import type { Shape } from "../model/wire.ts";
+import { api, ApiError, told } from "./client.ts";
 import { allUploads, uploadOf } from "./uploads.ts";
-
-interface Envelope<T> {
-  readonly data: T | null;
-}
 
 /** How often a fresh install looks for its first service, milliseconds. */
 const FIRST_SERVICE_POLL_MS = 2_000;
@@ -27,7 +23,7 @@ export function servicesQuery() {
   return queryOptions({
     queryKey: ["services"],
     queryFn: async ({ signal }) => {
-      const answer = await getJson<Envelope<string[]>>("api/services", signal);
+      const answer = await told(api.GET("/api/services", { signal }));
       return (answer.data ?? []).toSorted((a, b) => a.localeCompare(b));
     },
     staleTime: 30_000,
@@ -39,8 +35,7 @@ export function operationsQuery(service: string) {
   return queryOptions({
     queryKey: ["operations", service],
     queryFn: async ({ signal }) => {
-      const path = `api/operations?service=${encodeURIComponent(service)}`;
-      const answer = await getJson<Envelope<{ name: string }[]>>(path, signal);
+      const answer = await told(api.GET("/api/operations", { params: { query: { service } }, signal }));
       const names = new Set((answer.data ?? []).map((operation) => operation.name));
       return [...names].toSorted((a, b) => a.localeCompare(b));
     },
@@ -52,7 +47,10 @@ export function operationsQuery(service: string) {
 async function fetchTrace(traceId: string, signal: AbortSignal): Promise<TraceColumns> {
   const upload = uploadOf(traceId);
   if (upload) return columnsOf(upload);
-  return decodeColumns(await getBytes(`api/lymer/v1/traces/${encodeURIComponent(traceId)}/columns`, signal));
+  const params = { path: { trace_id: traceId } };
+  return decodeColumns(
+    await told(api.GET("/api/lymer/v1/traces/{trace_id}/columns", { params, signal, parseAs: "arrayBuffer" })),
+  );
 }
 
 async function summarizeIds(ids: readonly string[], signal: AbortSignal): Promise<Summary[]> {
@@ -77,11 +75,9 @@ export function searchQuery(question: Question, enabled: boolean) {
     queryKey: ["search", question],
     queryFn: async ({ signal }): Promise<Summary[]> => {
       if (question.traceIds.length > 0) return summarizeIds(question.traceIds, signal);
-      const params = summariesParams(question, Date.now() * 1000);
-      const path = `api/v3/trace-summaries?${params.toString()}`;
+      const query = summariesParams(question, Date.now() * 1000);
       try {
-        const answer = await getJson<{ summaries?: WireSummary[] }>(path, signal);
-        return (answer.summaries ?? []).map(readSummary);
+        return (await told(api.GET("/api/v3/trace-summaries", { params: { query }, signal }))).summaries.map(readSummary);
       } catch (error) {
         if (error instanceof ApiError && error.status === 404) return []; // Jaeger: nothing found
         throw error;
@@ -118,8 +114,8 @@ export function spanQuery(traceId: string, spanId: string) {
     queryFn: async ({ signal }) => {
       const upload = uploadOf(traceId);
       if (upload) return { ...upload, spans: upload.spans.filter((span) => span.spanID === spanId) };
-      const path = `api/lymer/v1/traces/${traceId}/spans/${spanId}`;
-      const answer = await getJson<Envelope<JaegerTrace[]>>(path, signal);
+      const params = { path: { trace_id: traceId, span_id: spanId } };
+      const answer = await told(api.GET("/api/lymer/v1/traces/{trace_id}/spans/{span_id}", { params, signal }));
       return answer.data?.[0] ?? null;
     },
     staleTime: Number.POSITIVE_INFINITY,
@@ -133,7 +129,8 @@ export function traceTextQuery(traceId: string, raw: boolean) {
     queryFn: ({ signal }) => {
       const upload = uploadOf(traceId);
       if (upload) return JSON.stringify({ data: [upload] }, null, 4);
-      return getText(`api/traces/${traceId}?prettyPrint=true${raw ? "&raw=true" : ""}`, signal);
+      const params = { path: { trace_id: traceId }, query: { prettyPrint: true, ...(raw && { raw }) } };
+      return told(api.GET("/api/traces/{trace_id}", { params, signal, parseAs: "text" }));
     },
     staleTime: 60_000,
     gcTime: 30_000,
@@ -144,18 +141,18 @@ export function traceTextQuery(traceId: string, raw: boolean) {
 export async function fetchJaegerTrace(traceId: string): Promise<JaegerTrace | null> {
   const upload = uploadOf(traceId);
   if (upload) return upload;
-  return (await getJson<Envelope<JaegerTrace[]>>(`api/traces/${traceId}`)).data?.[0] ?? null;
+  const answer = await told(api.GET("/api/traces/{trace_id}", { params: { path: { trace_id: traceId } } }));
+  return answer.data?.[0] ?? null;
 }
 
 /** Keep a trace in the archive. */
 export async function archiveTrace(traceId: string): Promise<void> {
-  await postJson(`api/archive/${traceId}`, null);
+  await told(api.POST("/api/archive/{trace_id}", { params: { path: { trace_id: traceId } } }));
 }
 
 /** Have the server read OTLP; nothing is stored. */
 export async function transformOtlp(resourceSpans: readonly unknown[]): Promise<readonly JaegerTrace[]> {
-  const answer = await postJson<Envelope<JaegerTrace[]>>("api/transform", JSON.stringify({ resourceSpans }));
-  return answer.data ?? [];
+  return (await told(api.POST("/api/transform", { body: { resourceSpans } }))).data ?? [];
 }
 
 /** Summaries of the traces one compares. */
@@ -165,18 +162,6 @@ export function cohortQuery(ids: readonly string[]) {
     queryFn: ({ signal }) => summarizeIds(ids, signal),
     enabled: ids.length > 0,
     staleTime: 60_000,
-  });
-}
-
-/** Services and links between them over the last `lookbackMillis`. */
-export function serviceGraphQuery(lookbackMillis: number) {
-  return queryOptions({
-    queryKey: ["service-graph", lookbackMillis],
-    queryFn: async ({ signal }): Promise<CallGraph> => {
-      const path = `api/lymer/v1/service-graph?endTs=${Date.now()}&lookback=${Math.round(lookbackMillis)}`;
-      return readGraph(await getJson<WireGraph>(path, signal));
-    },
-    staleTime: 30_000,
   });
 }
 
@@ -199,74 +184,35 @@ const RATE_PER_MS = 600_000;
 
 /** One of Jaeger's three metrics as series, by operation or in all. */
 export function metricsQuery(name: "latencies" | "calls" | "errors", ask: MetricsAsk, detail: MetricsDetail) {
-  const params = new URLSearchParams({
-    service: ask.service,
-    endTs: String(ask.endMillis),
-    lookback: String(ask.lookbackMillis),
-    step: String(ask.stepMillis),
-    ratePer: String(RATE_PER_MS),
-    spanKind: ask.spanKind,
-    groupByOperation: String(detail.byOperation === true),
-    ...(detail.quantile === undefined ? {} : { quantile: String(detail.quantile) }),
-  });
+  const query = {
+    service: [ask.service],
+    endTs: ask.endMillis,
+    lookback: ask.lookbackMillis,
+    step: ask.stepMillis,
+    ratePer: RATE_PER_MS,
+    spanKind: [ask.spanKind],
+    groupByOperation: detail.byOperation === true,
+    ...(detail.quantile !== undefined && { quantile: detail.quantile }),
+  };
   return queryOptions({
-    queryKey: ["metrics", name, params.toString()],
+    queryKey: ["metrics", name, query],
     queryFn: async ({ signal }) => {
-      const family = await getJson<MetricFamily>(`api/metrics/${name}?${params.toString()}`, signal);
-      return readFamily(family, detail.byOperation ? "operation" : "");
+      const family = await told(api.GET("/api/metrics/{name}", { params: { path: { name }, query }, signal }));
+      return readFamily(family as Shape<"MetricFamily">, detail.byOperation ? "operation" : "");
     },
     structuralSharing: false,
     staleTime: 60_000,
   });
 }
 
-export interface QualityExample {
-  readonly traceID: string;
-  readonly spanIDs?: readonly string[];
-}
-
-export interface QualityMetric {
-  readonly name: string;
-  readonly description: string;
-  readonly passCount: number;
-  readonly passExamples?: readonly QualityExample[];
-  readonly failureCount: number;
-  readonly failureExamples?: readonly QualityExample[];
-  readonly exemptionCount?: number;
-  readonly exemptionExamples?: readonly QualityExample[];
-}
-
-/** Jaeger's quality metrics, as far as this UI shows them. */
-export interface Quality {
-  readonly bannerText?: string | { readonly value: string };
-  readonly scores: readonly { readonly key: string; readonly label: string; readonly max: number; readonly value: number }[];
-  readonly metrics: readonly QualityMetric[];
-  readonly clients?: readonly {
-    readonly version: string;
-    readonly minVersion: string;
-    readonly count: number;
-    readonly examples: readonly QualityExample[];
-  }[];
-}
-
 export function qualityQuery(service: string, hours: number) {
   return queryOptions({
     queryKey: ["quality", service, hours],
-    queryFn: async ({ signal }): Promise<Quality> => {
-      const path = `api/quality-metrics?service=${encodeURIComponent(service)}&hours=${hours}`;
-      const answer = await getJson<Partial<Quality> & Partial<Envelope<Quality>>>(path, signal);
-      const quality = answer.data ?? answer;
-      return { ...quality, scores: quality.scores ?? [], metrics: quality.metrics ?? [] };
-    },
+    queryFn: async ({ signal }) =>
+      told(api.GET("/api/quality-metrics", { params: { query: { service, hours } }, signal })),
     enabled: service !== "",
     staleTime: 60_000,
   });
-}
-
-interface WirePath {
-  readonly path: readonly { readonly service: string; readonly operation: string }[];
-  readonly attributes?: readonly { readonly key: string; readonly value: string }[];
-  readonly count?: number;
 }
 
 /** Ways past a service; `sample`: the newest traces they were taken from, if there are more. */
@@ -280,18 +226,16 @@ export function deepPathsQuery(service: string, operation: string, lookbackMicro
     queryKey: ["deep", service, operation, lookbackMicros],
     queryFn: async ({ signal }): Promise<DeepPaths> => {
       const end = Date.now() * 1000;
-      const params = new URLSearchParams({ service, start: String(end - lookbackMicros), end: String(end) });
-      if (operation) params.set("operation", operation);
-      const path = `api/deep-dependencies?${params.toString()}`;
-      const answer = await getJson<{ dependencies?: readonly WirePath[]; sample?: number }>(path, signal);
-      return { paths: (answer.dependencies ?? []).map(readDeepPath), sample: answer.sample };
+      const query = { service, start: end - lookbackMicros, end, ...(operation && { operation }) };
+      const answer = await told(api.GET("/api/deep-dependencies", { params: { query }, signal }));
+      return { paths: answer.dependencies.map(readDeepPath), sample: answer.sample };
     },
     enabled: service !== "",
     staleTime: 60_000,
   });
 }
 
-function readDeepPath({ path, attributes, count }: WirePath): DeepPath {
-  const traceIds = (attributes ?? []).filter(({ key }) => key === "exemplar_trace_id").map(({ value }) => value);
-  return { path, count: count ?? 1, traceIds };
+function readDeepPath({ path, attributes, count }: Shape<"DeepPaths">["dependencies"][number]): DeepPath {
+  const traceIds = attributes.filter(({ key }) => key === "exemplar_trace_id").map(({ value }) => value);
+  return { path, count, traceIds };
 }

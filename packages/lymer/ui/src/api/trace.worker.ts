@@ -5,12 +5,12 @@ import type { FindTerms } from "../model/find.ts";
 import type { JaegerTrace } from "../model/jaeger.ts";
 import { SpanSplitter } from "../model/spanSplitter.ts";
 
-/** Where the trace is, and who finds a text in it without sending it whole; or the trace itself. */
-export type TraceOrigin = { readonly url: string; readonly findUrl: string } | { readonly trace: JaegerTrace };
+/** Where the trace is, or the trace itself. */
+export type TraceOrigin = { readonly url: string } | { readonly trace: JaegerTrace };
 
 export type Question =
   | { readonly kind: "open"; readonly origin: TraceOrigin }
-  | { readonly kind: "find"; readonly text: string; readonly terms: FindTerms }
+  | { readonly kind: "find"; readonly terms: FindTerms }
   | { readonly kind: "keys" }
   | { readonly kind: "values"; readonly key: string }
   | { readonly kind: "events" };
@@ -43,7 +43,6 @@ class LoadError extends Error {
 
 let origin: TraceOrigin | null = null;
 let loading: Promise<AttributeIndex> | null = null;
-let isLoaded = false;
 
 async function load(from: TraceOrigin): Promise<AttributeIndex> {
   if ("trace" in from) return AttributeIndex.of(from.trace);
@@ -54,29 +53,16 @@ async function load(from: TraceOrigin): Promise<AttributeIndex> {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) splitter.push(piece.value);
   index.finish(splitter.finish());
-  isLoaded = true;
   return index;
-}
-
-/** Have the server look; null if it cannot. */
-async function findThere(url: string, text: string): Promise<readonly string[] | null> {
-  const response = await fetch(`${url}?text=${encodeURIComponent(text)}`, { headers: { Accept: "application/json" } });
-  if (!response.ok) return null;
-  return ((await response.json()) as { spanIds: readonly string[] }).spanIds;
 }
 
 async function answer(question: Question): Promise<Answers[keyof Answers]> {
   if (question.kind === "open") {
     origin = question.origin;
     loading = null;
-    isLoaded = false;
     return null;
   }
   if (!origin) throw new LoadError("no trace was opened", 0);
-  if (question.kind === "find" && "findUrl" in origin && !isLoaded) {
-    const found = await findThere(origin.findUrl, question.text);
-    if (found) return found;
-  }
   loading ??= load(origin);
   let index: AttributeIndex;
   try {

@@ -20,7 +20,3 @@ export function uploadOf(traceId: string): JaegerTrace | null {
 export function allUploads(): readonly JaegerTrace[] {
   return [...traces.values()];
 }
-
-export function forgetUploads(): void {
-  traces.clear();
-}

@@ -5,6 +5,7 @@ import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from "re
 import { Redirect, Route, Router, Switch, useLocation } from "wouter";
 
 import { ApiError } from "../api/client.ts";
+import { traceQuery } from "../api/queries.ts";
 import {
   initialLanguage,
   LocaleContext,
@@ -16,7 +17,7 @@ import {
 import { Loading } from "../kit/states.tsx";
 import { NotFoundPage } from "../pages/NotFoundPage.tsx";
 import { SearchPage } from "../pages/search/SearchPage.tsx";
-import { basePath } from "./config.ts";
+import { basePath, settings } from "./config.ts";
 import { CrashGuard } from "./CrashGuard.tsx";
 import { useApplyScheme } from "./scheme.ts";
 import { Shell } from "./Shell.tsx";
@@ -27,6 +28,7 @@ const MapPage = lazy(() => import("../pages/map/MapPage.tsx"));
 const DeepPage = lazy(() => import("../pages/deep/DeepPage.tsx"));
 const MonitorPage = lazy(() => import("../pages/monitor/MonitorPage.tsx"));
 const DiagnosePage = lazy(() => import("../pages/diagnose/DiagnosePage.tsx"));
+const TailPage = lazy(() => import("../pages/tail/TailPage.tsx"));
 const QualityPage = lazy(() => import("../pages/quality/QualityPage.tsx"));
 
 const RETRIES_MAX = 2;
@@ -42,13 +44,21 @@ const queries = new QueryClient({
   },
 });
 
+/** A trace is asked for before its page is loaded: the server works while the browser does. */
+function askEarly(): void {
+  const id = /\/trace\/([0-9a-fA-F]{1,32})$/.exec(window.location.pathname)?.[1];
+  if (id) void queries.prefetchQuery(traceQuery(id.toLowerCase()));
+}
+
+askEarly();
+
 export function App(): ReactNode {
   const [language, setLanguage] = useState<Language>(initialLanguage);
   const locale = useMemo(() => {
     return makeLocale(language, (next) => {
       storeLanguage(next);
       setLanguage(next);
-    });
+    }, settings.useOpenTelemetryTerms);
   }, [language]);
   useApplyScheme();
   useEffect(() => {
@@ -92,6 +102,9 @@ function Routes(): ReactNode {
         </Route>
         <Route path="/diagnose">
           <DiagnosePage />
+        </Route>
+        <Route path="/tail">
+          <TailPage />
         </Route>
         <Route path="/quality-metrics">
           <QualityPage />

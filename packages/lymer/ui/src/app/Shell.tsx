@@ -1,17 +1,23 @@
 /** The frame around every page: top bar, and the place for the page. */
 
-import { useState, type FormEvent, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useState, type FormEvent, type ReactNode } from "react";
+import { createPortal } from "react-dom";
 import { Link, useLocation } from "wouter";
 
 import { LANGUAGES, useLocale, type Dictionary, type Language } from "../i18n/index.ts";
+import { IconButton } from "../kit/buttons.tsx";
 import { Menu, type MenuEntry } from "../kit/menu.tsx";
-import { LanguageIcon, Logo, MenuIcon, MoreIcon, SearchIcon, ThemeIcon } from "../kit/icons.tsx";
+import { GoToIcon, LanguageIcon, Logo, MenuIcon, MoreIcon, SearchIcon, ThemeIcon } from "../kit/icons.tsx";
+import { opensPalette } from "../model/commands.ts";
 import { TRACE_ID } from "../model/question.ts";
 import { safeUrl, type MenuGroup, type MenuLink } from "../model/uiConfig.ts";
 import { config, settings } from "./config.ts";
 import { standaloneHref, useEmbed } from "./embed.ts";
 import { useRouteFocus } from "./focus.ts";
+import { forgetPartial, usePartial } from "./partial.ts";
 import { useSchemeChoice } from "./scheme.ts";
+import { TOUR_PARAMS } from "./tour/params.ts";
+import { useParams } from "./url.ts";
 import { lastSearchHref } from "./lastSearch.ts";
 
 export function Shell(props: { readonly children: ReactNode }): ReactNode {
@@ -25,10 +31,66 @@ export function Shell(props: { readonly children: ReactNode }): ReactNode {
       </a>
       {embed.embedded ? <Standalone /> : <TopBar />}
       <main id="main" className="ly-main" tabIndex={-1}>
+        <Partial />
         {props.children}
       </main>
+      <OnTour />
     </div>
   );
+}
+
+/** Says that an answer on the page is not whole: a trace was too large for it, a shard is away. */
+function Partial(): ReactNode {
+  const { t } = useLocale();
+  const [path] = useLocation();
+  const lacks = usePartial();
+  useEffect(forgetPartial, [path]);
+  return lacks && <p className="ly-series-note" role="status">{t.why.ask.incomplete(lacks)}</p>;
+}
+
+const Palette = lazy(() => import("./palette/Palette.tsx"));
+
+/** The command palette, by its button and by Ctrl+K. */
+function GoTo({ pages }: { readonly pages: readonly NavPage[] }): ReactNode {
+  const { t } = useLocale();
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    const press = (event: globalThis.KeyboardEvent): void => {
+      if (!opensPalette(event)) return;
+      event.preventDefault();
+      setOpen((now) => !now);
+    };
+    window.addEventListener("keydown", press);
+    return () => window.removeEventListener("keydown", press);
+  }, []);
+  return (
+    <>
+      <span className="ly-goto">
+        <IconButton label={t.why.palette.open} onClick={() => setOpen(true)}>
+          <GoToIcon />
+        </IconButton>
+      </span>
+      {open &&
+        // Outside of the bar: a dialog is no part of a landmark.
+        createPortal(
+          <Suspense fallback={null}>
+            <Palette pages={pages} onClose={() => setOpen(false)} />
+          </Suspense>,
+          document.body,
+        )}
+    </>
+  );
+}
+
+const Tour = lazy(() => import("./tour/Tour.tsx"));
+
+function OnTour(): ReactNode {
+  const [{ tour }] = useParams(TOUR_PARAMS);
+  return tour > 0 ? (
+    <Suspense fallback={null}>
+      <Tour />
+    </Suspense>
+  ) : null;
 }
 
 /** A plain `#main` link would leave the page: addresses are relative to the base path. */
@@ -86,6 +148,7 @@ function TopBar(): ReactNode {
       </div>
       <div className="ly-top-space" />
       <Lookup />
+      <GoTo pages={pages} />
       <CustomMenus />
       <Preferences />
     </header>
@@ -107,6 +170,7 @@ function navigation(t: Dictionary): NavPage[] {
   const all: (NavPage & { readonly on: boolean })[] = [
     { href: lastSearchHref(), label: t.common.search, at: "/search", on: true },
     { href: "/diagnose", label: t.nav.diagnose, at: "/diagnose", on: true },
+    { href: "/tail", label: t.why.tail.title, at: "/tail", on: true },
     { href: "/trace/...", label: t.nav.compare, at: "/compare", on: true },
     { href: "/dependencies", label: t.nav.map, at: "/dependencies", on: settings.dependencies.menuEnabled },
     { href: "/deep-dependencies", label: t.nav.deep, at: "/deep-dependencies", on: settings.deepDependencies.menuEnabled },

@@ -6,13 +6,22 @@ import { navigate } from "wouter/use-browser-location";
 
 import { patchParams, queryText, readParams, type Schema, type Values } from "../model/params.ts";
 
-/** `push` makes a step that Back undoes, `replace` does not. */
-export type Step = "push" | "replace";
+/** `push` makes a step that Back undoes, `replace` does not; a `run` of typing or dragging is one step. */
+export type Step = "push" | "replace" | "run";
+
+/** What follows within this time goes on with the same run, milliseconds. */
+const RUN_MS = 1500;
+const run = { of: "", at: Number.NEGATIVE_INFINITY, led: "" };
+
+/** Return whether this change goes on with the last run: Back, or any other change, ends it. */
+function goesOn(of: string): boolean {
+  return of === run.of && performance.now() - run.at <= RUN_MS && window.location.href === run.led;
+}
 
 export type SetParams<S extends Schema> = (patch: Partial<Values<S>>, step?: Step) => void;
 
 /** Go to the present page with other parameters; nothing happens if they are the same. */
-export function writeQuery(params: URLSearchParams, step: Step): void {
+export function writeQuery(params: URLSearchParams, step: "push" | "replace"): void {
   const query = queryText(params);
   const { pathname, search } = window.location;
   const next = query ? `?${query}` : "";
@@ -26,7 +35,10 @@ export function useParams<S extends Schema>(schema: S): readonly [Values<S>, Set
   const set = useCallback<SetParams<S>>(
     (patch, step = "push") => {
       const now = new URLSearchParams(window.location.search);
-      writeQuery(patchParams(schema, now, patch), step);
+      const of = Object.keys(patch).join();
+      const first = step === "run" && !goesOn(of);
+      writeQuery(patchParams(schema, now, patch), step === "push" || first ? "push" : "replace");
+      if (step === "run") Object.assign(run, { of, at: performance.now(), led: window.location.href });
     },
     [schema],
   );

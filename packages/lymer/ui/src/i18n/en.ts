@@ -1,5 +1,7 @@
 /** English: the source dictionary; its shape is what every language must fill. */
 
+import { whyEn } from "./why.en.ts";
+
 const plural = new Intl.PluralRules("en");
 const number = new Intl.NumberFormat("en");
 
@@ -8,9 +10,9 @@ function count(value: number, one: string, other: string): string {
 }
 
 export const en = {
+  why: whyEn,
   common: {
     appName: "Lymer",
-    tagline: "distributed tracing",
     search: "Search",
     skipToContent: "Skip to content",
     lookup: "Look up a trace by its id",
@@ -42,6 +44,7 @@ export const en = {
     reload: "Reload",
     unnamed: "(no name)",
     unknownService: "(no root span)",
+    noRoot: "no root span yet",
   },
   nav: {
     label: "Pages",
@@ -77,8 +80,15 @@ export const en = {
     links: (n: number) => count(n, "link", "links"),
     spansLabel: "spans",
   },
+  otel: {
+    name: "Span name",
+    allNames: "All span names",
+    attributes: "Attributes",
+    nameColumn: "Service and span name",
+  },
   search: {
     title: "Search traces",
+    unfold: "Change the search",
     service: "Service",
     allServices: "All services",
     operation: "Operation",
@@ -87,6 +97,7 @@ export const en = {
     tagsHint: "key=value pairs; quote what has spaces. All must hold on one span.",
     tagsExample: 'error=true http.route="/cart items"',
     tagsBad: (position: number) => `cannot read tags from character ${position + 1}`,
+    endsBefore: (time: string) => `ends ${time} ago: later traces may lack spans`,
     lookback: "Time range",
     lookbackLast: (amount: number, unit: "minute" | "hour" | "day" | "week") =>
       amount === 1 ? `Last ${unit}` : `Last ${amount} ${unit}s`,
@@ -102,7 +113,6 @@ export const en = {
     limitBad: (max: number) => `a number from 1 to ${max}`,
     find: "Find traces",
     reset: "Reset",
-    filters: "Filters",
     newest: (limit: number) => `newest ${number.format(limit)}; raise the limit for more`,
     view: "View as",
     viewTable: "Table",
@@ -218,6 +228,14 @@ export const en = {
     up: "Steps up",
     down: "Steps down",
     operations: "Operations",
+    density: "One box for",
+    densities: {
+      "mc": "each name",
+      "up-vs-down": "each name, before and after",
+      "per-level": "each name and distance",
+      "ppe": "each way there",
+      "ext-vs-int": "each way there, ends apart",
+    },
     sample: (n: number) => `from the newest ${count(n, "trace", "traces")}`,
     times: (n: number) => `${number.format(n)}×`,
     hop: (n: number) =>
@@ -243,11 +261,10 @@ export const en = {
     traces: (name: string) => `Traces of ${name}`,
   },
   diagnose: {
+    changesFailed: "When something changed could not be loaded.",
     loading: "Looking at the traces",
     failed: "The answer could not be loaded",
     again: "Look again",
-    question: "Question",
-    ask: "Ask",
     slowest: "Slowest",
     allSpans: "all",
     onlyErrors: "Failed only",
@@ -304,12 +321,23 @@ export const en = {
     why: "Why?",
   },
   quality: {
+    /** Names that the server knows, and what each means. */
+    texts: {
+      "Trace Completeness": ["Trace completeness", ""],
+      "Trace Quality": ["Trace quality", ""],
+      "Parents arrived": ["Parents arrived", "The span that a span names as its parent is in the trace. Roots have none."],
+      "Callers are seen": ["Callers are seen", "A server or consumer was called by a client or producer span. Roots are exempt."],
+      "One root": ["One root", "The traces that the service is in have exactly one span without a parent."],
+      "Unique span ids": ["Unique span ids", "No other span of the trace has the id, but a server the one of its client."],
+      "Delivered once": ["Delivered once", "No copy of the span was sent."],
+      "Clocks agree": ["Clocks agree", "A span does not start before its parent. Spans without a parent in the trace are exempt."],
+      "Accepted as sent": ["Accepted as sent", "Nothing of the span had to be repaired to be stored."],
+    },
+    sample: (n: number) => `Judged by the newest ${count(n, "trace", "traces")}.`,
     loading: "Judging traces",
     failed: "Trace quality could not be loaded",
     absent: "This server does not judge traces yet.",
     scores: "Scores",
-    clients: "Clients",
-    minimum: (version: string) => `at least ${version}`,
     passed: "Passed",
     failedCount: "Failed",
     exempt: "Exempt",
@@ -376,8 +404,6 @@ export const en = {
     http: "OTLP HTTP",
     snippets: "How to send",
     env: "Environment",
-    python: "Python",
-    node: "Node.js",
     demo: "No program at hand? Generate traffic from a made-up shop:",
   },
   trace: {
@@ -439,7 +465,6 @@ export const en = {
     resetZoom: "Reset zoom",
     grid: "Spans of the trace",
     nameColumn: "Service and operation",
-    barColumn: "Timeline",
     resize: "Width of the name column",
     expandAll: "Expand all",
     collapseAll: "Collapse all",
@@ -450,6 +475,8 @@ export const en = {
     bars: "Bars of the spans on screen; the rows beside them say the same in words",
     errorMark: "error",
     errorInside: "error inside",
+    /** A warning of the server, which is in English. */
+    warningText: (text: string) => text,
     warningMark: "warning",
     orphanMark: "parent not stored",
     detail: {

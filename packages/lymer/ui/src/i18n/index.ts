@@ -2,6 +2,7 @@
 
 import { createContext, useContext } from "react";
 
+import { keep, kept } from "../app/storage.ts";
 import { en, type Dictionary } from "./en.ts";
 import { ko } from "./ko.ts";
 
@@ -30,13 +31,15 @@ export interface Locale {
   readonly dateTime: (micros: number) => string;
   /** `14:03:21`, with the date if it is not today. */
   readonly shortTime: (micros: number, nowMicros: number) => string;
+  /** Time of a tick on an axis: with milliseconds where ticks are less than a second apart, with the date where they are a day apart. */
+  readonly tickTime: (micros: number, stepMicros: number) => string;
   /** `3 minutes ago` */
   readonly ago: (micros: number, nowMicros: number) => string;
 }
 
 /** Return the stored choice, else the first browser language we have, else English. */
 export function initialLanguage(): Language {
-  const wanted = [localStorage.getItem(STORAGE_KEY) ?? "", ...navigator.languages];
+  const wanted = [kept(STORAGE_KEY), ...navigator.languages];
   for (const tag of wanted) {
     const language = tag.slice(0, 2).toLowerCase();
     if (language in LANGUAGES) return language as Language;
@@ -46,7 +49,7 @@ export function initialLanguage(): Language {
 
 /** Remember the choice. */
 export function storeLanguage(language: Language): void {
-  localStorage.setItem(STORAGE_KEY, language);
+  keep(STORAGE_KEY, language);
 }
 
 const AGO_STEPS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
@@ -56,8 +59,19 @@ const AGO_STEPS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ["second", 1],
 ];
 
+/** OpenTelemetry's words for what Jaeger calls operations and tags. */
+function inTerms(t: Dictionary): Dictionary {
+  const { name, allNames, attributes, nameColumn } = t.otel;
+  return {
+    ...t,
+    search: { ...t.search, operation: name, allOperations: allNames, tags: attributes },
+    stats: { ...t.stats, operation: name },
+    trace: { ...t.trace, nameColumn },
+  };
+}
+
 /** Make the formats of a language. */
-export function makeLocale(language: Language, setLanguage: (to: Language) => void): Locale {
+export function makeLocale(language: Language, setLanguage: (to: Language) => void, openTelemetryTerms = false): Locale {
   const numbers = new Intl.NumberFormat(language);
   const compacts = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 });
   const percents = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
@@ -79,10 +93,17 @@ export function makeLocale(language: Language, setLanguage: (to: Language) => vo
     minute: "2-digit",
     hourCycle: "h23",
   });
+  const fine = new Intl.DateTimeFormat(language, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    fractionalSecondDigits: 3,
+    hourCycle: "h23",
+  });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
   return {
     language,
-    t: DICTIONARIES[language],
+    t: openTelemetryTerms ? inTerms(DICTIONARIES[language]) : DICTIONARIES[language],
     setLanguage,
     number: (value) => numbers.format(value),
     compact: (value) => compacts.format(value),
@@ -92,6 +113,10 @@ export function makeLocale(language: Language, setLanguage: (to: Language) => vo
     shortTime: (micros, nowMicros) => {
       const sameDay = new Date(micros / 1000).toDateString() === new Date(nowMicros / 1000).toDateString();
       return (sameDay ? clock : dayClock).format(micros / 1000);
+    },
+    tickTime: (micros, stepMicros) => {
+      const format = stepMicros < 1e6 ? fine : stepMicros < 3_600e6 ? clock : dayClock;
+      return format.format(micros / 1000);
     },
     ago: (micros, nowMicros) => {
       const seconds = (nowMicros - micros) / 1e6;

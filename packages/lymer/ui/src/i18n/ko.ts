@@ -1,14 +1,24 @@
 /** Korean. */
 
 import type { Dictionary } from "./en.ts";
+import { whyKo } from "./why.ko.ts";
 
 const number = new Intl.NumberFormat("ko");
 const units = { minute: "분", hour: "시간", day: "일", week: "주" } as const;
 
+/** Warnings of the server in Korean. Source: `query/adjust`, `storage/clickhouse/sanitizers.py`. */
+const WARNINGS: readonly (readonly [RegExp, string])[] = [
+  [/^duplicate span IDs; skipping clock skew adjustment$/, "스팬 ID가 겹쳐 시계 차이를 보정하지 않았습니다"],
+  [/^parent span ID=(\w+) is not in the trace; skipping clock skew adjustment$/, "부모 스팬 $1이(가) 트레이스에 없어 시계 차이를 보정하지 않았습니다"],
+  [/^clock skew adjustment disabled; not applying calculated delta of (.+)$/, "시계 차이 보정이 꺼져 있어 계산된 차이 $1을(를) 적용하지 않았습니다"],
+  [/^This span's timestamps were adjusted by (.+)$/, "이 스팬의 시각을 $1만큼 보정했습니다"],
+  [/^max clock skew adjustment delta of (.+) exceeded; not applying calculated delta of (.+)$/, "시계 차이가 보정 한도 $1을(를) 넘어 계산된 차이 $2을(를) 적용하지 않았습니다"],
+];
+
 export const ko = {
+  why: whyKo,
   common: {
     appName: "Lymer",
-    tagline: "분산 추적",
     search: "검색",
     skipToContent: "본문으로 건너뛰기",
     lookup: "ID로 트레이스 찾기",
@@ -40,6 +50,7 @@ export const ko = {
     reload: "새로 고침",
     unnamed: "(이름 없음)",
     unknownService: "(루트 스팬 없음)",
+    noRoot: "아직 루트 스팬이 없음",
   },
   nav: {
     label: "페이지",
@@ -75,8 +86,15 @@ export const ko = {
     links: (n: number) => `링크 ${number.format(n)}개`,
     spansLabel: "스팬",
   },
+  otel: {
+    name: "스팬 이름",
+    allNames: "모든 스팬 이름",
+    attributes: "속성",
+    nameColumn: "서비스와 스팬 이름",
+  },
   search: {
     title: "트레이스 검색",
+    unfold: "검색 조건 바꾸기",
     service: "서비스",
     allServices: "모든 서비스",
     operation: "오퍼레이션",
@@ -85,6 +103,7 @@ export const ko = {
     tagsHint: "key=value 형식, 공백이 있으면 따옴표로 묶습니다. 한 스팬에서 모두 만족해야 합니다.",
     tagsExample: 'error=true http.route="/cart items"',
     tagsBad: (position: number) => `${position + 1}번째 글자부터 태그를 읽을 수 없습니다`,
+    endsBefore: (time: string) => `${time} 전까지: 그 뒤 트레이스는 아직 스팬이 빠져 있을 수 있습니다`,
     lookback: "기간",
     lookbackLast: (amount: number, unit: "minute" | "hour" | "day" | "week") =>
       `최근 ${amount}${units[unit]}`,
@@ -100,7 +119,6 @@ export const ko = {
     limitBad: (max: number) => `1부터 ${max}까지의 숫자`,
     find: "트레이스 찾기",
     reset: "초기화",
-    filters: "조건",
     newest: (limit: number) => `최신 ${number.format(limit)}개입니다. 더 보려면 개수를 늘리세요`,
     view: "보기 방식",
     viewTable: "표",
@@ -216,6 +234,14 @@ export const ko = {
     up: "위로",
     down: "아래로",
     operations: "오퍼레이션",
+    density: "상자 단위",
+    densities: {
+      "mc": "이름별",
+      "up-vs-down": "이름별, 앞뒤 구분",
+      "per-level": "이름과 거리별",
+      "ppe": "경로별",
+      "ext-vs-int": "경로별, 양 끝 구분",
+    },
     sample: (n: number) => `최신 트레이스 ${number.format(n)}개 기준`,
     times: (n: number) => `${number.format(n)}회`,
     hop: (n: number) => (n === 0 ? "중심 서비스" : n < 0 ? `${-n}단계 위` : `${n}단계 아래`),
@@ -240,11 +266,10 @@ export const ko = {
     traces: (name: string) => `${name} 트레이스`,
   },
   diagnose: {
+    changesFailed: "변화 시점을 불러오지 못했습니다.",
     loading: "트레이스를 분석하는 중",
     failed: "결과를 불러오지 못했습니다",
     again: "다시 분석",
-    question: "질의",
-    ask: "조회",
     slowest: "가장 느린",
     allSpans: "전체",
     onlyErrors: "실패만",
@@ -301,12 +326,22 @@ export const ko = {
     why: "원인 보기",
   },
   quality: {
+    texts: {
+      "Trace Completeness": ["트레이스 완전성", ""],
+      "Trace Quality": ["트레이스 품질", ""],
+      "Parents arrived": ["부모 스팬 도착", "스팬이 부모로 가리키는 스팬이 트레이스 안에 있습니다. 루트는 부모가 없습니다."],
+      "Callers are seen": ["호출한 쪽이 보임", "서버·소비자 스팬을 클라이언트·생산자 스팬이 호출했습니다. 루트는 제외합니다."],
+      "One root": ["루트 하나", "이 서비스가 참여한 트레이스에 부모 없는 스팬이 정확히 하나 있습니다."],
+      "Unique span ids": ["겹치지 않는 스팬 ID", "트레이스 안의 다른 스팬과 ID가 겹치지 않습니다. 서버가 클라이언트의 ID를 쓰는 것은 예외입니다."],
+      "Delivered once": ["한 번만 전달", "같은 스팬이 중복으로 오지 않았습니다."],
+      "Clocks agree": ["시계 일치", "스팬이 부모보다 먼저 시작하지 않습니다. 부모가 트레이스에 없는 스팬은 제외합니다."],
+      "Accepted as sent": ["보낸 그대로 저장", "저장하려고 고친 것이 없습니다."],
+    },
+    sample: (n: number) => `최신 트레이스 ${number.format(n)}개로 평가했습니다.`,
     loading: "트레이스를 평가하는 중",
     failed: "트레이스 품질을 불러오지 못했습니다",
     absent: "이 서버는 아직 트레이스를 평가하지 않습니다.",
     scores: "점수",
-    clients: "클라이언트",
-    minimum: (version: string) => `${version} 이상`,
     passed: "통과",
     failedCount: "실패",
     exempt: "제외",
@@ -373,8 +408,6 @@ export const ko = {
     http: "OTLP HTTP",
     snippets: "보내는 방법",
     env: "환경 변수",
-    python: "Python",
-    node: "Node.js",
     demo: "보낼 프로그램이 없다면 가상의 상점 트래픽을 만들어 보세요:",
   },
   trace: {
@@ -435,7 +468,6 @@ export const ko = {
     resetZoom: "확대 초기화",
     grid: "트레이스의 스팬",
     nameColumn: "서비스와 오퍼레이션",
-    barColumn: "타임라인",
     resize: "이름 열 너비",
     expandAll: "모두 펼치기",
     collapseAll: "모두 접기",
@@ -446,6 +478,7 @@ export const ko = {
     bars: "화면에 보이는 스팬의 막대, 옆의 행에 같은 내용이 글로 있습니다",
     errorMark: "오류",
     errorInside: "하위에 오류",
+    warningText: (text: string) => WARNINGS.reduce((said, [english, korean]) => said.replace(english, korean), text),
     warningMark: "경고",
     orphanMark: "부모가 저장되지 않음",
     detail: {

@@ -25,6 +25,8 @@ interface ChartProps {
   /** Unix seconds, then a column for each line. */
   readonly data: readonly (readonly (number | null)[])[];
   readonly format: (value: number) => string;
+  /** First and last instant of the axis, Unix seconds; without it the data's. */
+  readonly window?: readonly [number, number];
   /** Charts with one name move their cursors together. */
   readonly sync: string;
   /** A range was marked by dragging, Unix seconds. */
@@ -33,7 +35,7 @@ interface ChartProps {
 
 const HEIGHT_PX = 190;
 
-export function Chart({ title, summary, lines, data, format, sync, onRange }: ChartProps): ReactNode {
+export function Chart({ title, summary, lines, data, format, window: shown, sync, onRange }: ChartProps): ReactNode {
   const { t, language, clock } = useLocale();
   const timeLabel = t.logs.time;
   const scheme = useScheme();
@@ -55,7 +57,7 @@ export function Chart({ title, summary, lines, data, format, sync, onRange }: Ch
         height: HEIGHT_PX,
         legend: { show: true, live: true },
         cursor: { sync: { key: sync }, drag: { x: true, y: false, setScale: false } },
-        scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
+        scales: { ...(shown ? { x: { range: [shown[0], shown[1]] } } : {}), y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
         series: [
           { label: timeLabel, value: (_, value) => (value === null ? "" : clock(value * 1e6)) },
           ...lines.map((line) => ({
@@ -85,7 +87,7 @@ export function Chart({ title, summary, lines, data, format, sync, onRange }: Ch
       element,
     );
     return () => plot.destroy();
-  }, [width, scheme, data, lines, format, sync, language, clock, timeLabel]);
+  }, [width, scheme, data, lines, format, shown, sync, language, clock, timeLabel]);
   return (
     <figure className="ly-chart" ref={ref}>
       <figcaption>{title}</figcaption>

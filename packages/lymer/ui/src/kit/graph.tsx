@@ -7,6 +7,7 @@ import "../styles/graph.css";
 
 import { useLocale } from "../i18n/index.ts";
 import type { GraphLayout, LayoutNode, Point } from "../model/layered.ts";
+import { shortNames } from "../model/shortNames.ts";
 import { IconButton } from "./buttons.tsx";
 import { FitIcon, MinusIcon, PlusIcon } from "./icons.tsx";
 
@@ -50,7 +51,7 @@ const PAD_PX = 24;
 /** With more lines than this, only those of the selected box have their text. */
 const TEXTS_MAX = 60;
 const SCALE_MIN = 0.08;
-const READABLE_SCALE = 0.5;
+const READABLE_SCALE = 0.65;
 const SCALE_MAX = 3;
 const DRAG_FROM_PX = 4;
 const TITLE_PX = 17;
@@ -68,10 +69,12 @@ export function boxSize(title: string, lines: readonly string[]): LayoutNode {
   };
 }
 
-/** Width of text, roughly: signs of East Asia are twice as wide. */
+const WIDE = new Set("mwMW@%");
+
+/** Width of text, roughly: signs of East Asia are twice as wide, some letters half as wide again. */
 function textPx(text: string, charPx: number): number {
   let px = 0;
-  for (const sign of text) px += sign.charCodeAt(0) > 0x1100 ? charPx * 1.75 : charPx;
+  for (const sign of text) px += charPx * (sign.charCodeAt(0) > 0x1100 ? 1.75 : WIDE.has(sign) ? 1.5 : 1);
   return px;
 }
 
@@ -157,6 +160,7 @@ export function Graph({ label, nodes, edges, layout, selected, onSelect }: Graph
     start.moved = true;
     setView({ ...start.view, x: start.view.x + dx, y: start.view.y + dy });
   };
+  const titles = useMemo(() => shortNames(nodes.map(({ title }) => title)), [nodes]);
   const near = useMemo(() => neighbours(nodes, edges, selected), [nodes, edges, selected]);
   const chosen = selected === null ? -1 : nodes.findIndex(({ id }) => id === selected);
   return (
@@ -183,6 +187,7 @@ export function Graph({ label, nodes, edges, layout, selected, onSelect }: Graph
               <Box
                 key={node.id}
                 node={node}
+                title={titles.get(node.title) ?? node.title}
                 place={layout.places[at]}
                 selected={node.id === selected}
                 dim={node.dim === true || (near !== null && !near.has(at))}
@@ -225,6 +230,8 @@ function neighbours(
 
 interface BoxProps {
   readonly node: GraphNode;
+  /** What is written on the box; its label says the whole name. */
+  readonly title: string;
   readonly place: Point;
   readonly selected: boolean;
   readonly dim: boolean;
@@ -246,7 +253,7 @@ function outline(node: GraphNode): ReactNode {
   return <rect className="ly-box" data-shape={node.shape ?? "box"} width={width} height={height} rx={radius} />;
 }
 
-function Box({ node, place, selected, dim, onSelect }: BoxProps): ReactNode {
+function Box({ node, title, place, selected, dim, onSelect }: BoxProps): ReactNode {
   const room = node.width - 24;
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key !== "Enter" && event.key !== " ") return;
@@ -274,7 +281,7 @@ function Box({ node, place, selected, dim, onSelect }: BoxProps): ReactNode {
         <rect className="ly-box-stripe" x={node.shape === "queue" ? 10 : 0} y={5} width={4} height={node.height - 10} rx={2} />
       )}
       <text aria-hidden="true" className="ly-box-title" x={14} y={6 + TITLE_PX - 4}>
-        {fit(node.title, room, CHAR_PX)}
+        {fit(title, room, CHAR_PX)}
       </text>
       {node.lines.map((line, at) => (
         <text key={at} aria-hidden="true" className="ly-box-text" x={14} y={6 + TITLE_PX + (at + 1) * LINE_PX - 4}>

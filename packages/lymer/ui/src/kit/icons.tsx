@@ -24,6 +24,12 @@ function icon(path: ReactNode): () => ReactNode {
 }
 
 export const SearchIcon = icon(<><circle cx="7" cy="7" r="4.2" /><path d="m10.2 10.2 3.3 3.3" /></>);
+export const GoToIcon = icon(<path d="m3 4 3 4-3 4M8.5 12H13" />);
+export const StarIcon = icon(<path d="m8 2.2 1.8 3.7 4 .6-2.9 2.8.7 4L8 11.4l-3.6 1.9.7-4L2.2 6.5l4-.6z" />);
+export const StarredIcon = icon(<path fill="currentColor" d="m8 2.2 1.8 3.7 4 .6-2.9 2.8.7 4L8 11.4l-3.6 1.9.7-4L2.2 6.5l4-.6z" />);
+export const HistoryIcon = icon(<><path d="M2.6 8a5.4 5.4 0 1 0 1.6-3.8L2.6 5.8" /><path d="M2.6 2.8v3h3M8 5v3.2l2 1.3" /></>);
+export const FormIcon = icon(<><rect x="2.5" y="2.5" width="11" height="4" rx="1" /><rect x="2.5" y="9.5" width="11" height="4" rx="1" /></>);
+export const CodeIcon = icon(<path d="M5.5 3C3.8 3 4.8 7 2.8 8c2 1 1 5 2.7 5M10.5 3c1.7 0 .7 4 2.7 5-2 1-1 5-2.7 5" />);
 export const CopyIcon = icon(<><rect x="5.5" y="5.5" width="8" height="8" rx="1.5" /><path d="M10.5 5.5V4A1.5 1.5 0 0 0 9 2.5H4A1.5 1.5 0 0 0 2.5 4v5A1.5 1.5 0 0 0 4 10.5h1.5" /></>);
 export const CheckIcon = icon(<path d="m3 8.5 3.2 3.2L13 5" />);
 export const CloseIcon = icon(<path d="m4 4 8 8M12 4l-8 8" />);
@@ -39,7 +45,6 @@ export const DownloadIcon = icon(<path d="M8 3v7.5m-3-3 3 3 3-3M3 10.5V12a1.5 1.
 export const CompareIcon = icon(<path d="M5.5 3v10M10.5 3v10M5.5 5H2.5v6h3M10.5 5h3v6h-3" />);
 export const ArchiveIcon = icon(<><rect x="2.3" y="3" width="11.4" height="3" rx="0.8" /><path d="M3.3 6v6A1.2 1.2 0 0 0 4.5 13.2h7a1.2 1.2 0 0 0 1.2-1.2V6M6.5 8.7h3" /></>);
 export const FilterIcon = icon(<path d="M2.5 3.5h11L9.3 8.6v4l-2.6 1v-5Z" />);
-export const PanelIcon = icon(<><rect x="2.3" y="3" width="11.4" height="10" rx="1.5" /><path d="M9.5 3v10" /></>);
 export const OutIcon = icon(<path d="M6.5 3.5h-2A1.5 1.5 0 0 0 3 5v6.5A1.5 1.5 0 0 0 4.5 13H11a1.5 1.5 0 0 0 1.5-1.5v-2M9 2.8h4.2V7M13 3 7.5 8.5" />);
 export const PlusIcon = icon(<path d="M8 3.5v9M3.5 8h9" />);
 export const MinusIcon = icon(<path d="M3.5 8h9" />);

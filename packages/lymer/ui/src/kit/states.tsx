@@ -4,6 +4,8 @@ import type { ReactNode } from "react";
 
 import { UnreachableError } from "../api/client.ts";
 import { useLocale } from "../i18n/index.ts";
+import { useServerWords } from "../i18n/serverWords.ts";
+import { Button } from "./buttons.tsx";
 import { Logo } from "./icons.tsx";
 
 export function Loading(props: { readonly label: string }): ReactNode {
@@ -32,10 +34,39 @@ export function Notice(props: {
   );
 }
 
-/** The message of an error, as the server or the browser gave it. */
-export function ErrorText(props: { readonly error: unknown }): ReactNode {
+/** Return what says in words why something failed. */
+export function useErrorWords(): (error: unknown) => string {
   const { t } = useLocale();
-  if (props.error instanceof UnreachableError) return <p className="ly-error-text">{t.common.unreachable}</p>;
-  const text = props.error instanceof Error ? props.error.message : t.common.crashTitle;
-  return <code className="ly-error-text">{text}</code>;
+  const words = useServerWords();
+  return (error) => {
+    if (error instanceof UnreachableError) return t.common.unreachable;
+    return error instanceof Error ? words(error.message) : t.common.crashTitle;
+  };
+}
+
+/** The message of an error, as the server gave it; in our words if nobody answered. */
+export function ErrorText(props: { readonly error: unknown }): ReactNode {
+  const words = useErrorWords();
+  const Tag = props.error instanceof UnreachableError ? "p" : "code";
+  return <Tag className="ly-error-text">{words(props.error)}</Tag>;
+}
+
+interface FailedProps {
+  /** What could not be loaded, if the place where it is said does not tell. */
+  readonly text?: string;
+  readonly error: unknown;
+  readonly onRetry: () => void;
+}
+
+/** A part of a page that could not be loaded: what, why, and the offer to try again. */
+export function Failed({ text, error, onRetry }: FailedProps): ReactNode {
+  const { t } = useLocale();
+  return (
+    <div className="ly-failed" role="alert">
+      {text} <ErrorText error={error} />
+      <Button kind="quiet" onClick={onRetry}>
+        {t.common.retry}
+      </Button>
+    </div>
+  );
 }

@@ -6,12 +6,12 @@
  */
 
 import { displayTraceId, finishWarnings, type TraceColumns } from "./columns.ts";
+import { PackedIds } from "./spanIds.ts";
 
 const MAGIC = 0x4354594c; // "LYTC", read as a little-endian number
 const VERSION = 1;
 const HEAD_AT = 12;
 const ORPHAN = 2;
-const ID_BYTES = 8;
 
 interface Head {
   readonly traceId: string;
@@ -24,16 +24,6 @@ interface Head {
 
 /** An answer that is no trace in columns. */
 export class ColumnsError extends Error {}
-
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-
-function readIds(bytes: Uint8Array, count: number): string[] {
-  return Array.from({ length: count }, (_, span) => {
-    let id = "";
-    for (let at = span * ID_BYTES; at < (span + 1) * ID_BYTES; at++) id += HEX[bytes[at]];
-    return id;
-  });
-}
 
 /** Read an answer; the arrays are views of `buffer`, which must not change any more. */
 export function decodeColumns(buffer: ArrayBuffer): TraceColumns {
@@ -73,6 +63,10 @@ export function decodeColumns(buffer: ArrayBuffer): TraceColumns {
   const status = bytes("status");
   const orphan = Uint8Array.from(bytes("flags"), (flags) => (flags & ORPHAN ? 1 : 0));
   const warnings = JSON.parse(text.decode(bytes("warnings"))) as [number, string][];
+  const finished = finishWarnings(warnings, start, duration, status, orphan);
+  const self = head.columns.some(({ name }) => name === "self") ? floats("self") : null;
+  // The nanosecond of a span that took no time went with its warning.
+  if (self) for (let span = duration.indexOf(0); span >= 0; span = duration.indexOf(0, span + 1)) self[span] = 0;
   return {
     traceId: head.traceId,
     displayTraceId: displayTraceId(head.traceId),
@@ -80,7 +74,7 @@ export function decodeColumns(buffer: ArrayBuffer): TraceColumns {
     count: head.spanCount,
     services: head.services,
     names: head.names,
-    spanId: readIds(bytes("spanId"), head.spanCount),
+    spanId: new PackedIds(bytes("spanId")),
     parent: ints("parent"),
     service: ints("service"),
     name: ints("name"),
@@ -91,10 +85,10 @@ export function decodeColumns(buffer: ArrayBuffer): TraceColumns {
     events: unsigned("events"),
     links: unsigned("links"),
     orphan,
-    ...(head.columns.some(({ name }) => name === "self") ? { self: floats("self") } : {}),
+    ...(self && { self }),
     ...(head.columns.some(({ name }) => name === "criticalSpan")
       ? { criticalSections: { span: ints("criticalSpan"), from: floats("criticalStart"), to: floats("criticalEnd") } }
       : {}),
-    ...finishWarnings(warnings, start, duration, status, orphan),
+    ...finished,
   };
 }

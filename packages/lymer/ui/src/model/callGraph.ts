@@ -1,15 +1,26 @@
 /** Services and who calls whom, and the part of it around one service. */
 
+import type { Shape } from "./wire.ts";
+
 export interface CallNode {
   readonly id: string;
   readonly name: string;
-  readonly kind: "service" | "database" | "messaging" | "external";
+  readonly kind: Shape<"ServiceGraph">["nodes"][number]["kind"];
   readonly calls: number;
   readonly errors: number | null;
   /** Median, 95th and 99th percentile, nanoseconds; null where nothing is known. */
   readonly p50: number | null;
   readonly p95: number | null;
   readonly p99: number | null;
+  /** What was in the window before; null if it was not there, absent if nobody asked. */
+  readonly before?: Before | null;
+}
+
+/** Figures of the window before. */
+export interface Before {
+  readonly calls: number;
+  readonly errors: number;
+  readonly p95: number | null;
 }
 
 export interface CallEdge {
@@ -20,6 +31,7 @@ export interface CallEdge {
   readonly p50: number | null;
   readonly p95: number | null;
   readonly p99: number | null;
+  readonly before?: Before | null;
 }
 
 export interface CallGraph {
@@ -27,26 +39,25 @@ export interface CallGraph {
   readonly edges: readonly CallEdge[];
 }
 
-interface WireFigures {
-  readonly calls: number;
-  readonly errors: number;
-  readonly p50Nano: number | null;
-  readonly p95Nano: number | null;
-  readonly p99Nano: number | null;
+type Figures = Omit<Shape<"ServiceGraph">["edges"][number], "from" | "to" | "type">;
+
+function figuresOf({ calls, errors, p50Nano, p95Nano, p99Nano, before }: Figures) {
+  const was = before ? { calls: before.calls, errors: before.errors, p95: before.p95Nano } : before;
+  return { calls, errors, p50: p50Nano, p95: p95Nano, p99: p99Nano, ...(was === undefined ? {} : { before: was }) };
 }
 
-/** What `/api/lymer/v1/service-graph` answers. */
-export interface WireGraph {
-  readonly nodes: readonly (WireFigures & Pick<CallNode, "id" | "name" | "kind">)[];
-  readonly edges: readonly (WireFigures & { readonly from: string; readonly to: string; readonly type: string })[];
+/** How much slower or faster something got against before, as a factor; null if that says nothing. */
+export function slowdown(part: CallNode | CallEdge): number | null {
+  const was = part.before?.p95;
+  if (!was || part.p95 === null || part.calls < CALLS_MIN || (part.before?.calls ?? 0) < CALLS_MIN) return null;
+  return part.p95 / was;
 }
 
-function figuresOf({ calls, errors, p50Nano, p95Nano, p99Nano }: WireFigures) {
-  return { calls, errors, p50: p50Nano, p95: p95Nano, p99: p99Nano };
-}
+/** Fewer calls are chance. */
+const CALLS_MIN = 20;
 
 /** Read the service graph; of two services there is one edge, calls going before links between traces. */
-export function readGraph(wire: WireGraph): CallGraph {
+export function readGraph(wire: Shape<"ServiceGraph">): CallGraph {
   const edges = new Map<string, CallEdge>();
   for (const edge of wire.edges.toSorted((a, b) => a.type.localeCompare(b.type))) {
     const key = JSON.stringify([edge.from, edge.to]);

@@ -1,5 +1,6 @@
 /** The spans of one trace as columns: what the server's skeleton becomes in memory. */
 
+import { TextIds, type SpanIds } from "./spanIds.ts";
 import { isZeroLength } from "./zeroLength.ts";
 
 /** The skeleton as the server sends it: one array per field, spans by start, then span id. */
@@ -36,7 +37,7 @@ export interface TraceColumns {
   readonly count: number;
   readonly services: readonly string[];
   readonly names: readonly string[];
-  readonly spanId: readonly string[];
+  readonly spanId: SpanIds;
   readonly parent: Int32Array;
   readonly service: Int32Array;
   readonly name: Int32Array;
@@ -89,7 +90,7 @@ export function decodeSkeleton(skeleton: Skeleton): TraceColumns {
     count,
     services: skeleton.services,
     names: skeleton.names,
-    spanId: skeleton.spanId,
+    spanId: new TextIds(skeleton.spanId),
     parent: Int32Array.from(skeleton.parent),
     service: Int32Array.from(skeleton.service),
     name: Int32Array.from(skeleton.name),
@@ -154,7 +155,7 @@ export function withoutSpans(trace: TraceColumns, keep: (span: number) => boolea
   return {
     ...rest,
     count: kept.length,
-    spanId: kept.map((span) => trace.spanId[span]),
+    spanId: trace.spanId.pick(kept),
     parent: Int32Array.from(kept, (span) => keptAncestor(trace, span, place)),
     service: int(trace.service),
     name: int(trace.name),

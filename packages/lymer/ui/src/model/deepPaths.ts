@@ -18,7 +18,8 @@ export interface DeepPath {
 export interface DeepNode {
   readonly key: string;
   readonly service: string;
-  readonly operation: string;
+  /** Empty if operations are not told apart, or if the node stands for several. */
+  operation: string;
   readonly hop: number;
   count: number;
   readonly traceIds: Set<string>;
@@ -32,12 +33,23 @@ export interface DeepGraph {
   readonly down: number;
 }
 
+/**
+ * Which places are one node, from the fewest nodes to the most. Names and meanings are Jaeger's
+ * (Jaeger UI v2.20, `model/ddg/types.ts`, `EDdgDensity`).
+ *
+ * `mc`: one for each name; `up-vs-down`: one each before and after; `per-level`: one for each distance;
+ * `ppe`: one for each way to the service looked at; `ext-vs-int`: and the ends of ways apart.
+ */
+export const DENSITIES = ["ppe", "ext-vs-int", "per-level", "up-vs-down", "mc"] as const;
+export type Density = (typeof DENSITIES)[number];
+
 interface DeepOptions {
   readonly service: string;
   /** Empty: any. */
   readonly operation: string;
   /** Tell operations of one service apart. */
   readonly operations: boolean;
+  readonly density: Density;
   /** Hops that are shown, in either direction. */
   readonly up: number;
   readonly down: number;
@@ -55,22 +67,36 @@ function withoutRepeats(steps: readonly PathStep[], { service, operation }: Deep
   return kept;
 }
 
-/** Merge ways into one graph: places at one distance with one name are one node. */
+/** Return what the place at `at` is known by: places with one key are one node. */
+function keyOf(path: readonly PathStep[], at: number, focus: number, options: DeepOptions): string {
+  const nameOf = ({ service, operation }: PathStep): string[] => (options.operations ? [service, operation] : [service]);
+  const step = path[at];
+  const hop = at - focus;
+  if (hop === 0) return "focus";
+  switch (options.density) {
+    case "mc": {
+      const center = step.service === options.service && (!options.operations || step.operation === path[focus].operation);
+      return center ? "focus" : JSON.stringify(nameOf(step));
+    }
+    case "up-vs-down":
+      return JSON.stringify([Math.sign(hop), ...nameOf(step)]);
+    case "per-level":
+      return JSON.stringify([hop, ...nameOf(step)]);
+    case "ppe":
+    case "ext-vs-int": {
+      const way = path.slice(Math.min(at, focus), Math.max(at, focus) + 1).map((one) => (one === path[focus] ? [] : nameOf(one)));
+      const end = options.density === "ext-vs-int" && (at === 0 || at === path.length - 1);
+      return JSON.stringify([Math.sign(hop), way, end]);
+    }
+  }
+}
+
+/** Merge ways into one graph: places with one key are one node, called as many times as its ways were gone. */
 export function deepGraph(paths: readonly DeepPath[], options: DeepOptions): DeepGraph {
   const nodes: DeepNode[] = [];
   const places = new Map<string, number>();
   const edges = new Map<string, { from: number; to: number; count: number }>();
   let [up, down] = [0, 0];
-  const nodeOf = (step: PathStep, hop: number): number => {
-    const operation = options.operations ? step.operation : "";
-    const key = JSON.stringify([hop, step.service, operation]);
-    let place = places.get(key);
-    if (place === undefined) {
-      place = nodes.push({ key, service: step.service, operation, hop, count: 0, traceIds: new Set() }) - 1;
-      places.set(key, place);
-    }
-    return place;
-  };
   for (const { path: steps, count, traceIds } of paths) {
     const path = options.operations ? steps : withoutRepeats(steps, options);
     const focus = path.findIndex(
@@ -80,21 +106,32 @@ export function deepGraph(paths: readonly DeepPath[], options: DeepOptions): Dee
     if (focus < 0) continue;
     up = Math.max(up, focus);
     down = Math.max(down, path.length - 1 - focus);
+    const passed = new Set<number>();
+    const gone = new Set<string>();
     let before = -1;
-    path.forEach((step, at) => {
-      const hop = at - focus;
-      if (hop < -options.up || hop > options.down) return;
-      const node = nodeOf(step, hop);
-      nodes[node].count += count;
-      for (const id of traceIds) nodes[node].traceIds.add(id);
-      if (before >= 0) {
-        const key = `${before}/${node}`;
-        const edge = edges.get(key) ?? { from: before, to: node, count: 0 };
-        edge.count += count;
-        edges.set(key, edge);
+    for (let at = Math.max(0, focus - options.up); at <= Math.min(path.length - 1, focus + options.down); at++) {
+      const { service, operation } = path[at];
+      const key = keyOf(path, at, focus, options);
+      let place = places.get(key);
+      if (place === undefined) {
+        const told = options.operations || (at === focus && options.operation !== "");
+        place = nodes.push({ key, service, operation: told ? operation : "", hop: at - focus, count: 0, traceIds: new Set() }) - 1;
+        places.set(key, place);
+      } else if (nodes[place].operation !== operation) nodes[place].operation = "";
+      if (!passed.has(place)) {
+        passed.add(place);
+        nodes[place].count += count;
+        for (const id of traceIds) nodes[place].traceIds.add(id);
       }
-      before = node;
-    });
+      const line = `${before}/${place}`;
+      if (before >= 0 && before !== place && !gone.has(line)) {
+        gone.add(line);
+        const edge = edges.get(line) ?? { from: before, to: place, count: 0 };
+        edge.count += count;
+        edges.set(line, edge);
+      }
+      before = place;
+    }
   }
   return { nodes, edges: [...edges.values()], up, down };
 }

@@ -10,15 +10,17 @@ export interface FindTerms {
   readonly exclude: readonly string[];
 }
 
-/** Split at white space, keep quoted parts together; a leading `-` excludes keys. */
+/**
+ * Split at white space and quotes, keep quoted parts together; a leading `-` excludes keys.
+ *
+ * Source: Jaeger UI v2.20, `utils/filter-spans.ts`; `-` alone and before a quote are ours.
+ */
 export function parseFind(text: string): FindTerms {
   const include: string[] = [];
   const exclude: string[] = [];
-  for (const match of text.matchAll(/(-?)"([^"]*)"?|(\S+)/g)) {
-    const quoted = match[2] !== undefined;
-    const word = match[3] ?? "";
-    const excludes = quoted ? match[1] === "-" : word.startsWith("-") && word.length > 1;
-    const term = (quoted ? match[2] : word.slice(excludes ? 1 : 0)).toLowerCase();
+  for (const [, minus, quoted, word] of text.matchAll(/(-?)"([^"]*)"|([^\s"]+)/g)) {
+    const excludes = quoted === undefined ? word.startsWith("-") : minus === "-";
+    const term = (quoted ?? word.slice(excludes ? 1 : 0)).toLowerCase();
     if (term) (excludes ? exclude : include).push(term);
   }
   return { include, exclude };
@@ -30,24 +32,16 @@ export function includesTerm(terms: readonly string[], text: string): boolean {
   return terms.some((term) => lower.includes(term));
 }
 
-function withoutZeros(id: string): string {
-  return id.replace(/^0+/, "");
-}
-
 /** Return one flag per span for what can be told from the columns: service, name, span id. */
 export function findInColumns(trace: TraceColumns, terms: FindTerms): Uint8Array {
   const flags = new Uint8Array(trace.count);
   if (terms.include.length === 0) return flags;
   const services = trace.services.map((name) => includesTerm(terms.include, name));
   const names = trace.names.map((name) => includesTerm(terms.include, name));
-  const ids = new Set(terms.include.map(withoutZeros));
   for (let span = 0; span < trace.count; span++) {
-    const hit =
-      services[trace.service[span]] ||
-      names[trace.name[span]] ||
-      ids.has(withoutZeros(trace.spanId[span]));
-    flags[span] = hit ? 1 : 0;
+    flags[span] = services[trace.service[span]] || names[trace.name[span]] ? 1 : 0;
   }
+  trace.spanId.mark(terms.include, flags);
   return flags;
 }
 

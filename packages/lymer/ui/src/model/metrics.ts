@@ -1,15 +1,6 @@
 /** Series of rates and latencies, out of the metric families of Jaeger's `/api/metrics`. */
 
-/** A family as protobuf's JSON has it; not a number is the text `NaN`. */
-export interface MetricFamily {
-  readonly metrics?: readonly {
-    readonly labels?: readonly { readonly name: string; readonly value: string }[];
-    readonly metricPoints?: readonly {
-      readonly gaugeValue?: { readonly doubleValue?: number | string };
-      readonly timestamp: string;
-    }[];
-  }[];
-}
+import type { Shape } from "./wire.ts";
 
 export interface Series {
   /** Unix seconds. */
@@ -20,16 +11,15 @@ export interface Series {
 
 const NO_SERIES: Series = { times: [], values: [] };
 
-/** Return one series for each value of `label`; an empty label gives one under the empty name. */
-export function readFamily(family: MetricFamily, label: string): Map<string, Series> {
+/** Return one series for each value of `label`; an empty label gives one under the empty name. Not a number is the text `NaN`. */
+export function readFamily(family: Shape<"MetricFamily">, label: string): Map<string, Series> {
   const found = new Map<string, Series>();
-  for (const { labels, metricPoints } of family.metrics ?? []) {
-    const name = label === "" ? "" : (labels?.find((one) => one.name === label)?.value ?? "");
-    const points = metricPoints ?? [];
+  for (const { labels, metricPoints } of family.metrics) {
+    const name = label === "" ? "" : (labels.find((one) => one.name === label)?.value ?? "");
     found.set(name, {
-      times: points.map(({ timestamp }) => Date.parse(timestamp) / 1000),
-      values: points.map(({ gaugeValue }) => {
-        const value = gaugeValue ? Number(gaugeValue.doubleValue ?? 0) : Number.NaN;
+      times: metricPoints.map(({ timestamp }) => Date.parse(timestamp) / 1000),
+      values: metricPoints.map(({ gaugeValue }) => {
+        const value = Number(gaugeValue.doubleValue);
         return Number.isFinite(value) ? value : null;
       }),
     });

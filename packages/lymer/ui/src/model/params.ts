@@ -34,7 +34,7 @@ export function oneOf<T extends string>(all: readonly T[]): Codec<T> {
 export function whole(byDefault: number, min: number, max: number): Codec<number> {
   return {
     read: ([value]) => {
-      const number = /^\d{1,15}$/.test(value ?? "") ? Number(value) : Number.NaN;
+      const number = /^\d{1,16}$/.test(value ?? "") ? Number(value) : Number.NaN;
       return number >= min && number <= max ? number : byDefault;
     },
     write: (value) => (value === byDefault ? [] : [String(value)]),
@@ -46,6 +46,25 @@ export function flag(): Codec<boolean> {
   return {
     read: ([value]) => value === "1" || value === "true",
     write: (value) => (value ? ["1"] : []),
+  };
+}
+
+export interface Sorting {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** How a table is sorted, as `total` or `-total`; the first column, downwards unless `rising`, is not written. */
+export function sorting(columns: readonly string[], rising = false): Codec<Sorting> {
+  const byDefault = { column: columns[0], descending: !rising };
+  return {
+    read: ([value = ""]) => {
+      const descending = value.startsWith("-");
+      const column = columns.find((known) => known === value.slice(descending ? 1 : 0));
+      return column === undefined ? byDefault : { column, descending };
+    },
+    write: ({ column, descending }) =>
+      column === byDefault.column && descending === byDefault.descending ? [] : [`${descending ? "-" : ""}${column}`],
   };
 }
 

@@ -5,6 +5,8 @@ import type { Tags } from "./logfmt.ts";
 
 /** Everything the search form can ask. Empty text means not given. */
 export interface Question {
+  /** In the search language; then the fields of the form say nothing. */
+  readonly query: string;
   readonly service: string;
   readonly operation: string;
   readonly tags: Tags;
@@ -20,7 +22,7 @@ export interface Question {
   readonly limit: number;
   /** Show exactly these traces and ignore the rest of the form. */
   readonly traceIds: readonly string[];
-  /** Span ids to mark, by trace id. Written `span=id id@trace`. */
+  /** Span ids to mark, by trace id. Read from `span=id id@trace`, which also names the trace. */
   readonly spans: Readonly<Record<string, string>>;
 }
 
@@ -102,9 +104,13 @@ export function readQuestion(params: URLSearchParams, defaults = DEFAULTS): Ques
   const limitText = params.get("limit") ?? "";
   const operation = params.get("operation") ?? "";
   const spans: Record<string, string> = {};
+  const traceIds = params.getAll("traceID").map((id) => id.trim().toLowerCase());
   for (const mark of params.getAll("span")) {
-    const [ids, traceId] = mark.split("@");
-    if (traceId) spans[traceId.toLowerCase().padStart(32, "0")] = ids;
+    const [ids, traceId] = mark.split("@").map((part) => part.trim().toLowerCase());
+    if (!TRACE_ID.test(traceId ?? "")) continue;
+    traceIds.push(traceId);
+    const full = traceId.padStart(32, "0");
+    if (ids) spans[full] = spans[full] ? `${spans[full]} ${ids}` : ids;
   }
   const startMicros = readInstant(params.get("start"));
   const endMicros = readInstant(params.get("end"));
@@ -112,6 +118,7 @@ export function readQuestion(params: URLSearchParams, defaults = DEFAULTS): Ques
   const given = params.get("lookback") ?? "";
   const known = given === CUSTOM ? startMicros !== null && ordered : readLookback(given) !== null;
   return {
+    query: (params.get("q") ?? "").trim(),
     service: params.get("service") ?? "",
     operation: operation === "all" ? "" : operation,
     tags: readTags(params),
@@ -123,10 +130,7 @@ export function readQuestion(params: URLSearchParams, defaults = DEFAULTS): Ques
     limit: /^\d{1,9}$/.test(limitText)
       ? Math.min(defaults.limitMax, Math.max(1, Number(limitText)))
       : LIMIT_DEFAULT,
-    traceIds: params
-      .getAll("traceID")
-      .map((id) => id.trim().toLowerCase())
-      .filter((id) => TRACE_ID.test(id)),
+    traceIds: [...new Map(traceIds.filter((id) => TRACE_ID.test(id)).map((id) => [id.padStart(32, "0"), id])).values()],
     spans,
   };
 }
@@ -137,6 +141,7 @@ export function writeQuestion(question: Question): URLSearchParams {
   const put = (name: string, value: string): void => {
     if (value) params.set(name, value);
   };
+  put("q", question.query);
   put("service", question.service);
   put("operation", question.operation);
   if (Object.keys(question.tags).length > 0) params.set("tags", JSON.stringify(question.tags));
@@ -156,11 +161,16 @@ export function questionRange(question: Question, nowMicros: number): readonly [
   return [question.startMicros ?? Math.max(0, end - lookbackMicros(question.lookback)), end];
 }
 
-/** Fix the range at `nowMicros`, as Jaeger does when somebody presses the button. */
-export function askedAt(question: Question, nowMicros: number): Question {
+/**
+ * Fix the range at `nowMicros`, as Jaeger does when somebody presses the button.
+ *
+ * `endsBefore`: so long before now it ends (`1m`), for traces whose last spans are still on their way.
+ */
+export function askedAt(question: Question, nowMicros: number, endsBefore = ""): Question {
   if (question.lookback === CUSTOM) return question;
   const startMicros = nowMicros - lookbackMicros(question.lookback);
-  return { ...question, startMicros, endMicros: nowMicros };
+  const endMicros = nowMicros - (readLookback(endsBefore) ?? 0);
+  return { ...question, startMicros, endMicros: endMicros > startMicros ? endMicros : nowMicros };
 }
 
 /** Return RFC 3339 text with microseconds, which the API wants. */
@@ -173,19 +183,17 @@ export function rfc3339(micros: number): string {
 }
 
 /** Return the query of `/api/v3/trace-summaries` for a question. */
-export function summariesParams(question: Question, nowMicros: number): URLSearchParams {
+export function summariesParams(question: Question, nowMicros: number) {
   const [start, end] = questionRange(question, nowMicros);
-  const params = new URLSearchParams();
-  const put = (name: string, value: string): void => {
-    if (value) params.set(`query.${name}`, value);
+  const { service, operation, tags, minDuration, maxDuration } = question;
+  return {
+    ...(service && { "query.serviceName": service }),
+    ...(operation && { "query.operationName": operation }),
+    ...(Object.keys(tags).length > 0 && { "query.attributes": JSON.stringify(tags) }),
+    "query.startTimeMin": rfc3339(start),
+    "query.startTimeMax": rfc3339(end),
+    ...(minDuration && { "query.durationMin": minDuration }),
+    ...(maxDuration && { "query.durationMax": maxDuration }),
+    "query.searchDepth": question.limit,
   };
-  put("serviceName", question.service);
-  put("operationName", question.operation);
-  if (Object.keys(question.tags).length > 0) put("attributes", JSON.stringify(question.tags));
-  put("startTimeMin", rfc3339(start));
-  put("startTimeMax", rfc3339(end));
-  put("durationMin", question.minDuration);
-  put("durationMax", question.maxDuration);
-  put("searchDepth", String(question.limit));
-  return params;
 }

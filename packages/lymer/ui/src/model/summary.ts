@@ -2,6 +2,7 @@
 
 import { STATUS_ERROR, type TraceColumns } from "./columns.ts";
 import { buildTree } from "./tree.ts";
+import type { Shape } from "./wire.ts";
 
 /** One service within a trace. */
 export interface ServiceCount {
@@ -24,25 +25,8 @@ export interface Summary {
   readonly services: readonly ServiceCount[];
 }
 
-/** A summary as `/api/v3/trace-summaries` sends it: zero and empty fields are left out. */
-export interface WireSummary {
-  readonly traceId: string;
-  readonly rootServiceName?: string;
-  readonly rootOperationName?: string;
-  readonly minStartTimeUnixNano?: string;
-  readonly maxEndTimeUnixNano?: string;
-  readonly spanCount?: number;
-  readonly errorSpanCount?: number;
-  readonly orphanSpanCount?: number;
-  readonly services?: readonly {
-    readonly name?: string;
-    readonly spanCount?: number;
-    readonly errorSpanCount?: number;
-  }[];
-}
-
 /** Fill in what the wire leaves out. */
-export function readSummary(wire: WireSummary): Summary {
+export function readSummary(wire: Shape<"V3Summary">): Summary {
   const start = BigInt(wire.minStartTimeUnixNano ?? "0");
   const end = BigInt(wire.maxEndTimeUnixNano ?? "0");
   return {

@@ -27,6 +27,7 @@ export interface UiSettings {
     readonly maxLookback: { readonly value: string };
     readonly defaultLookback: string;
     readonly maxLimit: number;
+    readonly adjustEndTime: string;
   };
   readonly traceIdDisplayLength: number;
   readonly linkPatterns: readonly LinkPattern[];
@@ -41,6 +42,7 @@ export interface UiSettings {
   readonly disableFileUploadControl: boolean;
   readonly disableJsonView: boolean;
   readonly forbidNewPage: boolean;
+  readonly useOpenTelemetryTerms: boolean;
 }
 
 export const UI_DEFAULTS: UiSettings = {
@@ -49,7 +51,7 @@ export const UI_DEFAULTS: UiSettings = {
   dependencies: { menuEnabled: true, dagMaxNumServices: 300 },
   deepDependencies: { menuEnabled: true },
   menu: [],
-  search: { maxLookback: { value: "4w" }, defaultLookback: "1h", maxLimit: 1500 },
+  search: { maxLookback: { value: "4w" }, defaultLookback: "1h", maxLimit: 1500, adjustEndTime: "" },
   traceIdDisplayLength: 7,
   linkPatterns: [],
   monitor: { menuEnabled: true },
@@ -60,6 +62,7 @@ export const UI_DEFAULTS: UiSettings = {
   disableFileUploadControl: false,
   disableJsonView: false,
   forbidNewPage: false,
+  useOpenTelemetryTerms: false,
 };
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

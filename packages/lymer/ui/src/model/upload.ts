@@ -23,7 +23,13 @@ function list(value: unknown): readonly unknown[] {
 /** Fill in what files leave out, or return null if it is no trace. */
 function readTrace(value: unknown): JaegerTrace | null {
   if (!isObject(value) || !Array.isArray(value["spans"])) return null;
-  const processes = isObject(value["processes"]) ? value["processes"] : {};
+  const known = isObject(value["processes"]) ? Object.entries(value["processes"]) : [];
+  const processes = Object.fromEntries(
+    known.map(([id, one]) => {
+      const process = isObject(one) ? one : {};
+      return [id, { serviceName: String(process["serviceName"] ?? ""), tags: list(process["tags"]) }];
+    }),
+  );
   const spans = value["spans"].filter(isObject).map((span) => ({
     ...span,
     spanID: String(span["spanID"] ?? ""),
@@ -37,7 +43,7 @@ function readTrace(value: unknown): JaegerTrace | null {
   }));
   const first = spans[0] as { readonly traceID?: unknown } | undefined;
   const traceID = String(value["traceID"] ?? first?.traceID ?? "");
-  return traceID ? ({ traceID, spans, processes } as unknown as JaegerTrace) : null;
+  return traceID ? ({ traceID, spans, processes, warnings: null } as unknown as JaegerTrace) : null;
 }
 
 function readDocument(value: unknown): TraceFile | null {

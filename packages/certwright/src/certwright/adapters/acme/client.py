@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -22,7 +23,9 @@ from certwright.acme.messages import (
     Authorization,
     Directory,
     OrderAnswer,
+    Problem,
     ServerChallenge,
+    Unreachable,
     authorization_of,
     decode_object,
     directory_of,
@@ -79,6 +82,9 @@ RENEWAL_RETRY_SECONDS_DEFAULT: Final = 6 * 3600.0
 """Source: RFC 9773 4.3.2 (a check every six hours if the server does not say)."""
 RENEWAL_RETRY_SECONDS: Final = (60.0, 86_400.0)
 """The least and the most that a server's Retry-After for renewal information counts."""
+PAUSE_SECONDS: Final = 4.0
+"""A question that failed is not put again before; less than the loops' least back-off."""
+PAUSES_MAX: Final = 20_000
 DOUBT: Final = timedelta(minutes=1)
 """Orders asked for until so long after our first question may have been asked for by another."""
 _JOSE: Final = {"Content-Type": "application/jose+json"}
@@ -99,6 +105,9 @@ class AcmeClient:
         self._keys: OrderedDict[bytes, RSAPrivateKey] = OrderedDict()
         self._first_asked: datetime | None = None
         self._doubtful: set[str] = set()
+        self._pauses: OrderedDict[object, tuple[datetime, datetime, Problem | Unreachable]] = (
+            OrderedDict()
+        )
         self._handlers: dict[type, Handler] = {
             Register: self._register,
             FindAccount: self._find_account,
@@ -120,15 +129,45 @@ class AcmeClient:
         return type(question) in self._handlers
 
     async def answer(self, question: Any) -> Any:
-        """Return what the question's docstring says, a `Problem`, or `Unreachable`."""
+        """Return what the question's docstring says, a `Problem`, or `Unreachable`.
+
+        What may pass by itself is remembered for as long as the server said: who writes down why it
+        waits is woken by its own write, and would ask again at once.
+        """
+        key = question.reference if isinstance(question, NewOrder) else question
+        paused = self._paused(key)
+        if paused is not None:
+            return paused
+        answer: Problem | Unreachable
         try:
             return await self._handlers[type(question)](question)
         except ProblemError as error:
-            return error.problem
+            answer = error.problem
         except NoAnswerError as error:
-            return error.answer
+            answer = error.answer
         except InvalidError as error:
-            return NoAnswerError(str(error)).answer
+            answer = Unreachable(str(error))
+        if not (isinstance(answer, Problem) and answer.is_final):
+            seconds = max(answer.retry_after_seconds or 0.0, PAUSE_SECONDS)
+            now = self._now()
+            self._pauses[key] = (now, now + timedelta(seconds=seconds), answer)
+            if len(self._pauses) > PAUSES_MAX:
+                self._pauses.popitem(last=False)
+        return answer
+
+    def _paused(self, key: object) -> Problem | Unreachable | None:
+        """Return the answer that still holds, with what is left of its pause."""
+        found = self._pauses.get(key)
+        if found is None:
+            return None
+        since, until, answer = found
+        now = self._now()
+        if not since <= now < until:
+            del self._pauses[key]
+            return None
+        if answer.retry_after_seconds is None:
+            return answer
+        return replace(answer, retry_after_seconds=(until - now).total_seconds())
 
     async def directory(self, server: Server) -> Directory:
         """Return where a server's resources are.
@@ -184,8 +223,7 @@ class AcmeClient:
         new = self._key(AccountKey(account.server, question.new_key_pem))
         payload = {"account": account.url, "oldKey": jws.jwk_of(self._key(account))}
         inner = json.loads(jws.sign(new, payload, url=url))
-        await self._post(account, url, inner)
-        return Done()
+        return _done(await self._post(account, url, inner))
 
     # -------------------------------------------------------------------------- orders
 
@@ -213,8 +251,9 @@ class AcmeClient:
             if error.problem.status < 500:
                 self._doubtful.discard(question.reference)
             raise
-        self._doubtful.discard(question.reference)
-        return _order(answer, answer.headers.get("location", ""))
+        order = _order(answer, answer.headers.get("location", ""))
+        self._doubtful.discard(question.reference)  # an answer that says nothing is none
+        return order
 
     async def _order_once(self, account: AccountKey, url: str, payload: dict[str, Any]) -> Answer:
         """Order; without `replaces` if the server will not have it: ours is a hint, no demand."""
@@ -322,7 +361,7 @@ class AcmeClient:
             "reason": question.reason,
         }
         try:
-            await self._post(question.account, url, payload)
+            return _done(await self._post(question.account, url, payload))
         except ProblemError as error:
             if not error.problem.says("alreadyRevoked"):
                 raise
@@ -385,9 +424,11 @@ class AcmeClient:
     async def _new_nonce(self, server: Server) -> str:
         url = (await self.directory(server)).new_nonce
         answer = await self._transport.send("HEAD", url, trust=_trust(server))
-        nonce = _good(answer).headers.get("replay-nonce", "")
-        if not nonce:
-            raise NoAnswerError("the server gave no nonce")
+        nonce = answer.headers.get("replay-nonce", "")
+        if answer.status >= 300 or not nonce:
+            # Whatever the status: it says nothing about what is to be asked.
+            why = f"the server gave no nonce (status {answer.status})"
+            raise NoAnswerError(why, answer.retry_after_seconds)
         return nonce
 
     def _key(self, account: AccountKey) -> RSAPrivateKey:
@@ -429,6 +470,18 @@ def _account(answer: Answer, url: str) -> AccountAnswer:
     contact = found.get("contact")
     first = contact[0] if isinstance(contact, list) and contact else ""
     return AccountAnswer(url, str(first).replace("mailto:", "", 1))
+
+
+def _done(answer: Answer) -> Done:
+    """Return that it is done: nothing, or an object; a page is by somebody who stands between.
+
+    Source: RFC 8555 7.3.5, 7.6 (status 200; no body is said).
+    """
+    if answer.status >= 300:
+        raise NoAnswerError(f"no answer of an ACME server (status {answer.status})")
+    if answer.body.strip():
+        decode_object(answer.body, "answer")
+    return Done()
 
 
 def _order(answer: Answer, url: str) -> OrderAnswer:

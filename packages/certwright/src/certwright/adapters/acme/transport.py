@@ -7,7 +7,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Final, Self
@@ -84,12 +84,11 @@ class Answer:
         text = self.headers.get("retry-after", "")
         if text.isdecimal():
             return min(float(text), RETRY_AFTER_SECONDS_MAX)
-        try:
-            when = parsedate_to_datetime(text)
-        except (ValueError, TypeError):
+        when = _date(text)
+        if when is None:
             return None
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
-        seconds = (when - clock.now()).total_seconds()
+        # By the server's own clock: ours may be days away from it.
+        seconds = (when - (_date(self.headers.get("date", "")) or clock.now())).total_seconds()
         return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)
 
     @property
@@ -102,6 +101,14 @@ class Answer:
             is_problem=kind == "application/problem+json",
             retry_after_seconds=self.retry_after_seconds,
         )
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def no_metrics(_labels: tuple[tuple[str, str], ...], _seconds: float) -> None:

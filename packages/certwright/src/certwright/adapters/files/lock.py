@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+from certwright import clock
 from certwright.errors import StartupError
 
 __all__ = ["FolderLock"]
+
+_PATIENCE_SECONDS: Final = 1.0
+"""A process that was killed while it started a command leaves the lock to the command's process for
+a moment, and whoever starts it anew is at once there."""
+_POLL_SECONDS: Final = 0.05
 
 
 class FolderLock:
@@ -26,7 +33,11 @@ class FolderLock:
         Raises:
             StartupError: Another process has it.
         """
-        if self._descriptor is None and not self.try_lock():
+        deadline = clock.monotonic_seconds() + _PATIENCE_SECONDS
+        while self._descriptor is None and not self.try_lock():
+            if clock.monotonic_seconds() < deadline:
+                time.sleep(_POLL_SECONDS)
+                continue
             owner = self._path.read_text().strip() or "unknown"
             raise StartupError(
                 f"cannot lock {self._path}: process {owner} works on this folder; end it first, or "

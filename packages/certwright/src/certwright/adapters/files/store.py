@@ -20,8 +20,8 @@ from urllib.parse import quote
 
 from certwright import clock
 from certwright.adapters.atomic_files import sync_folder, write_private
-from certwright.adapters.memory.store import RANDOM, MemoryStore
-from certwright.adapters.memory.table import AccessReview, Admission, Chance, Write
+from certwright.adapters.objects.store import RANDOM, ObjectStore
+from certwright.adapters.objects.table import AccessReview, Admission, Chance, Write
 from certwright.errors import StartupError, StoreError
 from certwright.resources.kinds import EVENT, KINDS, LEASE, Key, Kind, Manifest
 
@@ -32,7 +32,7 @@ _NOT_KEPT: Final = frozenset({LEASE})
 """What is of no use after a restart."""
 
 
-class FileStore(MemoryStore):
+class FileStore(ObjectStore):
     """A `Store` that survives its process."""
 
     def __init__(

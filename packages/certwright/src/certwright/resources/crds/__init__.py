@@ -16,6 +16,7 @@ import yaml
 
 from certwright.resources.crds.later import add_later_fields
 from certwright.resources.kinds import (
+    BUNDLE,
     CERTIFICATE,
     CERTIFICATE_REQUEST,
     CHALLENGE,
@@ -37,16 +38,19 @@ def text() -> str:
     return "---\n".join(_text(kind) for kind in CUSTOM_KINDS)
 
 
-def load(*, later_fields: bool = False) -> list[Manifest]:
+def load(*, later_fields: bool = False, bundles: bool = False) -> list[Manifest]:
     """Return all definitions; the caller may change what it gets.
 
     Args:
         later_fields: With the fields that later versions of cert-manager have.
+        bundles: With trust-manager's Bundle.
     """
     definitions = [cast("Manifest", yaml.safe_load(_text(kind))) for kind in CUSTOM_KINDS]
     if later_fields:
         for kind, definition in zip(CUSTOM_KINDS, definitions, strict=True):
             add_later_fields(kind, definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    if bundles:
+        definitions.append(cast("Manifest", yaml.safe_load(_text(BUNDLE))))
     return definitions
 
 
@@ -67,4 +71,7 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _text(kind: Kind) -> str:
-    return (files(__name__) / f"{kind.group}_{kind.plural}.yaml").read_text("utf-8")
+    folder = files(__name__)
+    if kind == BUNDLE:
+        folder /= "optional"
+    return (folder / f"{kind.group}_{kind.plural}.yaml").read_text("utf-8")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from certwright.resources.certificate import SIGNATURE_ALGORITHMS
 from certwright.resources.kinds import CERTIFICATE, CHALLENGE, CLUSTER_ISSUER, ISSUER, Kind
 
 __all__ = ["add_later_fields"]
@@ -57,6 +58,48 @@ _CLIENT_CERTIFICATE: Final = {
         "secretName": _field("A Secret with tls.crt and tls.key; the connection's own if unset."),
     },
 }
+_NAMES: Final = {
+    "description": "Names, each with all that is below it.",
+    "type": "object",
+    "properties": {
+        name: {"description": text, "type": "array", "items": {"type": "string"}}
+        for name, text in (
+            ("dnsDomains", "DNS domains."),
+            ("ipRanges", "IP ranges, CIDR."),
+            ("emailAddresses", "E-mail addresses, or their domains."),
+            ("uriDomains", "Hosts of URIs, or their domains."),
+        )
+    },
+}
+_RENEWAL: Final = {
+    "description": "Whether the certificate is renewed, and in which windows.",
+    "type": "object",
+    "required": ["policy"],
+    "properties": {
+        "policy": _field(
+            "RenewBefore: as renewBefore and renewBeforePercentage say; Disabled: never.",
+            enum=["Disabled", "RenewBefore"],
+        ),
+        "windows": {
+            "description": "When renewal is allowed; without any, always.",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["cron", "windowDuration"],
+                "properties": {
+                    "cron": _field("When the window opens: minute, hour, day, month, weekday."),
+                    "timezone": _field("IANA's name of the time zone of cron; UTC if unset."),
+                    "windowDuration": _field("How long it stays open."),
+                },
+            },
+        },
+    },
+}
+_URLS: Final = {
+    "description": "Where the CA's certificate is: goes into what it signs.",
+    "type": "array",
+    "items": {"type": "string"},
+}
 _AUDIENCES: Final = {
     "description": "Audiences of the token beside the issuer's own.",
     "type": "array",
@@ -74,6 +117,7 @@ def _entry(description: str) -> dict[str, Any]:
 
 
 _ISSUER: Final = {
+    ("spec", "ca", "issuingCertificateURLs"): _URLS,
     ("spec", "vault", "auth", "clientCertificate"): _CLIENT_CERTIFICATE,
     ("spec", "vault", "auth", "kubernetes", "serviceAccountRef", "audiences"): _AUDIENCES,
     ("spec", "vault", "clientCertSecretRef"): _entry("Client certificate of the connection."),
@@ -87,6 +131,41 @@ _FIELDS: Final[Mapping[Kind, Mapping[tuple[str, ...], Any]]] = {
     CLUSTER_ISSUER: _ISSUER,
     CHALLENGE: {("spec", "solver", "waitInsteadOfSelfCheck"): _WAIT},
     CERTIFICATE: {
+        ("spec", "otherNames"): {
+            "description": "Other names, with the gate OtherNames; such as a user principal name.",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "oid": _field("Object identifier of its kind."),
+                    "utf8Value": _field("The name."),
+                },
+            },
+        },
+        ("spec", "nameConstraints"): {
+            "description": "Which names a CA may sign, with the gate NameConstraints.",
+            "type": "object",
+            "properties": {
+                "critical": {
+                    "description": "Whether who does not know the extension must refuse.",
+                    "type": "boolean",
+                },
+                "permitted": _NAMES,
+                "excluded": _NAMES,
+            },
+        },
+        ("spec", "keystores", "jks", "alias"): _field("Of the key; certificate if unset."),
+        ("spec", "keystores", "jks", "password"): _field("The password itself."),
+        ("spec", "keystores", "pkcs12", "password"): _field("The password itself."),
+        ("spec", "keystores", "pkcs12", "profile"): _field(
+            "Algorithms; LegacyRC2 is written as LegacyDES.",
+            enum=["LegacyRC2", "LegacyDES", "Modern2023", "Modern2026"],
+        ),
+        ("spec", "renewal"): _RENEWAL,
+        ("spec", "signatureAlgorithm"): _field(
+            "How the request is signed; by default as privateKey has it.",
+            enum=[name for names in SIGNATURE_ALGORITHMS.values() for name in names],
+        ),
         ("status", "acme"): _ACME,
         ("spec", "renewBeforePercentage"): {
             "description": "How long before its end to renew, in percent of the life: 1 to 99.",
@@ -104,3 +183,7 @@ def add_later_fields(kind: Kind, schema: dict[str, Any]) -> None:
         for step in path[:-1]:
             here = here["items"] if step == "[]" else here["properties"][step]
         here["properties"].setdefault(path[-1], added)
+    if kind == CERTIFICATE:
+        stores = schema["properties"]["spec"]["properties"]["keystores"]["properties"]
+        for store in stores.values():  # a password of its own takes the place of the reference
+            store["required"] = [name for name in store["required"] if name != "passwordSecretRef"]

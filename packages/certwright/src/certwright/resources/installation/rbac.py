@@ -101,6 +101,15 @@ _CONTROLLER: Final[dict[str, tuple[_Rule, ...]]] = {
 }
 """ClusterRoles of the controller, by the end of their name."""
 
+_TRUST: Final = "trust.cert-manager.io"
+_BUNDLES: Final = (
+    _rule(_TRUST, "bundles", "get list watch"),
+    _rule(_TRUST, "bundles/status bundles/finalizers", "update patch"),
+    _rule("", "namespaces", "get list watch"),
+    _rule("", "configmaps", "get list watch create patch update delete"),
+    _EVENTS,
+)
+"""Beyond cert-manager's: what trust-manager's own roles allow, Secrets apart, which we have."""
 _EDITED: Final = "create delete deletecollection patch update"
 _FOR_PEOPLE: Final[dict[str, tuple[tuple[_Rule, ...], tuple[str, ...]]]] = {
     "view": (
@@ -149,8 +158,8 @@ class _Grant:
     """Empty for a ClusterRole."""
 
 
-def rbac(settings: InstallationSettings) -> list[Manifest]:
-    """Return ServiceAccounts, roles and bindings."""
+def rbac(settings: InstallationSettings, *, trust_bundles: bool = False) -> list[Manifest]:
+    """Return ServiceAccounts, roles and bindings; with what serving Bundles takes, if asked for."""
     made = [
         _account(settings, account, component)
         for account, component in (
@@ -160,6 +169,10 @@ def rbac(settings: InstallationSettings) -> list[Manifest]:
         )
     ]
     for grant in _grants(settings):
+        made += _role_and_binding(settings, grant)
+    if trust_bundles:
+        name = "cert-manager-controller-bundles"
+        grant = _Grant(name, "controller", "cert-manager", _BUNDLES)
         made += _role_and_binding(settings, grant)
     for name, (rules, aggregated) in _FOR_PEOPLE.items():
         role = _role(settings, f"cert-manager-{name}", "controller", rules)

@@ -24,6 +24,7 @@ from certwright.roles.ctl.causes import cause_of, objects_of
 
 __all__ = ["Finding", "examine"]
 
+_NAME: Final = "cert-manager"
 _SKEW_SECONDS_MAX: Final = 30
 _LISTED_MAX: Final = 10
 """Certificates that are named one by one."""
@@ -52,9 +53,13 @@ async def examine(store: KubeStore, namespace: str, election: str) -> AsyncItera
     """
     version = await store.ask("/version")
     yield Finding("ok", "API server", f"answers, {version.get('gitVersion', '?')}")
+    try:
+        name = await _name(store, namespace)
+    except CertwrightError:
+        name = _NAME  # who may not list Deployments is told so below
     for look in (_clock, _definitions, _workloads, _webhook, _permissions):
         try:
-            async for finding in look(store, namespace):
+            async for finding in look(store, namespace, name):
                 yield finding
         except CertwrightError as error:
             yield Finding("warning", look.__name__.strip("_"), f"cannot be looked at: {error}")
@@ -74,7 +79,16 @@ async def _found(store: KubeStore, path: str) -> Manifest | None:
         return None
 
 
-async def _clock(store: KubeStore, namespace: str) -> AsyncIterator[Finding]:
+async def _name(store: KubeStore, namespace: str) -> str:
+    """Return what names of objects begin with: a release may have any name."""
+    chosen = "labelSelector=app.kubernetes.io/component%3Dcontroller"
+    found = await store.ask(f"{_APPS}/{namespace}/deployments?{chosen}")
+    names = [one["metadata"]["name"] for one in found.get("items") or ()]
+    ours = sorted(name for name in names if name.endswith(_NAME))
+    return _NAME if _NAME in ours or not ours else str(ours[0])
+
+
+async def _clock(store: KubeStore, namespace: str, _: str) -> AsyncIterator[Finding]:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "doctor-"}}
     made = await store.call(f"/api/v1/namespaces/{namespace}/configmaps?dryRun=All", body)
     there = parse_time(made["metadata"]["creationTimestamp"])
@@ -86,7 +100,7 @@ async def _clock(store: KubeStore, namespace: str) -> AsyncIterator[Finding]:
         yield Finding("ok", "clock", "is the API server's")
 
 
-async def _definitions(store: KubeStore, _: str) -> AsyncIterator[Finding]:
+async def _definitions(store: KubeStore, _: str, __: str) -> AsyncIterator[Finding]:
     missing = []
     for definition in crds.load():
         name = definition["metadata"]["name"]
@@ -108,8 +122,8 @@ async def _definitions(store: KubeStore, _: str) -> AsyncIterator[Finding]:
         yield Finding("ok", "CRDs", "all six are there")
 
 
-async def _workloads(store: KubeStore, namespace: str) -> AsyncIterator[Finding]:
-    for name in ("cert-manager", "cert-manager-webhook", "cert-manager-cainjector"):
+async def _workloads(store: KubeStore, namespace: str, base: str) -> AsyncIterator[Finding]:
+    for name in (base, f"{base}-webhook", f"{base}-cainjector"):
         found = await _found(store, f"{_APPS}/{namespace}/deployments/{name}")
         if found is None:
             why = f"is not in {namespace}: install the chart, or name the namespace with -n"
@@ -128,11 +142,11 @@ async def _workloads(store: KubeStore, namespace: str) -> AsyncIterator[Finding]
                 yield Finding("problem", f"Deployment {name}", why)
 
 
-async def _webhook(store: KubeStore, namespace: str) -> AsyncIterator[Finding]:
-    secret = await _found(store, f"/api/v1/namespaces/{namespace}/secrets/cert-manager-webhook-ca")
+async def _webhook(store: KubeStore, namespace: str, base: str) -> AsyncIterator[Finding]:
+    secret = await _found(store, f"/api/v1/namespaces/{namespace}/secrets/{base}-webhook-ca")
     authority = ((secret or {}).get("data") or {}).get("ca.crt", "")
     for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
-        found = await _found(store, f"{_ADMISSION}/{kind}/cert-manager-webhook")
+        found = await _found(store, f"{_ADMISSION}/{kind}/{base}-webhook")
         if found is None:
             why = "is missing, so objects are stored unchecked: install the chart again"
             yield Finding("problem", kind, why)
@@ -149,7 +163,7 @@ async def _webhook(store: KubeStore, namespace: str) -> AsyncIterator[Finding]:
                 yield _bundle(kind, bundle)
     slices = await store.ask(
         f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-        "?labelSelector=kubernetes.io/service-name%3Dcert-manager-webhook"
+        f"?labelSelector=kubernetes.io/service-name%3D{base}-webhook"
     )
     ready = any(
         (endpoint.get("conditions") or {}).get("ready", True)
@@ -157,7 +171,7 @@ async def _webhook(store: KubeStore, namespace: str) -> AsyncIterator[Finding]:
         for endpoint in one.get("endpoints") or ()
     )
     if not ready:
-        why = "Service cert-manager-webhook has no ready pod: every change is refused until it has"
+        why = f"Service {base}-webhook has no ready pod: every change is refused until it has"
         yield Finding("problem", "webhook", why)
 
 
@@ -196,10 +210,11 @@ async def _leases(store: KubeStore, election: str) -> AsyncIterator[Finding]:
             yield Finding("ok", f"lease {name}", f"is held by {holder}")
 
 
-async def _permissions(store: KubeStore, namespace: str) -> AsyncIterator[Finding]:
+async def _permissions(store: KubeStore, namespace: str, base: str) -> AsyncIterator[Finding]:
     lacking: list[str] = []
     asked = 0
-    for account, place, rule in _grants(rbac(InstallationSettings(namespace=namespace))):
+    for plain_name, place, rule in _grants(rbac(InstallationSettings(namespace=namespace))):
+        account = base + plain_name.removeprefix(_NAME)
         for resource in rule["resources"]:
             plain, _, sub = resource.partition("/")
             attributes = {
@@ -208,7 +223,10 @@ async def _permissions(store: KubeStore, namespace: str) -> AsyncIterator[Findin
                 "group": rule["apiGroups"][0],
                 "resource": plain,
                 "subresource": sub,
-                "name": (rule.get("resourceNames") or [""])[0],
+                # The Secret is the release's; leases have one name in all of them.
+                "name": (rule.get("resourceNames") or [""])[0].replace(
+                    f"{_NAME}-webhook", f"{base}-webhook"
+                ),
             }
             body = {
                 "apiVersion": "authorization.k8s.io/v1",

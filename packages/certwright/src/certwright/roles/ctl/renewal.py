@@ -1,4 +1,4 @@
-"""`ctl renew`: ask for new certificates now.
+"""`ctl renew`: ask for new certificates now. `ctl retry`: end the wait after a failure.
 
 Source: cert-manager v1.12 cmd/ctl/pkg/renew.
 """
@@ -13,11 +13,12 @@ from typing import Final
 from certwright.engine.store import Selection, Store
 from certwright.errors import CertwrightError, InvalidError
 from certwright.resources import meta
-from certwright.resources.conditions import with_condition
+from certwright.resources.certificate import Certificate
+from certwright.resources.conditions import get_condition, with_condition, without_condition
 from certwright.resources.kinds import CERTIFICATE, Manifest
 from certwright.roles.ctl.objects import fetch
 
-__all__ = ["MANAGER", "RenewalWish", "renew"]
+__all__ = ["MANAGER", "RenewalWish", "renew", "retry"]
 
 MANAGER: Final = "cmctl"
 """Field manager of what a person writes through these commands."""
@@ -84,6 +85,33 @@ async def renew(store: Store, wish: RenewalWish, now: datetime) -> AsyncIterator
                 f"failed to trigger issuance of Certificate {place}: {error}"
             ) from error
         yield f"Manually triggered issuance of Certificate {place}"
+
+
+async def retry(store: Store, wish: RenewalWish) -> AsyncIterator[str]:
+    """Forget the failures of Certificates, so that each is tried at once and its waits start anew.
+
+    Raises:
+        CertwrightError: One is not there, or was refused; those before it are done.
+    """
+    for certificate in await _chosen(store, wish):
+        place = f"{meta.namespace(certificate)}/{meta.name(certificate)}"
+        failures = Certificate(certificate)
+        if failures.last_failure_time is None:
+            yield f"Certificate {place} waits after no failure"
+            continue
+        issuing = get_condition(certificate, "Issuing")
+        forgotten = certificate
+        if issuing is not None and not issuing.is_true:
+            forgotten = without_condition(certificate, "Issuing")
+        status = dict(meta.mapping_at(forgotten, "status"))
+        for name in ("lastFailureTime", "failedIssuanceAttempts"):
+            status.pop(name, None)
+        try:
+            await store.update_status({**forgotten, "status": status}, manager=MANAGER)
+        except CertwrightError as error:
+            raise type(error)(f"failed to retry Certificate {place}: {error}") from error
+        count = failures.failed_issuance_attempts or 1
+        yield f"Certificate {place} is tried again now; it had failed {count} times"
 
 
 async def _chosen(store: Store, wish: RenewalWish) -> list[Manifest]:

@@ -10,16 +10,17 @@ from pathlib import Path
 
 from certwright.adapters.files import FileStore, FolderLock, read_objects
 from certwright.adapters.kube import Connection, KubeStore, load_connection
-from certwright.adapters.memory.store import MemoryStore
+from certwright.adapters.objects import ObjectStore
 from certwright.engine.store import Store
 from certwright.errors import RefusedError, StartupError
 from certwright.resources import known, meta
+from certwright.resources.certificate import Certificate
 from certwright.resources.conditions import get_condition
 from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import CERTIFICATE, Manifest
 from certwright.roles.standalone.layout import DEFAULT_NAMESPACE, Layout
 from certwright.roles.standalone.rules import WebhookRules
-from certwright.roles.standalone.wishes import leave_renewal_wish, leave_rollover_wish
+from certwright.roles.standalone.wishes import leave_wish
 
 __all__ = ["Place", "open_store"]
 
@@ -84,7 +85,7 @@ async def open_store(place: Place) -> AsyncIterator[Store]:
         yield FileStore(layout.state, admission=WebhookRules(FeatureGates()))
 
 
-class _StoreOfAnother(MemoryStore):
+class _StoreOfAnother(ObjectStore):
     """What a folder holds while another process works on it: to be looked at, and to wish for."""
 
     def __init__(self, layout: Layout) -> None:
@@ -99,18 +100,25 @@ class _StoreOfAnother(MemoryStore):
         return await super().create(obj, manager=manager, dry_run=True)
 
     async def update_status(self, obj: Manifest, /, *, manager: str) -> Manifest:
-        """Hand the wish for a new certificate over to the process that works."""
-        issuing = get_condition(obj, "Issuing")
-        if meta.kind_of(obj) != CERTIFICATE or issuing is None or not issuing.is_true:
+        """Hand the wish for a new certificate, or a new try, over to the process that works."""
+        if meta.kind_of(obj) != CERTIFICATE:
             raise self._refusal()
-        leave_renewal_wish(self._layout, meta.key_of(obj))
+        issuing = get_condition(obj, "Issuing")
+        before = self.table.get(meta.key_of(obj))
+        has_failed = before is not None and Certificate(before).last_failure_time is not None
+        if has_failed and Certificate(obj).last_failure_time is None:
+            leave_wish(self._layout, "retry", meta.key_of(obj))
+        elif issuing is not None and issuing.is_true:
+            leave_wish(self._layout, "renew", meta.key_of(obj))
+        else:
+            raise self._refusal()
         return obj
 
     async def update(self, obj: Manifest, /, *, manager: str) -> Manifest:
         """Hand the wish for another account key over to the process that works."""
         if known.ROLLOVER_ACCOUNT_KEY not in meta.annotations(obj):
             raise self._refusal()
-        leave_rollover_wish(self._layout, meta.key_of(obj))
+        leave_wish(self._layout, "rollover", meta.key_of(obj))
         return obj
 
     def _refusal(self) -> RefusedError:

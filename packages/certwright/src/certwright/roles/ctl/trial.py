@@ -21,7 +21,7 @@ from typing import Any, Final
 from certwright import clock
 from certwright.adapters.acme.http01 import HttpAnswers
 from certwright.adapters.acme.outside import RealWorld
-from certwright.adapters.memory.store import MemoryStore
+from certwright.adapters.objects import ObjectStore
 from certwright.engine.runtime import Runtime, RuntimeSettings, running
 from certwright.engine.store import Store
 from certwright.errors import AlreadyExistsError, InvalidError
@@ -96,7 +96,7 @@ async def run_trial(file: Path, source: Store, settings: TrialSettings) -> list[
         InvalidError: The file cannot be used, or there is nothing to practise on.
         StoreError: `source` does not answer.
     """
-    store = MemoryStore(admission=WebhookRules(settings.gates))
+    store = ObjectStore(admission=WebhookRules(settings.gates))
     certificates = await _furnish(store, file, source, settings)
     acme = settings.acme
     options = Options(
@@ -122,7 +122,7 @@ async def run_trial(file: Path, source: Store, settings: TrialSettings) -> list[
 
 
 async def _furnish(
-    store: MemoryStore, file: Path, source: Store, settings: TrialSettings
+    store: ObjectStore, file: Path, source: Store, settings: TrialSettings
 ) -> list[Key]:
     """Put all that is needed into the store; return the keys of the Certificates."""
     found = _read(file, settings)
@@ -238,7 +238,7 @@ def _bare(obj: Manifest) -> Manifest:
 # ------------------------------------------------------------------------------ what became of it
 
 
-async def _ended(store: MemoryStore, certificates: list[Key], seconds_max: float) -> None:
+async def _ended(store: ObjectStore, certificates: list[Key], seconds_max: float) -> None:
     """Wait until each Certificate is ready or has failed, but not too long."""
     deadline = clock.monotonic_seconds() + seconds_max
     while clock.monotonic_seconds() < deadline:
@@ -254,7 +254,7 @@ def _is_over(obj: Manifest) -> bool:
     return has_failed or (ready is not None and ready.is_true and issuing is None)
 
 
-async def _result(store: MemoryStore, key: Key) -> Result:
+async def _result(store: ObjectStore, key: Key) -> Result:
     objects = await objects_of(store)
     obj = objects[key]
     cause = cause_of(obj, objects, clock.now())

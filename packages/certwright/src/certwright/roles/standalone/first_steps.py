@@ -79,13 +79,14 @@ async def take_first_steps(folder: Path, hosts: Sequence[str]) -> FirstSteps:
     if problems:
         return FirstSteps(page, is_good=False)
     leaf = layout.secrets / DEFAULT_NAMESPACE / sample.certificate
-    ca = layout.secrets / DEFAULT_NAMESPACE / "local-ca"
+    # Not the CA's own folder: while the CA changes, this one holds both.
+    ca = f"{leaf}/ca.crt"
     return FirstSteps(
         f"{page}\n"
         f"certificate  {leaf}/tls.crt\n"
         f"private key  {leaf}/tls.key\n"
-        f"CA to trust  {ca}/tls.crt\n\n"
-        f"Check it:            openssl verify -CAfile {ca}/tls.crt {leaf}/tls.crt\n"
+        f"CA to trust  {ca}\n\n"
+        f"Check it:            openssl verify -CAfile {ca} {leaf}/tls.crt\n"
         f"Change, add:         edit {folder / _FILE}\n"
         f"Keep them renewed:   certwright standalone {folder}\n",
         is_good=True,

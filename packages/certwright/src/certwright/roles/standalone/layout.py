@@ -5,6 +5,7 @@
     DIR/
     ├── *.yaml, *.yml           what you want: Issuers, Certificates, Secrets; read, never written
     ├── secrets/NAMESPACE/NAME/ what you get: tls.crt, tls.key, ca.crt, ...
+    ├── bundles/NAME/           CA certificates of a Bundle
     └── state/                  ours (0700): objects with their status, keys, problems.txt, lock
 """
 
@@ -32,6 +33,11 @@ class Layout:
     def secrets(self) -> Path:
         """Where certificates go."""
         return self.folder / "secrets"
+
+    @property
+    def bundles(self) -> Path:
+        """Where CA certificates of Bundles go."""
+        return self.folder / "bundles"
 
     @property
     def state(self) -> Path:

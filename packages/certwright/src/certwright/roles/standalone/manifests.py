@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import yaml
 
+from certwright.admission.bundle import bundle_errors
+from certwright.admission.fields import Verdict
 from certwright.admission.shape import known_fields, shape_errors, unknown_fields
 from certwright.admission.validation import validate_create
 from certwright.errors import InvalidError
@@ -23,9 +25,11 @@ from certwright.resources import meta
 from certwright.resources.durations import parse_duration
 from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import (
+    BUNDLE,
     CERTIFICATE,
     CERTIFICATE_REQUEST,
     CLUSTER_ISSUER,
+    CONFIG_MAP,
     ISSUER,
     SECRET,
     Key,
@@ -41,7 +45,15 @@ NODES_MAX: Final = 200_000
 """Values in one file, aliases counted each time: a small file must not become a large object."""
 _KINDS: Final = {
     (kind.api_version, kind.name): kind
-    for kind in (ISSUER, CLUSTER_ISSUER, CERTIFICATE, CERTIFICATE_REQUEST, SECRET)
+    for kind in (
+        ISSUER,
+        CLUSTER_ISSUER,
+        CERTIFICATE,
+        CERTIFICATE_REQUEST,
+        SECRET,
+        CONFIG_MAP,
+        BUNDLE,
+    )
 }
 _CERT_MANAGER: Final = CERTIFICATE.api_version
 _KIND_NAMES: Final = ", ".join(kind.name for kind in _KINDS.values())
@@ -180,6 +192,8 @@ def _decode(source: str, raw: Any, gates: FeatureGates) -> tuple[Document, list[
     key = kind.key(meta.namespace(obj), meta.name(obj))
     if kind == SECRET:
         obj = _with_data(source, key, obj)
+    if kind == CONFIG_MAP:
+        _check_texts(source, key, obj)
     messages, warnings = _objections(kind, obj, gates)
     if messages:
         raise _RefusedError(Problem(source, "; ".join(messages), key))
@@ -191,14 +205,16 @@ def _decode(source: str, raw: Any, gates: FeatureGates) -> tuple[Document, list[
 
 def _objections(kind: Kind, obj: Manifest, gates: FeatureGates) -> tuple[list[str], list[str]]:
     """Return what the API server and the webhook would say: refusals and warnings."""
-    if kind == SECRET:
+    if kind in {SECRET, CONFIG_MAP}:
         return [], []
     unknown = [_unknown_text(path, obj) for path in unknown_fields(obj)]
     errors = [*map(str, shape_errors(obj)), *_duration_errors(obj)]
     if errors:
         return [*errors, *unknown], []
     try:
-        verdict = validate_create(obj, gates)
+        verdict = (
+            Verdict(tuple(bundle_errors(obj))) if kind == BUNDLE else validate_create(obj, gates)
+        )
     except InvalidError as error:
         return [str(error), *unknown], []
     errors = [*map(str, verdict.errors), *_name_errors(obj)]
@@ -216,8 +232,7 @@ def _unknown_text(path: str, obj: Manifest) -> str:
 def _duration_errors(obj: Manifest) -> list[str]:
     """Return which duration cannot be read; Go has no unit longer than hours."""
     errors = []
-    for name in ("duration", "renewBefore"):
-        text = meta.mapping_at(obj, "spec").get(name)
+    for path, text in _durations(obj):
         if not isinstance(text, str):
             continue
         try:
@@ -225,8 +240,19 @@ def _duration_errors(obj: Manifest) -> list[str]:
         except InvalidError as error:
             days = re.fullmatch(r"([0-9]+)d", text)
             hint = f"; write hours: {int(days[1]) * 24}h" if days else "; such as 2160h or 90m"
-            errors.append(f"spec.{name}: {error}{hint}")
+            errors.append(f"{path}: {error}{hint}")
     return errors
+
+
+def _durations(obj: Manifest) -> Iterator[tuple[str, Any]]:
+    spec = meta.mapping_at(obj, "spec")
+    for name in ("duration", "renewBefore"):
+        yield f"spec.{name}", spec.get(name)
+    windows = meta.mapping_at(spec, "renewal").get("windows")
+    for position, window in enumerate(windows if isinstance(windows, list) else ()):
+        if isinstance(window, dict):
+            path = f"spec.renewal.windows[{position}].windowDuration"
+            yield path, window.get("windowDuration")
 
 
 def _name_errors(obj: Manifest) -> list[str]:
@@ -269,6 +295,12 @@ def _with_data(source: str, key: Key, obj: Manifest) -> Manifest:
     obj["data"] = data
     obj.setdefault("type", "Opaque")
     return obj
+
+
+def _check_texts(source: str, key: Key, obj: Manifest) -> None:
+    for name, value in (obj.get("data") or {}).items():
+        if not isinstance(value, str):
+            raise _RefusedError(Problem(source, f"data[{name}]: must be text", key))
 
 
 def _node_count(value: Any) -> int:

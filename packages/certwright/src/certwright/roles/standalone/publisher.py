@@ -15,7 +15,7 @@ from certwright.engine.store import Selection, Store
 from certwright.errors import InvalidError, StoreError
 from certwright.pki.certificates import decode_certificates
 from certwright.resources import known, meta
-from certwright.resources.kinds import SECRET, Manifest
+from certwright.resources.kinds import CONFIG_MAP, SECRET, Manifest
 from certwright.resources.secret import Secret
 from certwright.roles.standalone.layout import Layout
 
@@ -45,6 +45,8 @@ class Readers:
 
     def access(self, folder: Path, files: Mapping[str, bytes]) -> Access:
         """Return who may read this one: whoever serves TLS needs no CA's key."""
+        if known.TLS_KEY not in files and folder.parent.name == "bundles":
+            return Access(is_public=True)
         is_named = bool(self.also & {folder.name, f"{folder.parent.name}/{folder.name}"})
         return Access(self.group_id if is_named or not _is_ca(files) else None)
 
@@ -85,6 +87,9 @@ class Publisher:
                 for obj in listing.objects
                 if _is_shown(obj)
             }
+            for kind in (SECRET, CONFIG_MAP):
+                for obj in (await self._store.list(Selection(kind, "", known.BUNDLE))).objects:
+                    self._wanted[self._layout.bundles / meta.name(obj)] = obj
             self._revision = revision
         return await asyncio.to_thread(self._write, self._wanted)
 
@@ -133,13 +138,13 @@ class Publisher:
 
     def _present(self) -> list[Path]:
         """Return the folders that we made: those that have versions."""
-        if not self._layout.secrets.is_dir():
-            return []
+        parents = [self._layout.bundles] if self._layout.bundles.is_dir() else []
+        if self._layout.secrets.is_dir():
+            parents += [found for found in self._layout.secrets.iterdir() if found.is_dir()]
         return [
             folder
-            for namespace in self._layout.secrets.iterdir()
-            if namespace.is_dir()
-            for folder in namespace.iterdir()
+            for parent in parents
+            for folder in parent.iterdir()
             if (folder / "..data").is_symlink() and not folder.name.startswith(".")
         ]
 
@@ -167,6 +172,10 @@ def _is_shown(secret: Manifest) -> bool:
 
 def _files(secret: Manifest) -> dict[str, bytes]:
     try:
+        if meta.kind_of(secret) == CONFIG_MAP:
+            texts = meta.mapping_at(secret, "data")
+            binary = Secret({**secret, "data": meta.mapping_at(secret, "binaryData")}).data
+            return {name: str(text).encode() for name, text in texts.items()} | dict(binary)
         data = Secret(secret).data
     except InvalidError:
         return {}

@@ -39,14 +39,17 @@ spec:
   privateKey:
     algorithm: ECDSA
     size: 256
+    rotationPolicy: Always # `certwright ctl renew local-ca` gives it another key
   issuerRef:
     name: self-signed
 ---
-# Signs with it.
+# Signs with it. After a change of the authority both are trusted for this long before it signs.
 apiVersion: cert-manager.io/v1
 kind: Issuer
 metadata:
   name: local-ca
+  annotations:
+    certwright.dev/ca-rotation: 5m
 spec:
   ca:
     secretName: local-ca

@@ -32,11 +32,11 @@ from certwright.errors import (
 from certwright.pki.keys import generate_private_key
 from certwright.reconcile.contract import Sources
 from certwright.reconcile.controllers import certificate_controllers
-from certwright.reconcile.options import AcmeOptions, Options
+from certwright.reconcile.options import AcmeOptions, Options, TrustOptions
 from certwright.resources import meta
 from certwright.resources.acme import Challenge, Order
 from certwright.resources.features import FeatureGates
-from certwright.resources.kinds import CHALLENGE, EVENT, ORDER, SECRET
+from certwright.resources.kinds import BUNDLE, CHALLENGE, CONFIG_MAP, EVENT, ORDER, SECRET, Kind
 from certwright.resources.times import parse_time
 from certwright.roles.ctl.causes import objects_of
 from certwright.roles.standalone.intake import Intake
@@ -89,6 +89,7 @@ def folder_options(
     delete_secrets: bool = False,
     acme: AcmeOptions | None = None,
     renewal_spread: float = 0.0,
+    default_ca_pem: bytes = b"",
 ) -> Options:
     """Return how the loops decide in a folder.
 
@@ -97,6 +98,7 @@ def folder_options(
         delete_secrets: Whether a Secret goes with its Certificate.
         acme: Settings of ACME; those of a cluster do not count.
         renewal_spread: How far renewals are spread.
+        default_ca_pem: What useDefaultCAs of a Bundle means.
     """
     return Options(
         cluster_resource_namespace=DEFAULT_NAMESPACE,
@@ -104,6 +106,12 @@ def folder_options(
         copied_annotation_prefixes=(*Options().copied_annotation_prefixes, f"-{SOURCE}"),
         gates=gates,
         renewal_spread=renewal_spread,
+        trust=TrustOptions(
+            enabled=True,
+            namespace=DEFAULT_NAMESPACE,
+            default_ca_pem=default_ca_pem,
+            is_folder=True,
+        ),
         acme=replace(
             acme or AcmeOptions(), http01_in_process=True, http01_passes=1, issuer_ambient=True
         ),
@@ -147,6 +155,8 @@ async def run_once(settings: StandaloneSettings) -> list[str]:
             await asyncio.gather(running, return_exceptions=True)
         problems = await service.publish()
         objects = await objects_of(service.store)
+        bundles = (await service.store.list(Selection(BUNDLE))).objects
+        objects |= {meta.key_of(obj): obj for obj in bundles}
         problems += unready(list(objects.values()), clock.now())
         problems += await _unproven(service.store)
         if settings.layout.problems.exists():
@@ -288,11 +298,19 @@ class _Service:
         while True:
             version = str(self.store.table.revision)
             await self.publish()
-            await self._secret_changed(version)
+            changes = [
+                asyncio.create_task(self._changed(kind, version)) for kind in (SECRET, CONFIG_MAP)
+            ]
+            try:
+                await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for change in changes:
+                    change.cancel()
+                await asyncio.gather(*changes, return_exceptions=True)
 
-    async def _secret_changed(self, version: str) -> None:
-        """Wait for a change of a Secret after this version, but not too long."""
-        changes = cast("AsyncGenerator[Change]", self.store.watch(Selection(SECRET), version))
+    async def _changed(self, kind: Kind, version: str) -> None:
+        """Wait for a change of such an object after this version, but not too long."""
+        changes = cast("AsyncGenerator[Change]", self.store.watch(Selection(kind), version))
         with suppress(TimeoutError, ExpiredError):
             async with asyncio.timeout(PUBLISH_SECONDS), aclosing(changes) as opened:
                 async for change in opened:

@@ -12,7 +12,14 @@ from certwright.errors import StartupError
 from certwright.resources import meta
 from certwright.resources.certificate import Certificate
 from certwright.resources.conditions import get_condition
-from certwright.resources.kinds import CERTIFICATE, CLUSTER_ISSUER, EVENT, ISSUER, Manifest
+from certwright.resources.kinds import (
+    BUNDLE,
+    CERTIFICATE,
+    CLUSTER_ISSUER,
+    EVENT,
+    ISSUER,
+    Manifest,
+)
 from certwright.resources.times import parse_time
 from certwright.roles.ctl.causes import cause_of
 from certwright.roles.ctl.texts import age, table
@@ -83,14 +90,14 @@ def _events_text(objects: Sequence[Manifest], now: datetime) -> Iterator[str]:
 
 
 def unready(objects: Sequence[Manifest], now: datetime) -> list[str]:
-    """Return a line for each issuer and Certificate that is not ready, with its cause."""
+    """Return a line for each issuer, Certificate and Bundle that is not ready, with its cause."""
     by_key = {meta.key_of(obj): obj for obj in objects}
     lines = []
     for obj in objects:
         kind = meta.kind_of(obj)
-        if kind not in {ISSUER, CLUSTER_ISSUER, CERTIFICATE}:
+        if kind not in {ISSUER, CLUSTER_ISSUER, CERTIFICATE, BUNDLE}:
             continue
-        ready = get_condition(obj, "Ready")
+        ready = get_condition(obj, "Synced" if kind == BUNDLE else "Ready")
         issuing = get_condition(obj, "Issuing")
         is_ready = ready is not None and ready.is_true
         has_failed = issuing is not None and not issuing.is_true

@@ -14,9 +14,11 @@ from certwright.engine.store import Selection, Store
 from certwright.errors import NotFoundError, StoreError
 from certwright.resources import meta
 from certwright.resources.kinds import (
+    BUNDLE,
     CERTIFICATE,
     CERTIFICATE_REQUEST,
     CLUSTER_ISSUER,
+    CONFIG_MAP,
     ISSUER,
     SECRET,
     Key,
@@ -30,7 +32,15 @@ MANAGER: Final = "certwright-files"
 """Field manager of what stands in files."""
 SOURCE: Final = "certwright.standalone/file"
 """Annotation of what comes from a file: which one."""
-FILE_KINDS: Final = (SECRET, ISSUER, CLUSTER_ISSUER, CERTIFICATE, CERTIFICATE_REQUEST)
+FILE_KINDS: Final = (
+    SECRET,
+    CONFIG_MAP,
+    ISSUER,
+    CLUSTER_ISSUER,
+    CERTIFICATE,
+    CERTIFICATE_REQUEST,
+    BUNDLE,
+)
 """What may stand in a file."""
 
 

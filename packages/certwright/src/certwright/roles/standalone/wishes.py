@@ -5,43 +5,38 @@ from __future__ import annotations
 import json
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from certwright import clock
 from certwright.adapters.atomic_files import write_private
 from certwright.engine.store import Store
 from certwright.errors import CertwrightError, NotFoundError, StoreError
 from certwright.resources.kinds import CERTIFICATE, CLUSTER_ISSUER, ISSUER, Key
-from certwright.roles.ctl.renewal import RenewalWish, renew
+from certwright.roles.ctl.renewal import RenewalWish, renew, retry
 from certwright.roles.ctl.rollover import ask_for_rollover
 from certwright.roles.standalone.layout import Layout
 from certwright.telemetry.logs import EventLog
 
-__all__ = ["grant_wishes", "leave_renewal_wish", "leave_rollover_wish"]
+__all__ = ["Wish", "grant_wishes", "leave_wish"]
 
 _log: Final = EventLog(__name__)
+Wish: TypeAlias = Literal["renew", "retry", "rollover"]
+_KINDS: Final = {
+    "renew": (CERTIFICATE,),
+    "retry": (CERTIFICATE,),
+    "rollover": (ISSUER, CLUSTER_ISSUER),
+}
 
 
-def leave_renewal_wish(layout: Layout, key: Key) -> None:
-    """Ask for a new certificate.
-
-    Raises:
-        StoreError: The wish cannot be written.
-    """
-    name = f"{secrets.token_hex(8)}.json"
-    wish = {"renew": {"namespace": key.namespace, "name": key.name}}
-    write_private(layout.wishes / name, json.dumps(wish).encode())
-
-
-def leave_rollover_wish(layout: Layout, key: Key) -> None:
-    """Ask for another key for the account of an ACME issuer.
+def leave_wish(layout: Layout, wish: Wish, key: Key) -> None:
+    """Ask for a new certificate or a new try of a Certificate, or a new key of an ACME issuer.
 
     Raises:
         StoreError: The wish cannot be written.
     """
-    name = f"{secrets.token_hex(8)}.json"
-    wish = {"rollover": {"kind": key.kind.name, "namespace": key.namespace, "name": key.name}}
-    write_private(layout.wishes / name, json.dumps(wish).encode())
+    about = {"kind": key.kind.name, "namespace": key.namespace, "name": key.name}
+    text = json.dumps({wish: about})
+    write_private(layout.wishes / f"{secrets.token_hex(8)}.json", text.encode())
 
 
 async def grant_wishes(store: Store, layout: Layout) -> None:
@@ -54,13 +49,16 @@ async def grant_wishes(store: Store, layout: Layout) -> None:
         if path.name.startswith("."):
             continue
         try:
-            key = _decode(path)
-            if key.kind == CERTIFICATE:
-                wish = RenewalWish(key.namespace, [key.name])
-                async for line in renew(store, wish, clock.now()):
-                    _log.info(line)
-            else:
+            wish, key = _decode(path)
+            if wish == "rollover":
                 _log.info(await ask_for_rollover(store, key, clock.now()))
+            else:
+                chosen = RenewalWish(key.namespace, [key.name])
+                lines = (
+                    renew(store, chosen, clock.now()) if wish == "renew" else retry(store, chosen)
+                )
+                async for line in lines:
+                    _log.info(line)
         except (ValueError, KeyError, TypeError, NotFoundError) as error:
             _log.warning("cannot grant a wish", file=path.name, reason=str(error))
         except CertwrightError as error:
@@ -68,9 +66,8 @@ async def grant_wishes(store: Store, layout: Layout) -> None:
         path.unlink(missing_ok=True)
 
 
-def _decode(path: Path) -> Key:
-    found = json.loads(path.read_bytes())
-    wanted = found.get("renew") or found["rollover"]
-    kinds = {CLUSTER_ISSUER.name: CLUSTER_ISSUER, ISSUER.name: ISSUER}
-    kind = CERTIFICATE if "renew" in found else kinds[str(wanted["kind"])]
-    return kind.key(str(wanted["namespace"]), str(wanted["name"]))
+def _decode(path: Path) -> tuple[str, Key]:
+    [(wish, wanted)] = json.loads(path.read_bytes()).items()
+    kinds = {kind.name: kind for kind in _KINDS[wish]}
+    kind = kinds[str(wanted.get("kind") or CERTIFICATE.name)]
+    return wish, kind.key(str(wanted["namespace"]), str(wanted["name"]))

@@ -11,13 +11,16 @@ from starlette.responses import JSONResponse, Response
 from lymer.api.answers import Answers
 from lymer.api.body import read_body
 from lymer.api.mcp.protocol import Tool, answer
+from lymer.api.mcp.skills import SKILL_TOOLS
 from lymer.api.mcp.store_tools import STORE_TOOLS
 from lymer.api.mcp.thinking_tools import THINKING_TOOLS
 from lymer.query.service import QueryService
 
 __all__ = ["McpDoor"]
 
-_TOOLS: Final[dict[str, Tool]] = {tool.name: tool for tool in (*STORE_TOOLS, *THINKING_TOOLS)}
+_TOOLS: Final[dict[str, Tool]] = {
+    tool.name: tool for tool in (*STORE_TOOLS, *THINKING_TOOLS, *SKILL_TOOLS)
+}
 _LOCAL: Final = ("http://localhost", "http://127.0.0.1", "http://[::1]")
 
 

@@ -7,7 +7,7 @@ with 405).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ _METHOD_NOT_FOUND: Final = -32601
 _INVALID_PARAMS: Final = -32602
 _BYTES_PER_TOKEN: Final = 4
 """About, for JSON in English."""
+_TEXT_MIN: Final = 64
+"""Shorter texts are not cut."""
 TOKENS_DEFAULT: Final = 4_000
 TOKENS_MIN: Final = 200
 TOKENS_MAX: Final = 100_000
@@ -179,17 +181,42 @@ def _check(tool: Tool, arguments: dict[str, Any]) -> None:
 
 
 def _within(found: dict[str, Any], bytes_max: int) -> dict[str, Any]:
-    """Shorten the longest lists of an answer until it fits, and say how much was left out."""
+    """Shorten the longest list or text of an answer until it fits, and say how much was left out.
+
+    Outer lists before what is in their entries: of many candidates the first come whole.
+    """
     left_out: dict[str, int] = {}
+    found = orjson.loads(orjson.dumps(found))  # what is shortened is ours
     while len(orjson.dumps({**found, "left_out": left_out})) > bytes_max:
-        lists = {name: value for name, value in found.items() if isinstance(value, list) and value}
-        if not lists:
+        places = list(_shortenable(found, ""))
+        if not places and not found:
             break
-        name = max(lists, key=lambda one: len(orjson.dumps(lists[one])))
-        keep = len(lists[name]) * 3 // 4
-        left_out[name] = left_out.get(name, 0) + len(lists[name]) - keep
-        found = {**found, name: lists[name][:keep]}
+        if not places:  # many small things: the largest goes as a whole
+            name = max(found, key=lambda one: len(orjson.dumps(found[one])))
+            del found[name]
+            left_out[name] = left_out.get(name, 0) + 1
+            continue
+        _, inside, key, name = max(places, key=lambda one: one[0])
+        value = inside[key]
+        keep = len(value) * 3 // 4
+        left_out[name] = left_out.get(name, 0) + len(value) - keep
+        inside[key] = value[:keep]
     return {**found, "left_out": left_out} if left_out else found
+
+
+def _shortenable(value: Any, path: str) -> Iterator[tuple[int, Any, Any, str]]:
+    """Yield what can be shortened: its bytes, what holds it, its key there, the outermost name."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, one in entries:
+        name = path or str(key)
+        if isinstance(one, str) and len(one) > _TEXT_MIN:
+            yield len(one.encode()), value, key, name
+        elif isinstance(one, list | dict):
+            inner = list(_shortenable(one, name))
+            if isinstance(one, list) and (len(one) > 1 or (one and not inner)):
+                yield len(orjson.dumps(one)), value, key, name
+            else:
+                yield from inner
 
 
 def _error(number: Any, code: int, message: str) -> dict[str, Any]:

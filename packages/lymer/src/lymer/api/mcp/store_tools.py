@@ -5,13 +5,12 @@ Source: jaeger.md section 4.5.
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import numpy as np
 import orjson
 
-from lymer.analysis.forest import critical_path, self_times
+from lymer.analysis.forest import critical_path, durations, offsets, self_times
 from lymer.api.mcp.arguments import (
     TIMES,
     WITHIN,
@@ -23,6 +22,7 @@ from lymer.api.mcp.arguments import (
 from lymer.api.mcp.protocol import Tool
 from lymer.api.parameters import to_trace_id
 from lymer.errors import QuestionError
+from lymer.language.expressions import compiled
 from lymer.model.columns import SpanColumns
 from lymer.model.question import TraceQuestion
 from lymer.query.adjust.parents import find_parent_rows
@@ -30,6 +30,8 @@ from lymer.query.service import QueryService
 
 __all__ = ["STORE_TOOLS"]
 
+_NAME_CHARACTERS_MAX: Final = 1_000
+"""Of a name a pattern is looked for in so many."""
 _LIMIT: Final = 100
 _DEPTH_MAX: Final = 100
 _SPANS_MAX: Final = 20
@@ -59,11 +61,8 @@ def _span_names(query: QueryService, arguments: dict[str, Any], now: int) -> dic
 
 
 def _listed(name: str, found: list[Any], arguments: dict[str, Any], key: Any) -> dict[str, Any]:
-    try:
-        pattern = re.compile(text_of(arguments, "pattern"))
-    except re.error as error:
-        raise QuestionError(f"pattern is no regular expression: {error}") from error
-    kept = [one for one in found if pattern.search(key(one))]
+    pattern = compiled(text_of(arguments, "pattern"))
+    kept = [one for one in found if pattern.search(key(one)[:_NAME_CHARACTERS_MAX])]
     limit = max(1, int(arguments.get("limit", _LIMIT)))
     return {name: kept[:limit], "total_count": len(kept), "truncated": len(kept) > limit}
 
@@ -196,10 +195,8 @@ def _topology(query: QueryService, arguments: dict[str, Any], now: int) -> dict[
 def _critical_path(query: QueryService, arguments: dict[str, Any], now: int) -> dict[str, Any]:
     del now
     trace = query.get_skeleton(to_trace_id(arguments["trace_id"]))
-    begin = min(trace.start_unix_nano)
     parent = np.array(find_parent_rows(trace), dtype=np.int64)
-    start = np.array([one - begin for one in trace.start_unix_nano], dtype=np.int64)
-    duration = np.array(trace.duration_nano, dtype=np.int64)
+    start, duration = offsets(trace.start_unix_nano), durations(trace.duration_nano)
     path = critical_path(parent, start, duration, np.array(trace.kind, dtype=np.uint8))
     own = self_times(parent, start, duration)
     segments = [

@@ -9,7 +9,8 @@ from lymer.api.mcp.arguments import WITHIN, text_of, time_range
 from lymer.api.mcp.protocol import Tool
 from lymer.api.parameters import to_trace_id
 from lymer.errors import QuestionError
-from lymer.query.changes import find_changes
+from lymer.query.changes import CHANGED, find_changes
+from lymer.query.diagnosis import TimeRange
 from lymer.query.service import QueryService
 
 __all__ = ["THINKING_TOOLS"]
@@ -21,8 +22,15 @@ _QUESTION: Final = {
 }
 
 
+def _range(query: QueryService, arguments: dict[str, Any], now: int) -> TimeRange:
+    """Return the range asked for; where nobody says when, the store is asked."""
+    if text_of(arguments, "start_time") or text_of(arguments, "end_time"):
+        return time_range(arguments, now)
+    return query.diagnosis().latest(now)
+
+
 def _root_cause(query: QueryService, arguments: dict[str, Any], now: int) -> dict[str, Any]:
-    return told_root_cause(query.diagnosis().root_cause(time_range(arguments, now)))
+    return told_root_cause(query.diagnosis().root_cause(_range(query, arguments, now)))
 
 
 def _explain(query: QueryService, arguments: dict[str, Any], now: int) -> dict[str, Any]:
@@ -30,7 +38,7 @@ def _explain(query: QueryService, arguments: dict[str, Any], now: int) -> dict[s
     if not 0 <= slowest < 1:
         raise QuestionError("slowest is a part, from 0 to 1")
     found = query.diagnosis().explain(
-        time_range(arguments, now),
+        _range(query, arguments, now),
         text_of(arguments, "query"),
         slowest=slowest,
         only_errors=bool(arguments.get("only_errors")),
@@ -40,7 +48,10 @@ def _explain(query: QueryService, arguments: dict[str, Any], now: int) -> dict[s
 
 
 def _profile(query: QueryService, arguments: dict[str, Any], now: int) -> dict[str, Any]:
-    found = query.diagnosis().profile(time_range(arguments, now), text_of(arguments, "query"))
+    by = [str(one) for one in arguments.get("by", [])]
+    found = query.diagnosis().profile(
+        _range(query, arguments, now), text_of(arguments, "query"), by
+    )
     whole = sum(one.self_time for one in found.operations) or 1
     path = sum(one.critical for one in found.operations) or 1
     return {
@@ -48,8 +59,11 @@ def _profile(query: QueryService, arguments: dict[str, Any], now: int) -> dict[s
         "of_traces": found.sample.of_traces,
         "operations": [
             {
-                "service": one.service,
-                "span_name": one.operation,
+                **(
+                    {"values": list(one.by)}
+                    if by
+                    else {"service": one.service, "span_name": one.operation}
+                ),
                 "self_part": round(one.self_time / whole, 4),
                 "critical_part": round(one.critical / path, 4),
                 "calls_per_trace": round(one.spans / max(found.sample.traces, 1), 3),
@@ -65,9 +79,13 @@ def _profile(query: QueryService, arguments: dict[str, Any], now: int) -> dict[s
 
 def _changes(query: QueryService, arguments: dict[str, Any], now: int) -> dict[str, Any]:
     within = time_range(arguments, now, default_seconds=_DAY)
-    service = text_of(arguments, "service_name")
+    service, of = text_of(arguments, "service_name"), text_of(arguments, "of")
     found = find_changes(
-        query.reader, within.start_unix_nano, within.end_unix_nano, [service] if service else ()
+        query.reader,
+        within.start_unix_nano,
+        within.end_unix_nano,
+        [service] if service else (),
+        [of] if of else CHANGED,
     )
     return {"changes": told_changes(found)}
 
@@ -106,9 +124,16 @@ THINKING_TOOLS: Final = (
           "slowest": {"type": "number", "description": "Of them the slowest part, 0.05 say."},
           "only_errors": {"type": "boolean"}}, (), _explain),
     Tool("get_profile", "Which operations the time of the matching traces goes to, by themselves "
-         "and on the critical path.", {**WITHIN, "query": _QUESTION}, (), _profile),
-    Tool("get_changes", "When rate, errors or latency of operations jumped. Default: the last day.",
-         {**WITHIN, "service_name": {"type": "string"}}, (), _changes),
+         "and on the critical path; or, with by, groups of spans.",
+         {**WITHIN, "query": _QUESTION,
+          "by": {"type": "array", "items": {"type": "string"},
+                 "description": "Fields such as resource.service.version, instead of operations."}},
+         (), _profile),
+    Tool("get_changes", "When rate, errors or latency jumped, of operations and of the calls "
+         "between services (caller, service). Default: the last day.",
+         {**WITHIN, "service_name": {"type": "string"},
+          "of": {"type": "string", "description": "operations or edges; default: both."}},
+         (), _changes),
     Tool("get_trace_findings", "What is remarkable about one trace: repeated calls, retries, calls "
          "in a row, gaps, clock skew, orphans.", {"trace_id": {"type": "string"}}, ("trace_id",),
          _findings),

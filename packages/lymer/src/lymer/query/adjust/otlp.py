@@ -23,6 +23,7 @@ from lymer.wire.span_rows import RESERVED_KEYS, WARNINGS_KEY, host_of, with_addr
 __all__ = ["adjust_otlp", "name_services", "split_otlp"]
 
 _SERVICE_KEY: Final = "service.name"
+_MOVED_KEYS: Final = frozenset(RESERVED_KEYS) - {WARNINGS_KEY}
 _MASK: Final = 2**63 - 1
 
 
@@ -57,6 +58,7 @@ def adjust_otlp(traces: TracesData, adjusters: Iterable[Adjuster]) -> None:
             _repair(spans[place][1], trace, row)
     place = 0
     for resource_spans in traces.resource_spans:
+        present: dict[str, Any] = {}
         for scope_spans in resource_spans.scope_spans:
             left = []
             for span in scope_spans.spans:
@@ -68,7 +70,7 @@ def adjust_otlp(traces: TracesData, adjusters: Iterable[Adjuster]) -> None:
                 del scope_spans.spans[:]
                 scope_spans.spans.extend(copies)
             for span in scope_spans.spans:
-                _move_library_attributes(span, resource_spans.resource)
+                _move_library_attributes(span, resource_spans.resource, present)
 
 
 def split_otlp(traces: TracesData) -> dict[str, TracesData]:
@@ -110,6 +112,7 @@ def _columns(spans: Sequence[tuple[Resource, Span]]) -> SpanColumns:
         ),
     )
     hosts: dict[int, str] = {}
+    contents: dict[int, bytes] = {}  # of resources: each once, it may be large
     seen: dict[tuple[bytes, bytes], int] = {}
     columns = SpanColumns()
     for place in order:
@@ -120,6 +123,7 @@ def _columns(spans: Sequence[tuple[Resource, Span]]) -> SpanColumns:
             host = hosts[id(resource)] = host_of(
                 {one.key: one.value.SerializeToString() for one in reversed(resource.attributes)}
             )
+            contents[id(resource)] = resource.SerializeToString()
         start, end = span.start_time_unix_nano, span.end_time_unix_nano
         columns.trace_id.append(span.trace_id.hex())
         columns.span_id.append(span.span_id.hex())
@@ -128,7 +132,7 @@ def _columns(spans: Sequence[tuple[Resource, Span]]) -> SpanColumns:
         columns.start_unix_nano.append(start)
         columns.duration_nano.append(max(end - start, 1))
         columns.host.append(host)
-        content = (resource.SerializeToString(), span.SerializeToString(deterministic=True))
+        content = (contents[id(resource)], span.SerializeToString(deterministic=True))
         columns.identity.append(seen.setdefault(content, len(seen)))
         columns.warnings.append([])
         columns.event_unix_nano.append([event.time_unix_nano for event in span.events])
@@ -188,16 +192,21 @@ def _warn(span: Span, warnings: Sequence[str]) -> None:
     held.values.extend(AnyValue(string_value=text) for text in warnings)
 
 
-def _move_library_attributes(span: Span, resource: Resource) -> None:
-    """Move attributes of the SDK to the resource, unless it says something else."""
-    if not any(one.key in RESERVED_KEYS for one in span.attributes):
+def _move_library_attributes(span: Span, resource: Resource, present: dict[str, Any]) -> None:
+    """Move attributes of the SDK to the resource, unless it says something else.
+
+    `present` is what the resource says, by key: filled for the first of its spans that needs it, as
+    there may be many spans and many attributes.
+    """
+    if not any(one.key in _MOVED_KEYS for one in span.attributes):
         return
-    present = {one.key: one.value for one in resource.attributes}
+    if not present:
+        present.update((one.key, one.value) for one in resource.attributes)
     kept: list[KeyValue] = []
     conflicts = []
     for attribute in span.attributes:
         key = attribute.key
-        if key not in RESERVED_KEYS or key == WARNINGS_KEY:
+        if key not in _MOVED_KEYS:
             kept.append(attribute)
         elif key not in present:
             resource.attributes.append(attribute)

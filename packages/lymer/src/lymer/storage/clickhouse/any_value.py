@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from ipaddress import AddressValueError, IPv4Address
 from typing import Any, Final
@@ -15,7 +16,7 @@ from lymer.wire.span_rows import ADDRESS_KEYS
 __all__ = ["address_meanings", "any_value_meanings"]
 
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})\Z")
-_FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\Z")
+_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?\Z")
 _SPECIAL_FLOATS: Final = {"NaN": "nan", "+Inf": "inf", "-Inf": "-inf"}
 _AnyValue: Any = common_pb2.AnyValue
 
@@ -33,7 +34,10 @@ def any_value_meanings(text: str) -> list[bytes]:
     if _INTEGER.match(text) and -(2**63) <= int(text) < 2**63:
         meanings.append(_AnyValue(int_value=int(text)))
     if _FLOAT.match(text) or text in _SPECIAL_FLOATS:
-        meanings.append(_AnyValue(double_value=float(_SPECIAL_FLOATS.get(text, text))))
+        number = float(_SPECIAL_FLOATS.get(text, text))
+        # Two doubles are written alike, and a processor says the negative NaN for 0/0.
+        signs = (1, -1) if number == 0 or math.isnan(number) else (math.copysign(1, number),)
+        meanings += [_AnyValue(double_value=math.copysign(number, sign)) for sign in signs]
     content = _base64(text)
     if content is not None:
         meanings.append(_AnyValue(bytes_value=content))

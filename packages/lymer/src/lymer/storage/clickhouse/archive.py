@@ -25,8 +25,11 @@ _ARCHIVE: Final = "{db}.archive"
 class Archive:
     """The archive of one tenant."""
 
-    def __init__(self, engine: Engine, database: str, settings: Settings) -> None:
-        """Remember whom to ask, and the limits of one statement."""
+    def __init__(
+        self, engine: Engine, database: str, settings: Settings, *, is_shared: bool = False
+    ) -> None:
+        """Remember whom to ask, and the limits of one statement; shared: others may keep, too."""
+        self._is_shared = is_shared
         self._engine = engine
         self._database = database
         self._settings = settings
@@ -35,8 +38,8 @@ class Archive:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was ever kept, so that it need not be asked; only this object keeps."""
-        if self._is_empty is None:
+        """Whether nothing was ever kept, so that it need not be asked."""
+        if self._is_empty is None or (self._is_empty and self._is_shared):
             with self._lock:
                 self._is_empty = not self._count(_ARCHIVE, "1", Query())
         return self._is_empty

@@ -7,12 +7,14 @@ idempotent: the tables take the maximum and the union.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from lymer import clock
 from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.span_columns import CAST_RESOURCE, CAST_SCOPE
 from lymer.storage.clickhouse.statements import NESTED_KEYS, statement
@@ -22,6 +24,14 @@ __all__ = ["ORIGINS_MAX", "Catalog"]
 ORIGINS_MAX: Final = 50_000
 """Pairs of resource and scope held in memory, about 2 kB each; of more the tables are asked."""
 _REFRESH_MICROSECONDS_MAX: Final = 3600 * 1_000_000
+_LOOK_SECONDS: Final = 0.1
+_BATCH: Final = 1024
+"""Origins asked for at once: the engine reads statements of 256 KiB at most."""
+_TOLD: Final = (
+    "SELECT {mark}, groupBitXor(cityHash64(table, name)) FROM system.parts "
+    "WHERE database = '{db}' AND table IN ('operations', 'origins') AND active"
+)
+"""A number that changes whenever somebody tells."""
 _ONE_THREAD: Final = {"max_threads": 1}
 _LOAD_ORIGINS: Final = statement(
     "origins", resource=CAST_RESOURCE, scope=CAST_SCOPE, limit=ORIGINS_MAX
@@ -58,7 +68,15 @@ class _Known:
 class Catalog:
     """What one tenant has; told by one thread at a time, asked by any."""
 
-    def __init__(self, engine: Engine, database: str, *, retention_seconds: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        database: str,
+        *,
+        retention_seconds: int,
+        is_shared: bool = False,
+        told: str = "",
+    ) -> None:
         """Read the tables.
 
         Args:
@@ -66,28 +84,71 @@ class Catalog:
             database: The tenant's.
             retention_seconds: Entries not told for so long go away; what is still seen is told
                 again eight times within.
+            is_shared: Whether other processes tell, too: the tables are looked at again now and
+                then, and for the first time when somebody asks.
+            told: A statement whose number changes when anybody tells; empty: that of one server.
         """
         self._engine = engine
         self._database = database
         self._retention = retention_seconds * 1_000_000
         self._refresh = min(_REFRESH_MICROSECONDS_MAX, self._retention // 8)
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
         self._newest = 0
         self._known = _Known()
-        operations = engine.select(database, statement("operations"), 4)
-        for service, name, kind, seen in zip(*operations, strict=True):
-            self._known.operations[service][name, kind] = seen * 1_000_000
-        for resource, scope, keys, seen, attributes, library in self._rows(_LOAD_ORIGINS, 6):
-            self._learn(resource, scope, attributes, library)
-            self._note_origin((resource, scope), keys, seen * 1_000_000)
+        self._look_lock = threading.Lock()
+        self._is_shared = is_shared
+        self._told_statement = told or _TOLD
+        self._looked_seconds = -math.inf
+        self._looked_at: list[Any] = []
+        if not is_shared:
+            self._load()
+
+    def _load(self) -> None:
+        """Add what the tables say to what is known."""
+        operations = self._engine.select(self._database, statement("operations"), 4)
+        rows = self._rows(_LOAD_ORIGINS, 6)
+        with self._lock:
+            for service, name, kind, seen in zip(*operations, strict=True):
+                known = self._known.operations[service]
+                known[name, kind] = max(seen * 1_000_000, known.get((name, kind), 0))
+                if self._is_shared:
+                    self._newest = max(self._newest, seen * 1_000_000)
+            for resource, scope, keys, seen, attributes, library in rows:
+                if self._known.origins.get((resource, scope), -1) < seen * 1_000_000:
+                    self._learn(resource, scope, attributes, library)
+                    self._note_origin((resource, scope), keys, seen * 1_000_000)
+
+    def look(self) -> None:
+        """Learn what other processes have told meanwhile; a look is good for a tenth of a second.
+
+        Raises:
+            StorageError: The tables cannot be read.
+        """
+        if not self._is_shared:
+            return
+        with self._look_lock:
+            now = clock.monotonic_seconds()
+            if now - self._looked_seconds < _LOOK_SECONDS:
+                return
+            looked_at = self._engine.select(self._database, self._told_statement, 1)
+            if looked_at != self._looked_at or looked_at == [[0]]:
+                self._load()
+            self._looked_at, self._looked_seconds = looked_at, now
 
     @property
     def holds_all_origins(self) -> bool:
         """Whether all resources and scopes are in memory; if not, ask the tables."""
+        self.look()
+        return self._has_room
+
+    @property
+    def _has_room(self) -> bool:
         return len(self._known.origins) < ORIGINS_MAX
 
     def services(self) -> list[bytes]:
         """Return the names of services, in any order."""
+        self.look()
         with self._lock:
             return [
                 service
@@ -97,12 +158,14 @@ class Catalog:
 
     def operations(self, service: bytes) -> list[tuple[bytes, int]]:
         """Return (name, kind) of the operations of a service, in any order."""
+        self.look()
         with self._lock:
             operations = self._known.operations.get(service, {})
             return [one for one, seen in operations.items() if self._is_kept(seen)]
 
     def has_operation(self, service: bytes, name: bytes) -> bool:
         """Tell whether a span of this service and name can be stored; empty stands for any."""
+        self.look()
         with self._lock:
             if service:
                 operations = self._known.operations.get(service, {})
@@ -115,11 +178,13 @@ class Catalog:
 
     def is_nested_key(self, key: bytes) -> bool:
         """Tell whether some event or link can have an attribute with this key."""
+        self.look()
         with self._lock:
             return key in self._known.nested_keys
 
     def resources(self, attributes: Iterable[_Attribute]) -> set[int]:
         """Return the resources that have one of these attributes (key, AnyValue), as hashes."""
+        self.look()
         with self._lock:
             return _any_of(self._known.resources_by_attribute, attributes)
 
@@ -127,6 +192,7 @@ class Catalog:
         self, attributes: Iterable[_Attribute], names: Sequence[bytes], versions: Sequence[bytes]
     ) -> set[int]:
         """Return the scopes that have one of these attributes, names or versions, as hashes."""
+        self.look()
         with self._lock:
             return (
                 _any_of(self._known.scopes_by_attribute, attributes)
@@ -144,6 +210,7 @@ class Catalog:
 
     def keys(self) -> dict[str, set[bytes]]:
         """Return the keys of attributes of resources, scopes and events or links."""
+        self.look()
         with self._lock:
             return {
                 "resource": {key for key, _ in self._known.resources_by_attribute},
@@ -178,6 +245,25 @@ class Catalog:
         Raises:
             StorageError: It is not known whether it does; calling again is right.
         """
+        with self._telling:
+            self._add(segment_id)
+
+    def forget(self, statements: Sequence[str], settings: Mapping[str, str | int]) -> None:
+        """Change the tables by these statements, and know what they say then.
+
+        Nothing is told meanwhile: what comes after is told to tables that have forgotten.
+
+        Raises:
+            StorageError: Some may have been run; calling again is right.
+        """
+        with self._telling:
+            for text in statements:
+                self._engine.command(self._database, text, {}, settings)
+            with self._lock:
+                self._known = _Known()
+            self._load()
+
+    def _add(self, segment_id: int) -> None:
         operations: set[_Operation] = set()
         origins: dict[tuple[int, int], set[bytes]] = defaultdict(set)
         for service, name, kind, resource, scope, keys in self._rows(
@@ -194,7 +280,7 @@ class Catalog:
         if any(self._is_due(origin, keys, due) for origin, keys in origins.items()):
             self._tell(_TELL_ORIGINS, segment_id)
             unknown = [origin for origin in origins if origin not in self._known.origins]
-            if unknown and self.holds_all_origins:
+            if unknown and self._has_room:
                 self._learn_from(segment_id, unknown)
             with self._lock:
                 for origin, keys in origins.items():
@@ -214,20 +300,22 @@ class Catalog:
         return seen >= self._newest - self._retention - self._refresh
 
     def _note_origin(self, origin: tuple[int, int], keys: Iterable[bytes], seen: int) -> None:
-        if origin in self._known.origins or self.holds_all_origins:
+        if origin in self._known.origins or self._has_room:
             self._known.origins[origin] = seen
         for key in keys:
             self._known.nested_keys.add(key)
-            if self.holds_all_origins:
+            if self._has_room:
                 self._known.nested[(*origin, key)] = seen
 
     def _learn_from(self, segment_id: int, origins: Iterable[tuple[int, int]]) -> None:
-        pairs = ", ".join(f"({resource}, {scope})" for resource, scope in origins)
-        text = _NEW_ORIGINS.replace("{seg}", str(segment_id)).replace("{origins}", pairs)
-        rows = self._rows(text, 4)
-        with self._lock:
-            for row in rows:
-                self._learn(*row)
+        text = _NEW_ORIGINS.replace("{seg}", str(segment_id))
+        asked = [f"({resource}, {scope})" for resource, scope in origins]
+        for first in range(0, len(asked), _BATCH):
+            pairs = ", ".join(asked[first : first + _BATCH])
+            rows = self._rows(text.replace("{origins}", pairs), 4)
+            with self._lock:
+                for row in rows:
+                    self._learn(*row)
 
     def _learn(
         self,

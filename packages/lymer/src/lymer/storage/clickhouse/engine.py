@@ -15,8 +15,9 @@ Two laws, for every engine, since an answer that is not the statement's own may 
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -24,16 +25,18 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-from lymer.errors import StorageError
+from lymer.errors import StorageError, StorageMemoryError
 
 __all__ = [
     "DECODE_CODES",
     "MEMORY_CODE",
     "ONE_PART",
+    "ROWS_CODE",
     "Engine",
     "Mark",
     "Parameter",
     "Settings",
+    "memory_refused",
     "shortened",
 ]
 
@@ -68,6 +71,8 @@ DECODE_CODES: Final = (
 NO_COLUMN_SERIALIZED_TO_PROTOBUF_FIELD, PROTOBUF_BAD_CAST, INCORRECT_DATA,
 CANNOT_PARSE_QUOTED_STRING."""
 MEMORY_CODE: Final = "Code: 241."
+ROWS_CODE: Final = "Code: 396."
+"""More rows than `max_result_rows`."""
 _MESSAGE_CHARACTERS_MAX: Final = 600
 _MARK: Final = "{mark}"
 _MARK_BITS: Final = 62
@@ -219,6 +224,20 @@ def _unpacked(output: bytes) -> list[Any]:
         return list(unpacker)
     except (ValueError, msgpack.exceptions.UnpackException) as error:
         raise StorageError(f"cannot read the engine's answer: {error}") from error
+
+
+@contextlib.contextmanager
+def memory_refused() -> Iterator[None]:
+    """Say what may be done about it if an answer needs too much memory."""
+    try:
+        yield
+    except StorageError as error:
+        if not str(error).startswith(MEMORY_CODE):
+            raise
+        raise StorageMemoryError(
+            "cannot answer: the question needs more memory than one statement may have, half of "
+            "storage.memory_bytes_max: ask for fewer traces or a shorter time, or raise the limit"
+        ) from error
 
 
 def shortened(message: str) -> str:

@@ -27,6 +27,7 @@ from lymer.storage.clickhouse.engine import (
     Mark,
     Parameter,
     Settings,
+    memory_refused,
     shortened,
 )
 from lymer.storage.clickhouse.granules import refine_granules
@@ -180,7 +181,7 @@ class ChdbEngine:
 
     def _ask(self, mark: Mark, statement: str, parameters: Mapping[str, Parameter]) -> bytes:
         """Run a statement that ends when nobody waits for it any more."""
-        with stoppable(lambda: self._stop(mark)):
+        with stoppable(lambda: self._stop(mark)), memory_refused():
             return self._run(statement, parameters)
 
     def _stop(self, mark: Mark) -> None:

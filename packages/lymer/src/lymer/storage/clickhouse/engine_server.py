@@ -33,6 +33,7 @@ from lymer.storage.clickhouse.engine import (
     Mark,
     Parameter,
     Settings,
+    memory_refused,
     shortened,
 )
 
@@ -197,7 +198,7 @@ class ServerEngine:
         parameters: Mapping[str, Parameter] | None,
         settings: Settings | None,
     ) -> bytes:
-        with self._statement(settings) as asked_with:
+        with memory_refused(), self._statement(settings) as asked_with:
             filled, short = _with_blobs(statement, parameters or {})
             answer: bytes = self._client.raw_query(
                 filled, parameters=_plain(short), settings=asked_with, fmt=output

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from lymer.model.find_terms import FindTerms
 from lymer.model.question import SPAN_KINDS
-from lymer.storage.clickhouse.select import Query
+from lymer.storage.clickhouse.select import Query, is_any_of
 from lymer.wire.jaeger_json import any_value_text
 from lymer.wire.span_rows import ADDRESS_KEYS, WARNINGS_KEY, Origins, with_address
 
-__all__ = ["find_condition"]
+__all__ = ["find_condition", "find_named"]
 
 _STRING: Final = "startsWith(v, '\\n')"
 _TEXT: Final = (
@@ -23,8 +23,7 @@ _TEXT: Final = (
 )
 """The content of an AnyValue that is a string."""
 _OTHERS: Final = """
-SELECT {mark}, groupUniqArray((cityHash64(resource), resource)),
-    groupUniqArray((cityHash64(scope), scope)),
+SELECT {mark}, groupUniqArray(cityHash64(resource)), groupUniqArray(cityHash64(scope)),
     groupUniqArrayArray(arrayMap(p -> (cityHash64(p.1, p.2), p.1, p.2), arrayFilter(p ->
         NOT startsWith(p.2, '\\n') AND NOT has([{skipped}], substring(p.2, 1, 1)),
         arrayConcat(CAST(attrs, 'Array(Tuple(String, String))'),
@@ -43,7 +42,7 @@ def find_condition(
     query: Query,
     terms: FindTerms,
     ask: Ask,
-    origins_of: Callable[[Iterable[bytes], Iterable[bytes]], Origins],
+    origins_of: Callable[[Iterable[int], Iterable[int]], Origins],
 ) -> str:
     """Return the condition on spans of which a tag, a log field or a process tag matches.
 
@@ -51,11 +50,14 @@ def find_condition(
         query: Gets the parameters.
         terms: What to look for.
         ask: Answers a statement about the trace, `{where}` in it, with columns.
-        origins_of: Reads texts of resources and scopes.
+        origins_of: Reads what resources and scopes say, by the hashes of their texts.
     """
     skipped = ", ".join(f"unhex('{one.hex()}')" for one in _hopeless(terms.include))
-    ((resources,), (scopes,), (others,)) = ask(_OTHERS.replace("{skipped}", skipped), 3)
-    origins = origins_of([text for _, text in resources], [text for _, text in scopes])
+    answer = ask(_OTHERS.replace("{skipped}", skipped), 3)
+    if not answer[0]:
+        return "0"  # a tenant that has no store
+    ((resources,), (scopes,), (others,)) = answer
+    origins = origins_of(resources, scopes)
     hashes = [number for number, key, value in others if _meets(terms, key, value)]
     pair = _pair(query, terms, hashes)
     name = f"NOT mapContains(e.attributes, 'event') AND {_text(query, terms, 'event', 'e.name')}"
@@ -65,26 +67,36 @@ def find_condition(
         f"arrayExists(e -> ({name}) OR {in_event}, events)",
         _text(query, terms, "otel.status_description", "status_message"),
         _text(query, terms, "w3c.tracestate", "trace_state"),
-        _numbers("kind", (k for k in range(1, 6) if terms.meet("span.kind", SPAN_KINDS[k]))),
-        _numbers("status", _statuses(terms)),
+        _numbers(query, "kind", (k for k in range(1, 6) if terms.meet("span.kind", SPAN_KINDS[k]))),
+        _numbers(query, "status", _statuses(terms)),
         _numbers(
+            query,
             "cityHash64(resource)",
             (
                 number
-                for number, text in resources
+                for number in resources
                 if any(
                     _meets(terms, key, value)
-                    for key, value in origins.resources[text]
+                    for key, value in origins.resources[number]
                     if key != b"service.name"  # the name of the process, and shown as such
                 )
             ),
         ),
         _numbers(
+            query,
             "cityHash64(scope)",
-            (number for number, text in scopes if _is_scope(terms, *origins.scopes[text][:2])),
+            (one for one in scopes if _is_scope(terms, *origins.scopes[one][:2])),
         ),
     ]
     return " OR ".join(one for one in conditions if one != "0") or "0"
+
+
+def find_named(query: Query, terms: FindTerms, condition: str) -> str:
+    """Return the condition, or that the name of a service or an operation matches."""
+    if not terms.include:
+        return "0"
+    named = " OR ".join(_occurs(query, terms.include, one) for one in ("service", "name"))
+    return f"{named} OR {condition}"
 
 
 def _hopeless(include: Sequence[str]) -> list[bytes]:
@@ -142,6 +154,6 @@ def _occurs(query: Query, terms: Sequence[str], text: str) -> str:
     return f"multiSearchAnyCaseInsensitiveUTF8({text}, [{listed}])"
 
 
-def _numbers(column: str, numbers: Iterable[int]) -> str:
-    listed = ", ".join(map(str, numbers))
-    return f"{column} IN ({listed})" if listed else "0"
+def _numbers(query: Query, column: str, numbers: Iterable[int]) -> str:
+    known = [*numbers]
+    return is_any_of(query, column, known) if known else "0"

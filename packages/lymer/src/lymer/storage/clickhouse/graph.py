@@ -16,7 +16,6 @@ __all__ = [
     "LEAF",
     "LEAF_ATTRIBUTES",
     "TEXTS",
-    "WEIGHT",
     "edges_of",
     "select_graph",
 ]
@@ -25,18 +24,9 @@ _NO_SOURCE: Final = 255
 _LINKED: Final = 4
 """As kind of a target: a service, by a link."""
 _HOUR: Final = 60
-_THRESHOLD: Final = (
-    "extract(trace_state, '(?:^|,)[ \\\\t]*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})(?:[;, \\\\t]|$)')"
-)
-WEIGHT_MAX: Final = 1_048_576
-"""One span stands for at most so many: a single hostile threshold must not drown all others."""
-WEIGHT: Final = (
-    "if(trace_state = '', 1., least(1 / (1 - reinterpretAsUInt64(reverse(unhex(concat('00', "
-    f"rightPad({_THRESHOLD}, 14, '0'))))) / 72057594037927936), {WEIGHT_MAX}.))"
-)
-"""How many spans one stands for: the reciprocal of its sampling probability, 1 if it has none.
-Source: OpenTelemetry specification, trace/tracestate-probability-sampling.md."""
-BUCKET: Final = "toInt16(floor(log2(duration + 1) * 8))"
+_NOTHING: Final = 0.5
+"""A span counts at least one; less is what is left when such sums are taken back."""
+BUCKET: Final = "toInt16(floor(log2(toFloat64(duration) + 1) * 8))"
 
 
 def _names(*keys: str) -> list[str]:
@@ -118,6 +108,6 @@ def _edge(key: tuple[Any, ...], figures: tuple[Any, ...]) -> GraphEdge:
         calls=calls,
         errors=max(errors, 0.0),
         duration_nano_sum=max(duration_sum, 0.0),
-        buckets=tuple(sorted((bucket, count) for bucket, count in buckets if count > 0)),
+        buckets=tuple(sorted((bucket, count) for bucket, count in buckets if count > _NOTHING)),
         span_count=spans,
     )

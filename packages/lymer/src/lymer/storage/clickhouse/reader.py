@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any, Final
 
-from lymer.errors import QuestionError
+from lymer.errors import QuestionError, StorageError
+from lymer.language import tree
+from lymer.language.jaeger_parameters import condition_of
 from lymer.model.columns import SpanColumns
 from lymer.model.conventions import names_of
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.graph import GraphEdge
+from lymer.model.minute_counts import MinuteCounts
 from lymer.model.question import (
     SPAN_KINDS,
     DependencyLink,
@@ -24,44 +27,49 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.model.span_table import SpanSample, SpanTable
-from lymer.model.trace_arrays import TraceArrays
-from lymer.storage.clickhouse.answers import (
-    OTLP_SETTINGS,
-    SELECT_OTLP,
-    SELECT_RED,
-    SELECT_SUMMARIES,
-    message_of,
-)
+from lymer.model.trace_arrays import FoundSpans, TraceArrays
+from lymer.storage.clickhouse.answers import SELECT_SUMMARIES
 from lymer.storage.clickhouse.any_value import address_meanings, any_value_meanings
-from lymer.storage.clickhouse.archive import Archive, from_archive, select_archived_spans
+from lymer.storage.clickhouse.archive import Archive, select_archived_spans
 from lymer.storage.clickhouse.catalog import Catalog
-from lymer.storage.clickhouse.engine import Engine, Settings
+from lymer.storage.clickhouse.engine import ROWS_CODE, Engine, Settings
 from lymer.storage.clickhouse.graph import GRAPH_WIDTH, edges_of, select_graph
-from lymer.storage.clickhouse.red_select import select_red_slots
-from lymer.storage.clickhouse.rollup import Rollups
+from lymer.storage.clickhouse.minute_counts import read_edge_minutes, read_operation_minutes
+from lymer.storage.clickhouse.origins import KnownOrigins
+from lymer.storage.clickhouse.otlp_parts import OtlpParts
+from lymer.storage.clickhouse.red_select import select_red, select_red_slots
+from lymer.storage.clickhouse.rollup import CountedRollups
 from lymer.storage.clickhouse.select import (
     Query,
     Tag,
     find_places,
-    select_traces,
+    is_any_trace,
     select_values,
+    shown_condition,
     types_of_many_meanings,
 )
 from lymer.storage.clickhouse.span_columns import (
     FEW_COLUMNS,
     MOST_COLUMNS,
-    select_origins_text,
     select_spans,
 )
+from lymer.storage.clickhouse.span_parts import PART_SPANS_MAX, SpanParts
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
 from lymer.storage.clickhouse.spansets.arrays import ArrayKeys
+from lymer.storage.clickhouse.spansets.conditions import Conditions
 from lymer.storage.clickhouse.spansets.fields import find_names, find_values
-from lymer.storage.clickhouse.spansets.search import Asking, find_spansets
+from lymer.storage.clickhouse.spansets.minute_values import MinuteValues
+from lymer.storage.clickhouse.spansets.search import Asking, find_spansets, naming_statement
 from lymer.storage.clickhouse.spansets.series import find_series
+from lymer.storage.clickhouse.spansets.values import Names
 from lymer.storage.clickhouse.statements import statement
 from lymer.storage.clickhouse.tag_select import select_tag_keys, select_tag_values
 from lymer.storage.clickhouse.tail_rates import add_rates
-from lymer.storage.clickhouse.trace_arrays import read_trace_arrays
+from lymer.storage.clickhouse.trace_arrays import (
+    TraceStatements,
+    read_found_spans,
+    read_trace_arrays,
+)
 from lymer.storage.search_contract import (
     FieldName,
     FieldQuestion,
@@ -86,12 +94,12 @@ _SPANS_PER_TRACE: Final = 4
 _WIDEN: Final = 10
 _SPANS_LIMITED_MAX: Final = 20_000
 """Beyond so many, one unlimited statement is cheaper than another round."""
+_IDS_PER_STATEMENT: Final = 2_000
+_EVERY: Final = 2**31
 _TRACE_ID_TEXT: Final = re.compile(r"[0-9a-f]{32}\Z")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}\Z")
 _NANO_PER_MINUTE: Final = 60_000_000_000
 _MINUTE_MAX: Final = 2**32 - 1
-_KNOWN_ORIGINS_MAX: Final = 4096
-"""Resources and scopes remembered, about 1 kB each; more and all are forgotten."""
 _FAILED_MAX: Final = 6
 """How often few columns may be too few before all are asked for at once."""
 _ONE_THREAD: Final = {"max_threads": 1}
@@ -102,6 +110,9 @@ _BY_ID: Final[dict[str, str | int]] = {
 }
 
 
+_UNLIMITED: Final[Settings] = {}
+
+
 class TenantReader:
     """A `SpanReader` of one database; every statement has a time and a memory limit."""
 
@@ -110,7 +121,7 @@ class TenantReader:
         engine: Engine,
         database: str,
         catalog: Catalog,
-        rollups: Rollups | None,
+        rollups: CountedRollups | None,
         settled_segment_id: Callable[[], int],
         *,
         timeout_seconds: float,
@@ -137,11 +148,16 @@ class TenantReader:
             "max_memory_usage": memory_bytes_max,
             "max_threads": _THREADS_MAX,
         }
-        self._archive = Archive(engine, database, self._settings)
-        self._arrays = ArrayKeys()
-        self._known_lock = threading.Lock()
-        self._known = Origins({}, {})
+        self._parts = SpanParts(engine, database, {**self._settings, **_BY_ID, "max_threads": 1})
+        self._archive = Archive(
+            engine, database, self._settings, is_shared=settled_segment_id() < 0
+        )
+        self._otlp = OtlpParts(engine, database, self._settings)
+        self._learnt = ArrayKeys(), MinuteValues()
+        self._origins_known = KnownOrigins(engine, database, self._settings)
         self._few = _Few()
+        self.part_spans_max = PART_SPANS_MAX
+        """More spans are read in parts of so many."""
         self.graph_age_seconds_max = 0.0
         """A service graph that was counted so recently is read as it is."""
         self.shows_rates = False
@@ -174,24 +190,97 @@ class TenantReader:
         service, operation = question.service.encode(), question.operation.encode()
         if not self._catalog.has_operation(service, operation):
             return []
-        tags = [tag for key, value in question.tags for tag in self._tags(question, key, value)]
-        places = [
-            replace(find_places(self._catalog, tag), has_rates=self.shows_rates) for tag in tags
-        ]
+        if question.after_start_unix_nano is not None:
+            return self._find_page(question, question.after_start_unix_nano)
+        names = Names(Query(), self._catalog)
+        where = self._spans_of(names, question)
+        clause = names.clause(where)
         span_limit = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
         # What is common lies among the newest spans: a second thread reads what nobody needs.
         durations = {question.duration_nano_min, question.duration_nano_max}
-        is_common = not (tags or question.present) and durations == {None}
+        is_common = not (question.tags or question.present) and durations == {None}
         threads = {"max_threads": 1} if is_common else {}
         while span_limit <= _SPANS_LIMITED_MAX:
-            rows = self._rows(select_traces(question, tags, places, span_limit), 2, threads)
+            text = naming_statement("newest", "start", where, clause, spans_max=span_limit)
+            rows = self._rows(replace(names.query, statement=text), 2, threads)
             newest = dict(reversed(rows))
             if len(newest) >= question.limit or len(rows) < span_limit:
                 return _newest_first(newest.items(), question.limit)
             span_limit *= _WIDEN
-        return _newest_first(
-            self._rows(select_traces(question, tags, places, None), 2), question.limit
-        )
+        text = naming_statement("all", "start", where, clause, traces_max=question.limit)
+        rows = self._rows(replace(names.query, statement=text), 2)
+        return _newest_first(rows, question.limit)
+
+    def _find_page(self, question: TraceQuestion, key: int) -> list[FoundTrace]:
+        """Return the traces behind a place of the order; a page costs what it shows.
+
+        Of the traces with a match before `key` those are left out that have a later one too: they
+        were shown. Of spans that start alike a limit may have cut some, so the last are not used.
+        """
+        place = (-key, bytes.fromhex(question.after_trace_id))
+        first, last = question.start_unix_nano_min, question.start_unix_nano_max
+        older = replace(question, start_unix_nano_max=min(last, key))
+        newer = replace(question, start_unix_nano_min=max(first, key + 1))
+        span_limit = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
+        while span_limit <= _SPANS_LIMITED_MAX:
+            rows = self._named(older, "newest", spans_max=span_limit)
+            is_cut = len(rows) == span_limit
+            newest = dict(reversed(rows))
+            fresh: list[tuple[bytes, int]] = []
+            left = sorted(
+                (
+                    one
+                    for one in newest.items()
+                    if (-one[1], one[0]) > place and not (is_cut and one[1] <= rows[-1][1])
+                ),
+                key=lambda one: (-one[1], one[0]),
+            )
+            for at in range(0, len(left), _IDS_PER_STATEMENT):
+                some = left[at : at + _IDS_PER_STATEMENT]
+                shown: set[bytes] = set()
+                if key < last:
+                    ids = [one.hex() for one, _ in some]
+                    shown = {one for one, _ in self._named(newer, "all", ids, traces_max=len(ids))}
+                fresh += [one for one in some if one[0] not in shown]
+                if len(fresh) >= question.limit:
+                    break
+            if len(fresh) >= question.limit or not is_cut:
+                return _newest_first(fresh, question.limit)
+            span_limit *= _WIDEN
+        every = self._named(question, "all", traces_max=_EVERY)
+        return _newest_first((one for one in every if (-one[1], one[0]) > place), question.limit)
+
+    def _named(
+        self, question: TraceQuestion, which: str, among: Sequence[str] = (), **limit: int
+    ) -> list[tuple[bytes, int]]:
+        """Return (trace id, start) of the newest spans that match, or of all traces."""
+        names = Names(Query(), self._catalog)
+        where = self._spans_of(names, question)
+        if among:
+            where += f"\n    AND {is_any_trace(names.query, among)}"
+        text = naming_statement(which, "start", where, names.clause(where), **limit)
+        return [(one, start) for one, start in self._rows(replace(names.query, statement=text), 2)]
+
+    def _spans_of(self, names: Names, question: TraceQuestion) -> str:
+        """Return the condition on spans that the parameters of a search are."""
+        node = condition_of(question)
+        parts = [
+            f"start >= {names.query.number(max(question.start_unix_nano_min, 0))}",
+            f"start <= {names.query.number(max(question.start_unix_nano_max, 0))}",
+        ]
+        if node is not None:
+            shown = partial(self._shown, names.query, question)
+            conditions = Conditions(names, with_arrays=False, shown=shown)
+            operands = node.operands if isinstance(node, tree.Logic) else (node,)
+            parts += [conditions.condition(one) for one in operands]
+        return "\n    AND ".join(parts)
+
+    def _shown(self, query: Query, question: TraceQuestion, node: tree.Shown) -> str:
+        tags = self._tags(question, node)
+        places = [
+            replace(find_places(self._catalog, tag), has_rates=self.shows_rates) for tag in tags
+        ]
+        return shown_condition(query, node, tags, places)
 
     def get_traces(
         self,
@@ -206,20 +295,35 @@ class TenantReader:
         known = _checked_ids(trace_ids)
         if not known:
             return SpanColumns()
-        limit = "" if spans_max is None else f" LIMIT {spans_max + 1}"
+        limit = self.part_spans_max if spans_max is None else spans_max
+        columns = self._spans_limited(known, limit, raw=raw, skeleton=skeleton)
+        if columns is None and spans_max is not None:
+            return _too_many(spans_max + 1)
+        if columns is None:
 
-        def where(query: Query, ids: Sequence[str]) -> str:
-            return _is_any(query, ids) + limit
+            def rendered(rows: SpanRows) -> SpanColumns:
+                origins = self._origins(rows, is_any_trace, known)
+                return to_columns(rows, origins, known, raw=raw, skeleton=skeleton)
 
-        columns = self._spans(where, known, raw=raw, skeleton=skeleton)
+            columns = self._parts.read(
+                is_any_trace, known, rendered, skeleton=skeleton, spans_max=limit
+            )
         return columns if skeleton else self._with_rates(columns)
 
     def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
         """See `SpanReader.get_trace_arrays`."""
         (known,) = _checked_ids([trace_id])
+        return read_trace_arrays(self._about(known), find)
+
+    def find_in_trace(self, trace_id: str, find: FindTerms, /) -> FoundSpans:
+        """See `SpanReader.find_in_trace`."""
+        (known,) = _checked_ids([trace_id])
+        return read_found_spans(self._about(known), find)
+
+    def _about(self, trace_id: str) -> TraceStatements:
         settings = {**self._settings, **_BY_ID, "max_threads": 1}
-        return read_trace_arrays(
-            self._engine, self._database, settings, known, self._origins_of, find
+        return TraceStatements(
+            self._engine, self._database, settings, trace_id, self._origins_known
         )
 
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
@@ -230,7 +334,7 @@ class TenantReader:
         known = _checked_ids([trace_id])
 
         def where(query: Query, ids: Sequence[str]) -> str:
-            return f"{_is_any(query, ids)} AND span_id = {query.blob(bytes.fromhex(span_id))}"
+            return f"{is_any_trace(query, ids)} AND span_id = {query.blob(bytes.fromhex(span_id))}"
 
         return self._with_rates(self._spans(where, known, raw=False, skeleton=False))
 
@@ -240,7 +344,7 @@ class TenantReader:
         if not known:
             return []
         query = Query()
-        query.statement = SELECT_SUMMARIES.replace("{where}", _is_any(query, known))
+        query.statement = SELECT_SUMMARIES.replace("{where}", is_any_trace(query, known))
         found = {row[0].hex(): row for row in self._rows(query, 9)}
         return [_summary(found[trace_id]) for trace_id in known if trace_id in found]
 
@@ -265,12 +369,8 @@ class TenantReader:
     ) -> list[OperationRed]:
         """See `SpanReader.get_red`."""
         self._catch_up("red")
-        first, last = _minutes(start_unix_nano, end_unix_nano)
-        query = Query()
-        where = f"minute BETWEEN {first} AND {last} AND red.calls > 0"
-        if service:
-            where += f" AND service = {query.text(service)}"
-        query.statement = SELECT_RED.replace("{where}", where)
+        self._catch_up("red_hours")
+        query = select_red(*_minutes(start_unix_nano, end_unix_nano), service)
         found = [
             OperationRed(_text(service), _text(operation), SPAN_KINDS[kind], *figures)
             for service, operation, kind, *figures in self._rows(query, 9, _ONE_THREAD)
@@ -289,6 +389,8 @@ class TenantReader:
     ) -> list[RedSlot]:
         """See `SpanReader.get_red_slots`."""
         self._catch_up("red")
+        if slot_minutes % 60 == 0:
+            self._catch_up("red_hours")
         query = select_red_slots(
             minutes, services, span_kinds, by_operation=by_operation, slot_minutes=slot_minutes
         )
@@ -296,6 +398,20 @@ class TenantReader:
             RedSlot(_text(service), _text(operation), *figures)
             for service, operation, *figures in self._rows(query, 6)
         ]
+
+    def get_minute_counts(
+        self, minutes: tuple[int, int], services: Sequence[str], /, *, of: str
+    ) -> MinuteCounts:
+        """See `SpanReader.get_minute_counts`."""
+        if of not in {"operations", "edges"}:
+            raise QuestionError(f"cannot count by the minute: nothing is named {of[:64]!r}")
+        if of == "edges":
+            self._catch_up("graph", self.graph_age_seconds_max)
+            read = read_edge_minutes
+        else:
+            self._catch_up("red")
+            read = read_operation_minutes
+        return read(self._engine, self._database, self._settings, minutes, services)
 
     def get_sample_size(self, sample: SpanSample, /) -> tuple[int, int]:
         """See `SpanReader.get_sample_size`."""
@@ -306,12 +422,12 @@ class TenantReader:
         """See `SpanReader.get_span_table`."""
         _checked_ids(sample.trace_ids)
         return read_span_table(
-            self._engine, self._database, self._settings, sample, self._origins_of
+            self._engine, self._database, self._settings, sample, self._origins_known
         )
 
     def find_spansets(self, question: SpansetQuestion, /) -> FoundSpansets:
         """See `SpanReader.find_spansets`."""
-        return find_spansets(self._asking(question), self._catalog, self._arrays, question)
+        return find_spansets(self._asking(question), self._catalog, self._learnt, question)
 
     def get_series(self, question: SeriesQuestion, /) -> FoundSeries:
         """See `SpanReader.get_series`."""
@@ -334,14 +450,7 @@ class TenantReader:
         known = _checked_ids(trace_ids)
         if not known:
             return b""
-        query = Query()
-        text = SELECT_OTLP.replace("{where}", _is_any(query, known))
-        settings = {**self._settings, **OTLP_SETTINGS}
-        columns = self._engine.select(self._database, text, 1, query.parameters, settings)
-        if len(known) == 1 and not any(len(message_of(answer)) for answer in columns[0]):
-            text = from_archive(text)
-            columns = self._engine.select(self._database, text, 1, query.parameters, settings)
-        return b"".join(with_readable_values(message_of(answer)) for answer in columns[0])
+        return b"".join(map(with_readable_values, self._otlp.read(known)))
 
     def archive_trace(self, trace_id: str, /) -> bool:
         """See `SpanReader.archive_trace`."""
@@ -357,6 +466,19 @@ class TenantReader:
         rows = self._rows(select_tag_values(key, service), 1)
         return sorted({any_value_text(value) for (value,) in rows})
 
+    def _spans_limited(
+        self, trace_ids: Sequence[str], spans_max: int, *, raw: bool, skeleton: bool
+    ) -> SpanColumns | None:
+        """Return the spans of traces, or None if they are more: known before one is in memory."""
+        limit: Settings = {"max_result_rows": spans_max, "result_overflow_mode": "throw"}
+        try:
+            columns = self._spans(is_any_trace, trace_ids, raw=raw, skeleton=skeleton, limit=limit)
+        except StorageError as error:
+            if str(error).startswith(ROWS_CODE):
+                return None
+            raise
+        return columns if len(columns) <= spans_max else None  # of store and archive
+
     def _spans(
         self,
         where: Callable[[Query, Sequence[str]], str],
@@ -364,19 +486,27 @@ class TenantReader:
         *,
         raw: bool,
         skeleton: bool,
+        limit: Settings = _UNLIMITED,
     ) -> SpanColumns:
         """Return spans of traces; few columns first, all of them if that was not enough."""
         is_single = len(trace_ids) == 1
         names: Sequence[str] = MOST_COLUMNS
         if is_single:
             names = FEW_COLUMNS if self._few.are_enough else COLUMNS
-        rows = self._found(names, where, trace_ids, skeleton=skeleton)
+        rows = self._found(names, where, trace_ids, skeleton=skeleton, limit=limit)
         if not rows.is_enough():
-            rows = self._found(COLUMNS, where, trace_ids, skeleton=skeleton)
+            rows = self._found(COLUMNS, where, trace_ids, skeleton=skeleton, limit=limit)
         if is_single:
             self._few.note(rows)
-        origins = self._origins_of(rows["resource"], rows["scope"])
+        origins = self._origins(rows, where, trace_ids)
         return to_columns(rows, origins, trace_ids, raw=raw, skeleton=skeleton)
+
+    def _origins(
+        self, rows: SpanRows, where: Callable[[Query, Sequence[str]], str], trace_ids: Sequence[str]
+    ) -> Origins:
+        query = Query()
+        condition = where(query, trace_ids)
+        return self._origins_known.of(rows["resource"], rows["scope"], condition, query.parameters)
 
     def _found(
         self,
@@ -385,15 +515,18 @@ class TenantReader:
         trace_ids: Sequence[str],
         *,
         skeleton: bool,
+        limit: Settings,
     ) -> SpanRows:
         """Return spans of traces, those of which nothing is stored from the archive."""
-        columns = self._read(select_spans, names, where, trace_ids, skeleton=skeleton)
+        columns = self._read(select_spans, names, where, trace_ids, skeleton=skeleton, limit=limit)
         found = {*columns[names.index("trace_id")]}
         missing = [one for one in trace_ids if bytes.fromhex(one) not in found]
         if missing and not self._archive.is_empty:
             if names is FEW_COLUMNS:  # of one trace, which is not there
                 columns, names = [[] for _ in MOST_COLUMNS], MOST_COLUMNS
-            more = self._read(select_archived_spans, names, where, missing, skeleton=skeleton)
+            more = self._read(
+                select_archived_spans, names, where, missing, skeleton=skeleton, limit=limit
+            )
             columns = [one + archived for one, archived in zip(columns, more, strict=True)]
         return SpanRows(columns, names)
 
@@ -405,45 +538,22 @@ class TenantReader:
         trace_ids: Sequence[str],
         *,
         skeleton: bool,
+        limit: Settings,
     ) -> list[list[Any]]:
         query = Query()
         text = select(where(query, trace_ids), names, skeleton=skeleton)
-        settings = {**self._settings, **_BY_ID}
+        settings = {**self._settings, **_BY_ID, **limit}
         if len(trace_ids) == 1:
             settings["max_threads"] = 1  # a second thread costs more than it reads
         width = len(names) + (skeleton and names is COLUMNS)
         return self._engine.select(self._database, text, width, query.parameters, settings)
 
-    def _origins_of(self, resources: Iterable[bytes], scopes: Iterable[bytes]) -> Origins:
-        """Return what the texts of resources and scopes say; ask for those not known yet.
-
-        They are few and never change, so they are remembered.
-        """
-        with self._known_lock:
-            known = self._known
-        new_resources = [text for text in {*resources} if text not in known.resources]
-        new_scopes = [text for text in {*scopes} if text not in known.scopes]
-        if not (new_resources or new_scopes):
-            return known
-        query = Query()
-        query.statement = select_origins_text(query.blobs(new_resources), query.blobs(new_scopes))
-        ((attributes, contents),) = self._rows(query, 2)
-        known = Origins(
-            {**known.resources, **dict(zip(new_resources, attributes, strict=True))},
-            {**known.scopes, **dict(zip(new_scopes, contents, strict=True))},
-        )
-        is_full = len(known.resources) + len(known.scopes) > _KNOWN_ORIGINS_MAX
-        with self._known_lock:
-            self._known = Origins({}, {}) if is_full else known
-        return known
-
-    def _tags(self, question: TraceQuestion, key: str, value: str) -> list[Tag]:
+    def _tags(self, question: TraceQuestion, node: tree.Shown) -> list[Tag]:
         """Return the tag that is asked for, under each name it may have."""
-        names = names_of(key) if question.any_name else (key,)
-        if len(names) == 1:
-            return [self._tag(question, key, value)]
-        whole = f"{names[0]}={value}"
-        return [replace(self._tag(question, name, value), alternative_to=whole) for name in names]
+        if node.value is None:
+            return []
+        names = names_of(node.key) if node.any_name else (node.key,)
+        return [self._tag(question, name, node.value) for name in names]
 
     def _tag(self, question: TraceQuestion, key: str, value: str) -> Tag:
         meanings = any_value_meanings(value) + address_meanings(key, value)
@@ -461,7 +571,7 @@ class TenantReader:
         query = Query()
         query.statement = (
             "SELECT {mark}, trace_id, rate, policy "
-            f"FROM {{db}}.tail_rates WHERE {_is_any(query, known)}"
+            f"FROM {{db}}.tail_rates WHERE {is_any_trace(query, known)}"
         )
         rates = self._rows(query, 3)
         add_rates(columns, {trace.hex(): (rate, _text(policy)) for trace, rate, policy in rates})
@@ -526,11 +636,13 @@ def _checked_ids(trace_ids: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(trace_ids))
 
 
-def _is_any(query: Query, trace_ids: Sequence[str]) -> str:
-    blobs = [query.blob(bytes.fromhex(trace_id)) for trace_id in trace_ids]
-    if len(blobs) == 1:
-        return f"trace_id = {blobs[0]}"
-    return f"trace_id IN ({', '.join(blobs)})"
+def _too_many(count: int) -> SpanColumns:
+    """Return so many spans of which nothing is known: there are more than were wanted."""
+    columns = SpanColumns(process_json=["{}"])
+    for column in fields(SpanColumns):
+        if column.name != "process_json":
+            setattr(columns, column.name, [""] * count)
+    return columns
 
 
 def _minutes(start_unix_nano: int, end_unix_nano: int) -> tuple[int, int]:

@@ -5,22 +5,42 @@ it, up to the highest that is safely stored, and inserts the sums as one part: a
 crash leaves the watermark and the sums in step. Merging rows keeps the highest batch.
 
 A call between services is known when the later of its two spans arrives; the earlier one is looked
-for among the spans of the lookback (`sql/count_dependencies.sql`).
+for among the spans of the lookback (`sql/step_calls.sql`). The rollups of calls, dependencies and
+graph, read what they look at from tables in memory, which one of them fills and both may use.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from lymer import clock
+from lymer.errors import StorageError
 from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
-from lymer.storage.clickhouse.graph import BUCKET, LEAF, LEAF_ATTRIBUTES, TEXTS, WEIGHT
+from lymer.storage.clickhouse.graph import BUCKET, LEAF, LEAF_ATTRIBUTES, TEXTS
+from lymer.storage.clickhouse.sampling_threshold import (
+    THRESHOLD_TEXT,
+    WEIGHT,
+    number_of,
+    rate_of,
+)
 from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX, statement
 from lymer.storage.clickhouse.throughput import HISTORY_MICROSECONDS
 
-__all__ = ["LOOKBACK_MICROSECONDS", "LOOKBACK_SPANS_MAX", "Rollups"]
+__all__ = [
+    "COUNTS",
+    "COUNT_LINKS_TO_DELETED",
+    "LOOKBACK_MICROSECONDS",
+    "LOOKBACK_SPANS_MAX",
+    "OF_CALLS",
+    "STEP_SHARED",
+    "STEP_SPANS",
+    "CountedRollups",
+    "Rollups",
+    "TakenBack",
+]
 
 LOOKBACK_MICROSECONDS: Final = 300 * 1_000_000
 """Parent and child that arrive further apart than this are not counted as a call."""
@@ -34,28 +54,95 @@ _COUNTING: Final[dict[str, str | int]] = {
     "join_algorithm": "hash",
     "query_plan_join_swap_table": "false",
 }
-COUNT_RED: Final = statement("count_red", minute=_MINUTE, weight=WEIGHT)
-COUNT_DEPENDENCIES: Final = statement(
-    "count_dependencies",
-    special_spans=statement("special_spans"),
-    services=statement("services"),
-    minute=_MINUTE,
-    number=_NUMBER,
+COUNT_RED: Final = statement("count_red", table="red", slot=_MINUTE, weight=WEIGHT)
+COUNT_RED_HOURS: Final = statement(
+    "count_red", table="red_hours", slot=f"toUInt32(intDiv({_MINUTE}, 60))", weight=WEIGHT
 )
+STEP_SPANS: Final = statement(
+    "step_spans", minute=_MINUTE, bucket=BUCKET, weight=WEIGHT, number=_NUMBER
+)
+STEP_SHARED: Final = statement("step_shared")
+_CALLS: Final = statement("step_calls")
+_SERVICES: Final = statement("services", number=_NUMBER)
+_ANSWERED: Final = statement("answered")
+COUNT_DEPENDENCIES: Final = statement("count_dependencies", calls=_CALLS, services=_SERVICES)
 COUNT_GRAPH: Final = statement(
     "count_graph",
-    special_spans=statement("graph_special"),
-    services=statement("services"),
+    calls=_CALLS,
+    services=_SERVICES,
+    answered=_ANSWERED,
+    answered_before=_ANSWERED.replace("WHERE is_callee", "WHERE was_there AND is_callee"),
     leaf_attributes=LEAF_ATTRIBUTES,
     texts=TEXTS,
     leaf=LEAF,
+    links=statement("graph_links"),
+    chosen="",
     figures=f"({_MINUTE}, {BUCKET}, toUInt8(status = 2), {WEIGHT}, toFloat64(duration))",
     weight=WEIGHT,
     bucket=BUCKET,
     minute=_MINUTE,
-    number=_NUMBER,
 )
-COUNT_ROOTS: Final = statement("count_roots")
+COUNT_ROOTS: Final = statement(
+    "count_roots", threshold=THRESHOLD_TEXT, number_of_threshold=number_of("threshold")
+)
+_CONSUMERS: Final = (
+    "SELECT trace_id FROM {db}.spans "
+    "WHERE seg > {after} AND seg <= {upto} AND kind = 5 AND notEmpty(links)"
+)
+COUNT_LINKS_TO_DELETED: Final = statement(
+    "count_links_to_deleted",
+    links=statement("graph_links"),
+    chosen="\n    AND trace_id NOT IN (SELECT trace_id FROM {db}.deleted_traces)",
+    # As they were counted: before tail sampling told what they stand for (bit 16 of `rare`).
+    weight=f"{WEIGHT} * if(bitAnd(rare, 16) = 0, 1., "
+    f"{rate_of(statement('rates_of', traces=_CONSUMERS))})",
+    bucket=BUCKET,
+    minute=_MINUTE,
+)
+COUNTS: Final[dict[str, str]] = {
+    "red": COUNT_RED,
+    "red_hours": COUNT_RED_HOURS,
+    "dependencies": COUNT_DEPENDENCIES,
+    "graph": COUNT_GRAPH,
+    "throughput": COUNT_ROOTS,
+}
+"""Every rollup, and the statement that counts a step of it."""
+_SPANS: Final = "{db}.spans"
+
+
+OF_CALLS: Final = ("dependencies", "graph")
+
+
+class CountedRollups(Protocol):
+    """What a reader needs of rollups."""
+
+    def catch_up(
+        self,
+        table: str,
+        settled_segment_id: int,
+        age_seconds_max: float = 0.0,
+        *,
+        one_step: bool = False,
+    ) -> bool:
+        """See `Rollups.catch_up`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A step that is counted once more, with a minus, for spans that are deleted."""
+
+    text: str
+    """Of `COUNTS`, or one like it."""
+    window: tuple[int, int, int]
+    """(after, upto, lookback), as of a step."""
+    batch: int
+    """Of a row that the rollup has: of that day, so that both are dropped together."""
+    note: str
+    """Stands in a row of its own in the same part, so that it can be told that it is done."""
+    spans: str = "{db}.deleted_spans"
+    """The table whose spans are taken back."""
+    linked: str = _SPANS
+    """The table in which spans are looked for that links lead to."""
 
 
 class Rollups:
@@ -68,12 +155,16 @@ class Rollups:
         self._settings: Settings = {**_COUNTING, "max_memory_usage": memory_bytes_max}
         self._statements = {
             "red": COUNT_RED,
+            "red_hours": COUNT_RED_HOURS,
             "dependencies": COUNT_DEPENDENCIES,
             "graph": COUNT_GRAPH,
         }
         self._counted = {table: self._progress(table) for table in self._statements}
         # One each: a reader waits for its own rollup only, and one that fails stops no other.
         self._locks = {table: threading.Lock() for table in self._statements}
+        # What the tables of a step hold: (after, upto, lookback).
+        self._step_lock = threading.Lock()
+        self._looked_at: tuple[int, int, int] | None = None
         self._in_doubt: set[str] = set()
         self._ended: dict[str, float] = {}
 
@@ -84,9 +175,48 @@ class Rollups:
         self._locks["throughput"] = threading.Lock()
         self._statements["throughput"] = COUNT_ROOTS
 
-    def tables(self) -> list[str]:
-        """Return the rollups there are."""
-        return list(self._statements)
+    def catch_up_all(self, settled_segment_id: int, calls_age_seconds_max: float = 0.0) -> bool:
+        """Count into every rollup, step by step, so that those of calls look at the same spans.
+
+        Args:
+            settled_segment_id: Up to which segment all is stored.
+            calls_age_seconds_max: Those of calls are left as they are if that was done so recently.
+
+        Returns:
+            Whether there was anything to count.
+
+        Raises:
+            StorageError: Of the last rollup that failed; the others have been counted.
+        """
+        now = clock.monotonic_seconds()
+        due = [
+            table
+            for table in self._statements
+            if table not in OF_CALLS
+            or now - self._ended.get(table, -math.inf) >= calls_age_seconds_max
+        ]
+        counted = False
+        failure = None
+        while due:
+            for table in list(due):
+                try:
+                    did = self.catch_up(table, settled_segment_id, one_step=True)
+                except StorageError as error:
+                    did, failure = False, error
+                counted |= did
+                if not did:
+                    due.remove(table)
+        if failure is not None:
+            raise failure
+        return counted
+
+    @property
+    def base_segment_id(self) -> int:
+        """Up to which segment was counted before several collectors wrote; 0 if none was."""
+        return 0
+
+    def publish(self) -> None:
+        """Tell other collectors how far we have come; here there are none."""
 
     def catch_up(
         self,
@@ -125,6 +255,17 @@ class Rollups:
             self._ended[table] = clock.monotonic_seconds()
         return True
 
+    def take_back(self, one: TakenBack) -> None:
+        """Count a step with a minus; it is one part, or nothing."""
+        with self._step_lock:
+            self._forget()  # what the tables of a step hold are other spans
+            if "{db}.step_" in one.text:
+                self._run(STEP_SPANS.replace(_SPANS, one.spans), one.window)
+                self._run(STEP_SHARED, one.window)
+            text = one.text.replace(_SPANS, one.spans).replace("{linked}", one.linked)
+            self._run(text, one.window, batch=one.batch, minus="-", note=one.note)
+            self._forget()
+
     def _progress(self, table: str) -> int:
         statement = f"SELECT {{mark}}, max(batch) FROM {{db}}.{table}"
         ((batch,),) = self._engine.select(self._database, statement, 1)
@@ -132,17 +273,58 @@ class Rollups:
 
     def _step(self, table: str, settled_segment_id: int) -> None:
         after = self._counted[table]
-        upto, lookback = self._window(after, settled_segment_id)
-        filled = (
-            self._statements[table]
-            .replace("{after}", str(after))
-            .replace("{upto}", str(upto))
-            .replace("{lookback}", str(lookback))
-        )
+        window = after, *self._window(after, settled_segment_id)
+        if table in OF_CALLS:
+            with self._step_lock:
+                self._look(window)
+                self._count(table, window)
+                if all(self._counted[other] != after for other in OF_CALLS):
+                    self._forget()
+        else:
+            self._count(table, window)
+
+    def _count(self, table: str, window: tuple[int, int, int]) -> None:
         self._in_doubt.add(table)  # a step that fails may have counted
-        self._engine.command(self._database, filled, {}, self._settings)
+        self._run(self._statements[table], window)
         self._in_doubt.discard(table)
-        self._counted[table] = upto
+        self._counted[table] = window[1]
+
+    def _look(self, window: tuple[int, int, int]) -> None:
+        """Fill the tables of a step, if they are not as wanted."""
+        if self._looked_at != window:
+            self._forget()
+            self._run(STEP_SPANS, window)
+            self._run(STEP_SHARED, window)
+            self._looked_at = window
+
+    def _forget(self) -> None:
+        self._looked_at = None
+        for table in ("step_spans", "step_shared"):
+            self._engine.command(self._database, f"TRUNCATE TABLE {{db}}.{table}")
+
+    def _run(
+        self,
+        text: str,
+        window: tuple[int, int, int],
+        *,
+        batch: int | None = None,
+        minus: str = "",
+        note: str = "",
+    ) -> None:
+        after, upto, lookback = window
+        places = {
+            "after": after,
+            "upto": upto,
+            "lookback": lookback,
+            "batch": upto if batch is None else batch,
+            "minute_of_arrival": upto // 60_000_000,
+            "minus": minus,
+            "note": note,
+            "linked": _SPANS,
+        }
+        for place, value in places.items():
+            text = text.replace(f"{{{place}}}", str(value))
+        self._engine.command(self._database, text, {}, self._settings)
 
     def _window(self, after: int, settled_segment_id: int) -> tuple[int, int]:
         """Return the last segment of the next step, and the one behind which its lookback begins.

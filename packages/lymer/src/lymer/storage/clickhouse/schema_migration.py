@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,7 @@ RETENTION: Final = {
     "operations": "seen",
     "origins": "seen",
     "red": "toDateTime(intDiv(batch, 1000000), 'UTC')",
+    "red_hours": "toDateTime(intDiv(batch, 1000000), 'UTC')",
     "dependencies": "toDateTime(intDiv(batch, 1000000), 'UTC')",
     "graph": "toDateTime(intDiv(batch, 1000000), 'UTC')",
     "tail_rates": "toDateTime(intDiv(batch, 1000000), 'UTC')",
@@ -29,7 +31,7 @@ the engine writes expressions, so that a table's own text can be compared."""
 
 ROLLUP_SECONDS: Final = 30 * 24 * 3_600
 """Sums (RED, dependencies) are kept so long, seconds, or as long as spans if that is longer."""
-_ROLLUPS: Final = frozenset({"red", "dependencies", "graph"})
+_ROLLUPS: Final = frozenset({"red", "red_hours", "dependencies", "graph"})
 
 
 ARCHIVE_SECONDS: Final = 3_650 * 24 * 3_600
@@ -50,8 +52,10 @@ class Kept:
         return max(self.spans, ROLLUP_SECONDS) if table in _ROLLUPS else self.spans
 
 
-def migrate(engine: Engine, database: str, kept: Kept) -> None:
+def migrate(engine: Engine, database: str, kept: Kept, *, besides: Sequence[str] = ()) -> None:
     """Create or upgrade the tables, and set how long they keep rows.
+
+    `besides` are statements for this store only, which may be repeated.
 
     A script is recorded after its last statement, and its statements may be repeated: what exists
     is not made again. So a crash in the middle is repaired by the next start.
@@ -88,6 +92,8 @@ def migrate(engine: Engine, database: str, kept: Kept) -> None:
             f"INSERT INTO {{db}}.schema_versions (version, name) SELECT {version}, '{name}'",
         )
         _log.info("schema applied", version=version, schema=name)
+    for text in besides:
+        engine.command(database, text)
     _set_retention(engine, database, kept)
 
 

@@ -1,16 +1,17 @@
-"""A question as SQL and parameters, pure. Values are parameters, always.
+"""What is shown as a tag, as SQL and parameters, pure. Values are parameters, always.
 
-A span's own conditions are one AND. A tag may be met in five places (span, event, link, resource,
+A tag may be met in five places (span, event, link, resource,
 scope). The catalog says first which of them can be: resources and scopes are few and enter the
 search as sets, and most keys are never those of an event or a link. What is left has an index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lymer.language import tree
 from lymer.model.question import SPAN_KINDS, TraceQuestion
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Parameter
@@ -24,13 +25,16 @@ __all__ = [
     "Query",
     "Tag",
     "find_places",
-    "select_traces",
+    "is_any_of",
+    "is_any_trace",
     "select_values",
+    "shown_condition",
     "types_of_many_meanings",
 ]
 
 _STATUSES: Final = ("unset", "ok", "error")
 """The index is OTLP's `StatusCode`."""
+_LISTED_MAX: Final = 1_000
 _RESOURCE_PREFIX: Final = "resource."
 _PRESENT_FIELDS: Final = {
     "error": "status = 2",
@@ -84,8 +88,6 @@ class Tag:
     value: str
     meanings: tuple[bytes, ...]
     """AnyValue bytes, any of which is a match."""
-    alternative_to: str = ""
-    """Another name of the same thing: tags that say the same here need not match all, but one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,55 +135,25 @@ def _resource_keys(key: str) -> list[str]:
     return [one for one in keys if one != "service.name"]
 
 
-def select_traces(
-    question: TraceQuestion,
-    tags: Sequence[Tag],
-    places: Sequence[Places],
-    span_limit: int | None,
-) -> Query:
-    """Ask for the newest matching spans, or for the traces of all that match.
+def shown_condition(
+    query: Query, node: tree.Shown, tags: Sequence[Tag], places: Sequence[Places]
+) -> str:
+    """Return the condition that a span shows what is asked for.
 
     Args:
-        question: What to find.
-        tags: The tags of the question.
+        query: Gets the parameters.
+        node: What is asked for.
+        tags: The same under each name it may have; none if any value will do.
         places: One per tag: where it may be met.
-        span_limit: Look at so many matching spans, newest first; None means at all of them.
-
-    Returns:
-        A query whose rows are (trace id, start), newest first: one for each span with a
-        `span_limit`, else one for each trace.
     """
-    query = Query()
-    where = "\n    AND ".join(_conditions(query, question, tags, places))
-    if span_limit is None:
-        query.statement = statement("find_all", where=where, limit=query.number(question.limit))
-    else:
-        limit = query.number(span_limit)
-        query.statement = statement("find_newest", where=where, spans_max=limit)
-    return query
-
-
-def _conditions(
-    query: Query, question: TraceQuestion, tags: Sequence[Tag], places: Sequence[Places]
-) -> list[str]:
-    conditions = [
-        f"start >= {query.number(max(question.start_unix_nano_min, 0))}",
-        f"start <= {query.number(max(question.start_unix_nano_max, 0))}",
+    if node.value is None:
+        return _is_present(query, node.key)
+    alternatives = [
+        one
+        for tag, place in zip(tags, places, strict=True)
+        for one in _alternatives(query, tag, place)
     ]
-    if question.service:
-        conditions.append(f"service = {query.text(question.service)}")
-    if question.operation:
-        conditions.append(f"name = {query.text(question.operation)}")
-    if question.duration_nano_min is not None:
-        conditions.append(f"duration >= {query.number(question.duration_nano_min)}")
-    if question.duration_nano_max is not None:
-        conditions.append(f"duration <= {query.number(question.duration_nano_max)}")
-    conditions.extend(_is_present(query, text) for text in question.present)
-    groups: dict[str | int, list[str]] = {}
-    for number, (tag, place) in enumerate(zip(tags, places, strict=True)):
-        groups.setdefault(tag.alternative_to or number, []).extend(_alternatives(query, tag, place))
-    conditions.extend(f"({' OR '.join(group)})" for group in groups.values())
-    return conditions
+    return f"({' OR '.join(alternatives)})"
 
 
 def _alternatives(query: Query, tag: Tag, places: Places) -> list[str]:
@@ -199,7 +171,7 @@ def _alternatives(query: Query, tag: Tag, places: Places) -> list[str]:
         if hashes is None:
             alternatives.append(_unknown_origin(query, tag, column))
         elif hashes:
-            alternatives.append(f"cityHash64({column}) IN ({', '.join(map(str, hashes))})")
+            alternatives.append(is_any_of(query, f"cityHash64({column})", hashes))
     return alternatives
 
 
@@ -348,3 +320,23 @@ def select_values(question: TraceQuestion, key: str, types: str) -> Query:
         types=types,
     )
     return query
+
+
+def is_any_of(query: Query, column: str, numbers: Collection[int]) -> str:
+    """Return the condition that a column is one of some numbers, of which there is at least one.
+
+    Many of them are a parameter: the engine reads statements of 256 KiB at most.
+    """
+    listed = ", ".join(map(str, numbers))
+    if len(numbers) > _LISTED_MAX:
+        texts = f"splitByString(', ', {query.text(listed)})"
+        listed = f"SELECT toUInt64(arrayJoin({texts}))"
+    return f"{column} IN ({listed})"
+
+
+def is_any_trace(query: Query, trace_ids: Sequence[str]) -> str:
+    """Return the condition that a span is of some traces, 32 hex digits each."""
+    blobs = [query.blob(bytes.fromhex(trace_id)) for trace_id in trace_ids]
+    if len(blobs) == 1:
+        return f"trace_id = {blobs[0]}"
+    return f"trace_id IN ({', '.join(blobs)})"

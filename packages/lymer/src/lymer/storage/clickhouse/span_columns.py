@@ -18,7 +18,6 @@ __all__ = [
     "FEW_COLUMNS",
     "MOST_COLUMNS",
     "SPECIAL",
-    "select_origins_text",
     "select_spans",
 ]
 
@@ -43,35 +42,20 @@ SPECIAL: Final = f"(notEmpty(warnings) OR hasAny(mapKeys(attrs), [{_RESERVED}]))
 """The condition on spans that have warnings, or attributes that may become some."""
 _RESERVED_ONLY: Final = f"mapFilter((k, v) -> k IN ({_RESERVED}), attrs)"
 _HASH: Final = "sipHash64(attrs)"
+_HASHED: Final = {"resource": "cityHash64(resource)", "scope": "cityHash64(scope)"}
+"""Their texts may be large and on many spans; `origins.py` reads each of them once."""
 
 
 def select_spans(where: str, names: Sequence[str], *, skeleton: bool) -> str:
     """Return the statement that reads the spans that meet `where`, values one behind the other.
 
-    A skeleton has only the reserved attributes, and behind all `COLUMNS` a hash of all attributes.
+    A resource and a scope are the hashes of their texts. A skeleton has only the reserved
+    attributes, and behind all `COLUMNS` a hash of all attributes.
     """
-    texts = {RARE: _IS_RARE}
+    texts = {RARE: _IS_RARE, **_HASHED}
     if skeleton:
         texts["attrs"] = _RESERVED_ONLY
     columns = [texts.get(name, name) for name in names]
     if skeleton and IDENTITY_COLUMNS.issubset(names):
         columns.append(_HASH)
     return f"SELECT {{mark}}, {', '.join(columns)} FROM {{db}}.spans WHERE {where}"
-
-
-def select_origins_text(resources: str, scopes: str) -> str:
-    """Return the statement that reads texts of resources and scopes as attributes.
-
-    Args:
-        resources: Expression of an array of texts.
-        scopes: Likewise.
-
-    Returns:
-        A statement of two values: the resources' attributes, and (name, version, attributes) of the
-        scopes, each in the order of the arguments.
-    """
-    return (
-        f"SELECT {{mark}}, arrayMap(resource -> tupleElement({CAST_RESOURCE}, 1), {resources}), "
-        f"arrayMap(scope -> (tupleElement({CAST_SCOPE} AS s, 1), tupleElement(s, 2), "
-        f"tupleElement(s, 3)), {scopes})"
-    )

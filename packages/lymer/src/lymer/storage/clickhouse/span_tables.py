@@ -6,7 +6,6 @@ a span and a hash of key and value; values that few spans have, ids that is, are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from lymer.model.span_table import Attributes, SpanSample, SpanTable
 from lymer.storage.clickhouse.engine import Engine, Settings
+from lymer.storage.clickhouse.origins import KnownOrigins
 from lymer.storage.clickhouse.select import Query
 from lymer.storage.clickhouse.statements import statement
 from lymer.wire.jaeger_json import any_value_text
@@ -38,7 +38,6 @@ _ERROR: Final = 2
 _PAIR_SPANS_MIN: Final = 5
 _PAIRS_MAX: Final = 20_000
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
-_OriginsOf = Callable[[Iterable[bytes], Iterable[bytes]], Origins]
 
 
 def read_sample_size(
@@ -52,7 +51,7 @@ def read_sample_size(
 
 
 def read_span_table(
-    engine: Engine, database: str, settings: Settings, sample: SpanSample, origins_of: _OriginsOf
+    engine: Engine, database: str, settings: Settings, sample: SpanSample, origins: KnownOrigins
 ) -> SpanTable:
     """Return the spans of a sample, in the order of their starts; see `SpanReader`."""
     query, where = _where(sample)
@@ -62,13 +61,15 @@ def read_span_table(
 
     rows = engine.select_array(database, asked("span_table"), _ROW, query.parameters, settings)
     # Asked afterwards: of spans that arrived in between it knows more than is needed.
-    operations, resources = _meanings(
-        engine.select(database, asked("span_table_names"), 2, query.parameters, settings)
+    operations = _meanings(
+        engine.select(database, asked("span_table_names"), 1, query.parameters, settings)
     )
     rows = rows[np.argsort(rows["start"], kind="stable")]
     trace, trace_hi, trace_lo = _traces(rows)
     operation, names = _placed(rows["operation"], operations)
-    attributes = _resource_attributes(rows["resource"], resources, origins_of)
+    found, places = np.unique(rows["resource"], return_inverse=True)
+    known = origins.of(found.tolist(), (), where, query.parameters)
+    attributes = _resource_attributes(found, places, known)
     if sample.has_attributes and len(rows):
         own = _span_attributes(engine, database, settings, query, where, rows)
         attributes = _joined(attributes, own)
@@ -104,17 +105,12 @@ def _where(sample: SpanSample) -> tuple[Query, str]:
     return query, " AND ".join(conditions)
 
 
-def _meanings(
-    columns: list[list[Any]],
-) -> tuple[dict[int, tuple[str, str]], dict[int, bytes]]:
-    operations, resources = ([pair for row in column for pair in row] for column in columns)
-    return (
-        {
-            number: (service.decode(errors="replace"), name.decode(errors="replace"))
-            for number, service, name in operations
-        },
-        dict(resources),
-    )
+def _meanings(columns: list[list[Any]]) -> dict[int, tuple[str, str]]:
+    return {
+        number: (service.decode(errors="replace"), name.decode(errors="replace"))
+        for row in columns[0]
+        for number, service, name in row
+    }
 
 
 def _traces(
@@ -139,15 +135,13 @@ def _placed(
 
 
 def _resource_attributes(
-    hashes: NDArray[np.uint64], meanings: dict[int, bytes], origins_of: _OriginsOf
+    found: NDArray[np.uint64], places: NDArray[np.intp], known: Origins
 ) -> Attributes:
     """Return pairs of spans and their resources' attributes: few resources, many spans."""
-    found, places = np.unique(hashes, return_inverse=True)
-    known = origins_of(meanings.values(), ())
     names: dict[tuple[str, str, str], int] = {}
     codes_of = []
     for one in found.tolist():
-        pairs = known.resources[meanings[one]] if one in meanings else ()
+        pairs = known.resources[one]
         # The first of equal keys counts, as everywhere.
         values = {key.decode(errors="replace"): value for key, value in reversed(pairs)}
         codes_of.append(

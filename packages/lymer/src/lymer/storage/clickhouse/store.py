@@ -6,24 +6,37 @@ reader without a tenant. Why: docs/adr/020-one-database-for-each-tenant.md.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from lymer import clock
-from lymer.errors import StartupError, StorageError
+from lymer.errors import QuestionError, StartupError, StorageError
+from lymer.model.deletion import Deleted, Deletion
 from lymer.model.segment import SealedSegment
+from lymer.model.segment_id import next_segment_id
+from lymer.model.span_counts import NewCounts
 from lymer.model.tail_policy import Policy
 from lymer.model.throughput import OperationRate, Throughput, merge_throughput
 from lymer.storage.clickhouse.catalog import Catalog
+from lymer.storage.clickhouse.collectors import MAKE_WRITERS, Sharing
+from lymer.storage.clickhouse.deletion import Deletions
 from lymer.storage.clickhouse.engine import Engine
+from lymer.storage.clickhouse.engine_front import make_front
+from lymer.storage.clickhouse.expiry import EXPIRY_PERIOD_SECONDS, Expiry
+from lymer.storage.clickhouse.lease import Lease
 from lymer.storage.clickhouse.nothing import NoEngine
+from lymer.storage.clickhouse.offsets import PartitionClaim
 from lymer.storage.clickhouse.reader import TenantReader
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.schema_migration import ARCHIVE_SECONDS, Kept, migrate
+from lymer.storage.clickhouse.shared_rollup import ADD_MARKS, SharedRollups
+from lymer.storage.clickhouse.span_counts import SpanCounts
+from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX
 from lymer.storage.clickhouse.tail import TailSampler, check_policies
 from lymer.storage.clickhouse.tenants import database_of, stored_tenants
 from lymer.storage.clickhouse.throughput import put_rates, select_rates, select_throughput
@@ -33,14 +46,19 @@ from lymer.storage.sampling_contract import SamplingStore
 from lymer.telemetry.logs import EventLog
 from lymer.tenancy import DEFAULT_TENANT
 
-__all__ = ["ClickHouseStore"]
+__all__ = ["ClickHouseStore", "Retention"]
 
 _log = EventLog(__name__)
 _GRAPH_AGES_UNASKED: Final = 15
 """How many times as old as for a reader a service graph may become that nobody looks at."""
+_GRAPH_LOOK_SECONDS: Final = 15.0
+"""A service graph that was counted so recently is good enough for metrics."""
 _TENANTS_CAUGHT_UP_MAX: Final = 10
 """Tenants whose rollups are brought up to date in one go."""
 _UNCOUNTED_SPANS_MAX: Final = 20_000
+_LOOK_SECONDS: Final = 0.5
+"""How often it is looked for tenants that other collectors have made."""
+_MIGRATION_SECONDS_MAX: Final = 600
 _UNCOUNTED_SECONDS_MAX: Final = 60.0
 """Rollups are brought up to date though nobody asks when so many spans are not counted, or for so
 long. Until then a reader counts them in a tenth of a second; each step costs as much."""
@@ -54,10 +72,17 @@ class _Tenant:
     writer: SegmentWriter
     rollups: Rollups
     reader: TenantReader
+    expiry: Expiry
+    deletions: Deletions | None
+    """None where several collectors share a server."""
+    counts: SpanCounts
+    changing: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever deletes spans: tail sampling, or somebody who asked for it."""
     tail: TailSampler | None = None
     counted_spans: int = 0
     """Of `writer.stored_spans`, when the rollups were last brought up to date here."""
     counted_seconds: float = -math.inf
+    calls_counted_spans: int = 0
 
     def is_due(self) -> bool:
         """Tell whether rollups should be brought up to date though nobody asks."""
@@ -67,24 +92,41 @@ class _Tenant:
             or self.writer.stored_spans - self.counted_spans >= _UNCOUNTED_SPANS_MAX
         )
 
-    def catch_up(self, graph_age_seconds_max: float = 0.0) -> bool:
+    def catch_up(self, calls_age_seconds_max: float = 0.0) -> bool:
         """Bring every rollup up to what is stored; one that fails does not stop the others.
 
-        A service graph that was counted less than `graph_age_seconds_max` ago is left as it is.
+        Calls that were counted less than `calls_age_seconds_max` ago are left as they are, unless
+        there are many.
         """
         stored, settled = self.writer.stored_spans, self.writer.settled_segment_id
-        failure = None
-        counted = False
-        for table in self.rollups.tables():
-            try:
-                age = graph_age_seconds_max if table == "graph" else 0.0
-                counted |= self.rollups.catch_up(table, settled, age)
-            except StorageError as error:
-                failure = error
-        if failure is not None:
-            raise failure
+        if stored - self.calls_counted_spans >= WINDOW_SPANS_MAX:
+            calls_age_seconds_max = 0.0
+        counted = self.rollups.catch_up_all(settled, calls_age_seconds_max)
         self.counted_spans, self.counted_seconds = stored, clock.monotonic_seconds()
+        if not calls_age_seconds_max:
+            self.calls_counted_spans = stored
         return counted
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Tenants and services whose spans are not kept as long as all others."""
+
+    seconds_by_tenant: tuple[tuple[str, int], ...] = ()
+    seconds_by_service: tuple[tuple[str, int], ...] = ()
+    """A name that ends in `*` stands for all that begin so."""
+
+
+NO_EXCEPTIONS: Final = Retention()
+
+
+def _deletions(tenant: _Tenant) -> Deletions:
+    if tenant.deletions is None:
+        raise QuestionError(
+            "cannot delete: collectors that share a ClickHouse server count steps that cannot be "
+            "taken back yet; what retention drops is gone"
+        )
+    return tenant.deletions
 
 
 class ClickHouseStore:
@@ -99,6 +141,8 @@ class ClickHouseStore:
         query_timeout_seconds: float = 30.0,
         archive_retention_seconds: int = ARCHIVE_SECONDS,
         graph_age_seconds_max: float = 0.0,
+        sharing: Sharing | None = None,
+        retention: Retention = NO_EXCEPTIONS,
     ) -> None:
         """Bring every tenant's schema up to date and read how far its store has come.
 
@@ -111,20 +155,28 @@ class ClickHouseStore:
             archive_retention_seconds: Archived traces are kept so long after that.
             graph_age_seconds_max: A service graph counted so recently is not counted anew for a
                 reader.
+            sharing: Which of several collectors this is; None: nobody else writes.
+            retention: Of tenants and services that are kept for another time.
 
         Raises:
             StartupError: A database was made by a newer program.
         """
         self._engine = engine
+        self._sharing = sharing
         self._kept = Kept(retention_seconds, archive_retention_seconds)
+        self._retention = retention
+        self._expired_seconds = -math.inf
         self._memory_bytes_max = memory_bytes_max
         self._query_timeout_seconds = query_timeout_seconds
         self._graph_age_seconds_max = graph_age_seconds_max
         self._lock = threading.Lock()
+        self._making = threading.Lock()
         self._tenants: dict[str, _Tenant] = {}
         self._policies: tuple[Policy, ...] = ()
         self._next_caught_up = 0
         self._counts_throughput = False
+        self.before_dropping: Callable[[], None] = lambda: None
+        """Called before tail sampling drops spans: whoever counts them does it now."""
         # Of a tenant that never sent a span: nothing is made for whoever only asks.
         self._nothing = TenantReader(
             engine=NoEngine(),
@@ -135,19 +187,33 @@ class ClickHouseStore:
             timeout_seconds=1,
             memory_bytes_max=1,
         )
+        if sharing is not None:
+            sharing.counts.start()
         for tenant in [DEFAULT_TENANT, *stored_tenants(engine)]:
             self._tenants[tenant] = self._opened(tenant)
+        self._looked_for_tenants = clock.monotonic_seconds()
         self._warn_of_detached_parts()
 
     @property
     def newest_segment_id(self) -> int:
-        """The highest segment of which anything was ever stored, of any tenant; 0 if none."""
+        """The highest segment of which anything was ever stored, of any tenant; 0 if none.
+
+        Where several collectors write: the highest of ours.
+        """
         return max(
-            max(tenant.writer.newest_segment_id, tenant.tail.decided_segment_id)
-            if tenant.tail
-            else tenant.writer.newest_segment_id
+            max(
+                tenant.writer.newest_segment_id,
+                tenant.tail.decided_segment_id if tenant.tail and not self._sharing else 0,
+                tenant.rollups.base_segment_id,
+            )
             for tenant in self._all()
         )
+
+    def next_segment_id(self, at_least: int, /) -> int:
+        """Return the lowest id not below `at_least` that no other collector draws."""
+        if self._sharing is None:
+            return at_least
+        return next_segment_id(at_least, self._sharing.collector)
 
     def tenants(self) -> list[str]:
         """Return who has ever stored a span, sorted; the default tenant is always among them."""
@@ -156,8 +222,9 @@ class ClickHouseStore:
 
     def for_tenant(self, tenant: str, /) -> SpanReader:
         """See `SpanStore.for_tenant`."""
-        with self._lock:
-            known = self._tenants.get(tenant)
+        known = self._known(tenant)
+        if known is None and self._sharing is not None:
+            known = self._met(tenant)
         return known.reader if known else self._nothing
 
     def write_segment(self, segment: SealedSegment, /) -> None:
@@ -181,20 +248,74 @@ class ClickHouseStore:
         """See `SpanWriter.announce`."""
         self._made(segment.tenant).writer.announce(segment)
 
+    def stored_spans(self, segment: SealedSegment, /) -> int:
+        """Return how many spans of a segment are stored here."""
+        return self._made(segment.tenant).writer.spans_of(segment)
+
+    def settle_segment(self, segment: SealedSegment, /) -> None:
+        """Know that all that this shard keeps of a segment is stored."""
+        self._made(segment.tenant).writer.settle(segment)
+
+    def forget_segment(self, segment: SealedSegment, /) -> None:
+        """Know that a segment will not be stored by us after all."""
+        self._made(segment.tenant).writer.forget(segment.segment_id)
+
+    def claim_partition(
+        self, topic: str, partition: int, also: Sequence[Engine] = (), /
+    ) -> PartitionClaim:
+        """Take a partition of Kafka; `also` are the engines of other shards.
+
+        Raises:
+            StorageError: An engine failed.
+        """
+        holder = self._sharing.identity if self._sharing else ""
+        return PartitionClaim([self._engine, *also], topic, partition, holder=holder)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine it is on."""
+        return self._engine
+
+    def erase_segment(self, segment: SealedSegment, /) -> None:
+        """Delete what is stored of a segment here."""
+        self._made(segment.tenant).writer.erase(segment)
+
+    def catch_up_rollup(
+        self, tenant: str, table: str, age_seconds_max: float, *, one_step: bool
+    ) -> None:
+        """Bring one rollup of a tenant up to what is stored, for a reader who waits."""
+        with self._lock:
+            known = self._tenants.get(tenant)
+        if known is not None:
+            settled = known.writer.settled_segment_id
+            known.rollups.catch_up(table, settled, age_seconds_max, one_step=one_step)
+
     def catch_up(self) -> bool:
         """Bring all rollups up to what is stored; return whether there was anything to do."""
         return self._catch_up(self._all(), len(self._tenants), 0.0) > 0
+
+    def expire(self, now_unix_seconds: float) -> int:
+        """Remove spans of services that are kept for a shorter time; return of how many days."""
+        if self._sharing is not None and not self._sharing.counts.is_held:
+            return 0
+        return sum(tenant.expiry.remove(now_unix_seconds) for tenant in self._all())
 
     def catch_up_some(self) -> bool:
         """Do so for a few tenants, and for others at the next call; readers do it for themselves.
 
         A step costs 0.06 s of processor time even for a few spans, so a few may wait.
         """
+        now = clock.monotonic_seconds()
+        if now - self._expired_seconds >= EXPIRY_PERIOD_SECONDS:
+            self.expire(clock.unix_nano() / 1e9)
+            self._expired_seconds = now
+        if self._sharing is not None:
+            return self._catch_up_for_all(self._sharing)
         tenants = [tenant for tenant in self._all() if tenant.is_due()]
         if not tenants:
             return False
         first = self._next_caught_up % len(tenants)
-        # Planning a step of the graph costs as much as counting a hundred thousand spans.
+        # Planning a step of calls costs as much as counting fifty thousand spans.
         age = _GRAPH_AGES_UNASKED * self._graph_age_seconds_max
         seen = self._catch_up(tenants[first:] + tenants[:first], _TENANTS_CAUGHT_UP_MAX, age)
         self._next_caught_up = first + seen
@@ -218,13 +339,55 @@ class ClickHouseStore:
         """See `TailSampled.decide_traces`."""
         kept = dropped = 0
         for tenant in self._all():
-            if tenant.tail is None:
+            if tenant.tail is None or (self._sharing and not self._sharing.counts.is_held):
                 continue
-            tenant.catch_up()  # rollups count what may be dropped
-            settled = tenant.writer.settled_segment_id
-            of_tenant = tenant.tail.decide(upto, settled)
+            self.before_dropping()
+            with tenant.changing:
+                tenant.catch_up()  # rollups count what may be dropped
+                settled = tenant.writer.settled_segment_id
+                of_tenant = tenant.tail.decide(upto, settled)
             kept, dropped = kept + of_tenant[0], dropped + of_tenant[1]
         return kept, dropped
+
+    def count_traces(self, tenant: str, trace_ids: Sequence[str], /) -> Deleted:
+        """See `TraceDeleter.count_traces`."""
+        known = self._known(tenant)
+        if known is None:
+            return Deleted()
+        return _deletions(known).count(trace_ids, known.writer.settled_segment_id)
+
+    def delete_traces(
+        self, tenant: str, trace_ids: Sequence[str], /, *, who: str, question: str, upto: int
+    ) -> Deleted:
+        """See `TraceDeleter.delete_traces`."""
+        known = self._known(tenant)
+        if known is None:
+            return Deleted()
+        deletions = _deletions(known)
+        with known.changing:
+            upto = min(upto, known.writer.settled_segment_id)
+            known.rollups.catch_up_all(upto)
+            return deletions.delete(trace_ids, who, question, upto)
+
+    def get_deletions(self, tenant: str, /) -> list[Deletion]:
+        """See `TraceDeleter.get_deletions`."""
+        known = self._known(tenant)
+        return _deletions(known).records() if known else []
+
+    def look_at_spans(self) -> list[NewCounts]:
+        """Return what was stored of each tenant since the last look, counted for metrics.
+
+        What was stored before this process began is not. One thread at a time.
+        """
+        found = []
+        for tenant in self._all():
+            if self._sharing is None:
+                settled = tenant.writer.settled_segment_id
+                tenant.rollups.catch_up("graph", settled, _GRAPH_LOOK_SECONDS)
+            # Of collectors that share a server, each shows its own spans, and one the edges of all.
+            has_edges = self._sharing is None or self._sharing.counts.is_held
+            found.append(tenant.counts.look(with_edges=has_edges))
+        return found
 
     def count_throughput(self) -> SamplingStore:
         """Begin to count what adaptive sampling asks for, and return who answers it."""
@@ -239,14 +402,50 @@ class ClickHouseStore:
 
     def close(self) -> None:
         """Close the engine; idempotent."""
+        self.leave()
         self._engine.close()
+
+    def leave(self) -> None:
+        """Tell other collectors how far we have come and let them go on; idempotent."""
+        if self._sharing is None:
+            return
+        with contextlib.suppress(StorageError):
+            for tenant in self._all():
+                tenant.rollups.publish()
+        self._sharing.counts.release()
+
+    def _catch_up_for_all(self, sharing: Sharing) -> bool:
+        """Tell how far we have come, and count what all have stored if we are to."""
+        if sharing.counts.is_held:
+            for name in stored_tenants(self._engine):
+                self._met(name)
+        tenants = self._all()
+        for tenant in tenants:
+            tenant.rollups.publish()
+        if not sharing.counts.is_held:
+            return False
+        return self._catch_up(tenants, len(tenants) + 1, 0.0) > 0
+
+    def _met(self, name: str) -> _Tenant | None:
+        """Return a tenant that another collector has made meanwhile; None: there is none."""
+        now = clock.monotonic_seconds()
+        with self._lock:
+            known = self._tenants.get(name)
+            if known is not None or now - self._looked_for_tenants < _LOOK_SECONDS:
+                return known
+            self._looked_for_tenants = now
+        return self._made(name) if name in stored_tenants(self._engine) else None
+
+    def _known(self, tenant: str) -> _Tenant | None:
+        with self._lock:
+            return self._tenants.get(tenant)
 
     def _all(self) -> list[_Tenant]:
         with self._lock:
             return list(self._tenants.values())
 
     def _catch_up(
-        self, tenants: Sequence[_Tenant], steps_max: int, graph_age_seconds_max: float
+        self, tenants: Sequence[_Tenant], steps_max: int, calls_age_seconds_max: float
     ) -> int:
         """Return how many tenants were looked at until so many had something to do."""
         steps = seen = 0
@@ -254,7 +453,7 @@ class ClickHouseStore:
         for tenant in tenants:
             seen += 1
             try:
-                steps += tenant.catch_up(graph_age_seconds_max)
+                steps += tenant.catch_up(calls_age_seconds_max)
             except StorageError as error:  # must not hold up the others
                 steps, failure = steps + 1, error
             if steps >= steps_max:
@@ -267,26 +466,87 @@ class ClickHouseStore:
         """Bring a tenant's database up to date, making it if needed."""
         database = database_of(tenant)
         memory_bytes_max = self._memory_bytes_max
-        migrate(self._engine, database, self._kept)
-        catalog = Catalog(self._engine, database, retention_seconds=self._kept.spans)
+        sharing = self._sharing
+        self._migrate(tenant, database)
+        catalog = Catalog(
+            self._engine,
+            database,
+            retention_seconds=self._kept_of(tenant).spans,
+            is_shared=sharing is not None,
+        )
         writer = SegmentWriter(
             self._engine,
             database,
             catalog,
             load_memory_bytes_max=memory_bytes_max * 2 // 3,
+            ours="" if sharing is None else sharing.ours,
+            share="" if sharing is None else sharing.share,
         )
-        rollups = Rollups(self._engine, database, memory_bytes_max=memory_bytes_max // 2)
+        rollups = (
+            Rollups(self._engine, database, memory_bytes_max=memory_bytes_max // 2)
+            if sharing is None
+            else SharedRollups(
+                self._engine,
+                database,
+                memory_bytes_max=memory_bytes_max // 2,
+                collector=sharing.collector,
+                lease=sharing.counts,
+                own_settled=lambda: writer.settled_segment_id,
+            )
+        )
+        deletions = None
+        if sharing is None:
+            deletions = Deletions(  # before anybody counts or writes
+                self._engine,
+                database,
+                catalog,
+                rollups,
+                retention_seconds=self._kept_of(tenant).spans,
+                memory_bytes_max=memory_bytes_max // 2,
+            )
         reader = TenantReader(
             self._engine,
             database,
             catalog,
             rollups,
-            lambda: writer.settled_segment_id,
+            (lambda: writer.settled_segment_id) if sharing is None else (lambda: -1),
             timeout_seconds=self._query_timeout_seconds,
             memory_bytes_max=memory_bytes_max // 2,
         )
         reader.graph_age_seconds_max = self._graph_age_seconds_max
-        return _Tenant(database, writer, rollups, reader)
+        expiry = Expiry(self._engine, database, self._retention.seconds_by_service)
+        counts = SpanCounts(
+            self._engine,
+            database,
+            tenant,
+            lambda: writer.settled_segment_id,
+            memory_bytes_max=memory_bytes_max // 2,
+            ours="" if sharing is None else sharing.ours,
+        )
+        return _Tenant(database, writer, rollups, reader, expiry, deletions, counts)
+
+    def _kept_of(self, tenant: str) -> Kept:
+        seconds = dict(self._retention.seconds_by_tenant).get(tenant, self._kept.spans)
+        return Kept(seconds, self._kept.archive)
+
+    def _migrate(self, tenant: str, database: str) -> None:
+        """Bring the schema up to date; of several collectors, one after the other does so."""
+        if self._sharing is None:
+            migrate(self._engine, database, self._kept_of(tenant))
+            return
+        turn = Lease(self._engine, "schema", self._sharing.identity)
+        turn.start()
+        try:
+            if not turn.wait(_MIGRATION_SECONDS_MAX):
+                raise StartupError(
+                    "cannot bring the schema up to date: another collector has been at it for "
+                    f"{_MIGRATION_SECONDS_MAX} s; start again when it has finished"
+                )
+            cluster = self._sharing.cluster
+            besides = (MAKE_WRITERS, *ADD_MARKS, *(make_front(cluster) if cluster else ()))
+            migrate(self._engine, database, self._kept_of(tenant), besides=besides)
+        finally:
+            turn.release()
 
     def _sample_tails(self, tenant: _Tenant) -> None:
         """Begin to decide on traces; what was stored before the first time stays."""
@@ -295,16 +555,22 @@ class ClickHouseStore:
             tenant.database,
             self._policies,
             memory_bytes_max=self._memory_bytes_max // 2,
+            fence=self._sharing.counts.fence if self._sharing else None,
         )
         tail.begin_after(tenant.writer.settled_segment_id)
         tenant.tail = tail
         tenant.reader.shows_rates = True
 
     def _made(self, name: str) -> _Tenant:
-        """Return the tenant; only the one thread that writes makes new ones."""
+        """Return the tenant, made if there is none."""
         with self._lock:
             tenant = self._tenants.get(name)
-        if tenant is None:
+        if tenant is not None:
+            return tenant
+        with self._making:
+            tenant = self._tenants.get(name)
+            if tenant is not None:
+                return tenant
             tenant = self._opened(name)
             if self._policies:
                 self._sample_tails(tenant)

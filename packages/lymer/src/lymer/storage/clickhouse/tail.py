@@ -1,10 +1,10 @@
 """Tail sampling in the store: traces that are old enough are decided, and dropped ones removed.
 
-It takes a window of segments at a time and does four things in order: it writes the decisions,
-with the end of the window, as one part; it copies the rates of what was kept by chance; it deletes
-the spans of what was dropped; and it notes that the window is done. After a crash a window that is
-decided and not noted is carried out again: that is idempotent. So a window is decided once, and
-whatever was decided is carried out.
+It takes a window of segments at a time and does five things in order: it writes the decisions,
+with the end of the window, as one part; it copies the rates of what was kept by chance; it tells in
+the trace states of those spans what they stand for; it deletes the spans of what was dropped; and
+it notes that the window is done. After a crash a window that is decided and not noted is carried
+out again: that is idempotent. So a window is decided once, and whatever was decided is carried out.
 
 A trace belongs to the window in which its first span arrived; spans that come later follow the
 decision. Rollups count spans before they are dropped, so RED and dependencies stay those of all.
@@ -12,12 +12,13 @@ decision. Rollups count spans before they are dropped, so RED and dependencies s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lymer.errors import StorageError
 from lymer.model.tail_policy import And, Composite, Drop, Policy, StringAttribute, TailPolicy
 from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
+from lymer.storage.clickhouse.sampling_threshold import rate_of, with_threshold
 from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX, statement
 from lymer.storage.clickhouse.tail_select import DECIDED, select_decisions
 
@@ -28,6 +29,11 @@ _MARK: Final = 2
 REMEMBERED_SECONDS: Final = 300
 """How long a decision is kept in mind for spans that come late; later ones are decided anew."""
 _MICRO: Final = 1_000_000
+_RATES: Final = statement("kept_rates")
+_TELL: Final = statement(
+    "tell_threshold", rate=rate_of(_RATES), state=with_threshold("kept_rate"), rates=_RATES
+)
+_KEPT_BY_CHANCE: Final = "kept = 1 AND rate < 1"
 _BY_PATCH: Final[dict[str, str | int]] = {
     # A part of only the deleted rows' places, applied when reading and by the next merge. Measured:
     # 0.17 CPU-us a span, where rewriting the parts (ALTER DELETE) takes 1.2 and more as they grow.
@@ -46,6 +52,7 @@ class TailSampler:
         policies: Sequence[Policy],
         *,
         memory_bytes_max: int,
+        fence: Callable[[], str] | None = None,
     ) -> None:
         """Read how far deciding has come, and carry out what a crash may have left.
 
@@ -54,7 +61,10 @@ class TailSampler:
             database: The tenant's.
             policies: At least one.
             memory_bytes_max: What a statement may use.
+            fence: Where several processes might decide: a condition in SQL that throws if it is
+                not ours to do so.
         """
+        self._fence = fence
         self._engine = engine
         self._database = database
         self._policies = tuple(policies)
@@ -99,6 +109,10 @@ class TailSampler:
             StorageError: Some of it may have been done; calling again is right.
         """
         kept = dropped = 0
+        if self._fence is not None:  # somebody else may have decided meanwhile
+            self._decided = max(
+                self._decided, self._number("SELECT {mark}, max(batch) FROM {db}.tail_progress")
+            )
         while (end := self._window_end(upto)) > self._decided:
             step_kept, step_dropped = self._decide_window(end, settled)
             kept, dropped = kept + step_kept, dropped + step_dropped
@@ -116,7 +130,8 @@ class TailSampler:
         self._engine.command(
             self._database,
             f"INSERT INTO {{db}}.tail_decisions ({DECIDED}) {decisions.statement} "
-            f"UNION ALL SELECT toFixedString('', 16), {_MARK}, 0, '', {end}",
+            f"UNION ALL SELECT toFixedString('', 16), {_MARK}, 0, '', {end}"
+            + ("" if self._fence is None else f" WHERE {self._fence()}"),
             decisions.parameters,
             self._insert,
         )
@@ -136,15 +151,20 @@ class TailSampler:
             self._database,
             "INSERT INTO {db}.tail_rates SELECT trace_id, rate, policy, batch "
             f"FROM {{db}}.tail_decisions WHERE batch > {after} AND batch <= {upto} "
-            "AND kept = 1 AND rate < 1",
+            f"AND {_KEPT_BY_CHANCE}",
             {},
             self._insert,
         )
+        remembered = f"batch > {max(0, after - REMEMBERED_SECONDS * _MICRO)}"
+        chosen = f"{_KEPT_BY_CHANCE} AND {remembered}"
+        if self._number(f"SELECT {{mark}}, count() FROM {{db}}.tail_decisions WHERE {chosen}"):
+            tell = _TELL.replace("{window}", window).replace("{chosen}", chosen)
+            self._engine.command(self._database, tell, {}, self._delete)
         self._engine.command(
             self._database,
             f"DELETE FROM {{db}}.spans WHERE {window} AND trace_id IN "
             f"(SELECT trace_id FROM {{db}}.tail_decisions WHERE kept = 0 "
-            f"AND batch > {max(0, after - REMEMBERED_SECONDS * _MICRO)} AND trace_id IN "
+            f"AND {remembered} AND trace_id IN "
             f"(SELECT trace_id FROM {{db}}.spans WHERE {window}))",
             {},
             self._delete,

@@ -16,13 +16,19 @@ Columns are called after the policy they are of: `p2_voted`, and for the third p
 `p2_part3_voted`.
 
 A trace that is kept by chance stands for 1 / rate traces like it.
+
+Chance is drawn from the randomness of a trace that was sampled consistently before, so that we keep
+what a proportional downstream sampler keeps (OpenTelemetry, tracestate-probability-sampling.md);
+else from a hash of its id, as ids of some senders are not random. Policies with the same salt draw
+the same number: of two of them, the likelier decides.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from textwrap import indent
 from typing import Final, assert_never
 
@@ -45,6 +51,7 @@ from lymer.model.tail_policy import (
     StringAttribute,
     TraceState,
 )
+from lymer.storage.clickhouse.sampling_threshold import RANDOMNESS_TEXT, THRESHOLD_TEXT, number_of
 from lymer.storage.clickhouse.select import Query
 from lymer.storage.clickhouse.span_columns import CAST_RESOURCE
 
@@ -53,6 +60,18 @@ __all__ = ["DECIDED", "select_decisions"]
 DECIDED: Final = "trace_id, kept, rate, policy, batch"
 """Columns of the answer, in order."""
 _HASH_MAX: Final = 1 << 64
+_SAMPLED_BEFORE: Final = [
+    f"max({RANDOMNESS_TEXT}) AS explicit",
+    f"{number_of(f'max(rightPad(lower({THRESHOLD_TEXT}), 14, {chr(39)}0{chr(39)}))')} AS threshold",
+]
+_RANDOMNESS: Final = [
+    "if(explicit != '', "
+    + number_of("explicit")
+    + ", reinterpretAsUInt64(reverse(concat('\\0', substring(trace_id, 10, 7))))) AS randomness",
+    "(explicit != '' OR threshold > 0) AND randomness >= threshold AS is_consistent",
+    # Of what earlier samplers left, the part that is at most as far from being rejected.
+    "(72057594037927936 - randomness) / (72057594037927936 - threshold) AS rejected_less",
+]
 _BY_SECOND: Final = "PARTITION BY second"
 _IN_TURN: Final = "ORDER BY first, trace_id ROWS UNBOUNDED PRECEDING"
 _NANO_PER_MILLI: Final = 1_000_000
@@ -76,8 +95,18 @@ class _Rule:
 
     could: str
     does: str
-    chance: str
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Salt to the part of the traces that is drawn by it."""
+    fitting: str = "1"
+    """What part of those fits into budgets."""
     veto: str = "0"
+
+    @property
+    def chance(self) -> str:
+        """How likely the rule alone keeps a trace that it could keep."""
+        factors = [str(share) for share in self.shares.values()]
+        factors += [self.fitting] if self.fitting != "1" else []
+        return " * ".join(factors) or "1"
 
 
 class _Layers:
@@ -91,6 +120,7 @@ class _Layers:
         self.shares: list[str] = []
         self.chances: list[str] = []
         self.place = ""
+        self.needs_randomness = False
         self._names: Counter[str] = Counter()
 
     def column(self, layer: list[str], what: str, expression: str) -> str:
@@ -140,7 +170,7 @@ def select_decisions(
     dropped = " OR ".join([*drops, *vetoes]) or "0"
     votes = [rule.does for _, rule in named] or ["0"]
     kept = f"NOT ({dropped}) AND ({' OR '.join(votes)})"
-    missed = " * ".join(f"(1 - ({rule.could}) * {rule.chance})" for _, rule in named) or "1"
+    missed = _missed([rule for _, rule in named])
     by = "".join(f"{rule.does}, {query.text(name)}, " for name, rule in named)
     known = (
         "SELECT trace_id\nFROM {db}.tail_decisions\n"
@@ -153,6 +183,7 @@ def select_decisions(
         "intDiv(min(seg), 1000000) AS second",
         "count() AS spans",
         *layers.traces,
+        *(_SAMPLED_BEFORE if layers.needs_randomness else []),
     ]
     statement = (
         f"SELECT{_listed(columns)}\n"
@@ -162,7 +193,8 @@ def select_decisions(
         f"    AND trace_id NOT IN\n    {_below(known, 1)}\n"
         f"GROUP BY trace_id\nHAVING first <= {query.number(upto)}"
     )
-    for layer in (layers.voters, layers.takers, layers.shares, layers.chances):
+    randomness = _RANDOMNESS if layers.needs_randomness else []
+    for layer in (randomness, layers.voters, layers.takers, layers.shares, layers.chances):
         if layer:
             statement = f"SELECT{_listed(['*', *layer])}\nFROM\n{_below(statement)}"
     answer = ["trace_id", "toUInt8(0)", "toFloat32(0)", "''"]
@@ -194,6 +226,32 @@ def _plain(layers: _Layers, rule: SimplePolicy | And) -> _Rule:
     return _all(layers, (rule,))
 
 
+def _missed(rules: Sequence[_Rule]) -> str:
+    """Return how likely it is that no rule keeps a trace.
+
+    Rules that draw by one salt draw one number, from 0 to 1: between two of their shares it misses
+    all of the smaller ones. What is drawn by different salts, or fits a budget, is independent.
+    """
+    by_salt: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    factors = []
+    for rule in rules:
+        if not rule.shares:
+            factors.append(f"(1 - ({rule.could}) * {rule.chance})")
+            continue
+        (salt, share), *others = rule.shares.items()
+        more = [str(other) for _, other in others]
+        more += [rule.fitting] if rule.fitting != "1" else []
+        by_salt[salt].append((share, " * ".join([f"({rule.could})", *more])))
+    for drawn in by_salt.values():
+        levels = sorted({0.0, *(share for share, _ in drawn)})
+        pieces = [str(1 - levels[-1])] if levels[-1] < 1 else []
+        for low, high in pairwise(levels):
+            misses = " * ".join(f"(1 - {kept})" for share, kept in drawn if share >= high)
+            pieces.append(f"{high - low} * {misses}")
+        factors.append(f"({' + '.join(pieces)})")
+    return " * ".join(factors) or "1"
+
+
 def _all(layers: _Layers, policies: Sequence[SimplePolicy]) -> _Rule:
     """Return the rule that votes if all of `policies` vote.
 
@@ -201,15 +259,16 @@ def _all(layers: _Layers, policies: Sequence[SimplePolicy]) -> _Rule:
     """
     fixed: list[str] = []
     drawn: list[str] = []
-    chances: list[str] = []
+    shares: dict[str, float] = {}
     budgets: list[int] = []
     vetoes: list[str] = []
     for policy in policies:
         if isinstance(policy, RateLimiting):
             budgets.append(policy.spans_per_second)
         elif isinstance(policy, Probabilistic):
-            drawn.append(_drawn(layers.query, policy))
-            chances.append(str(policy.percentage / 100))
+            drawn.append(_drawn(layers, policy))
+            share = min(policy.percentage / 100, 1.0)
+            shares[policy.hash_salt] = min(share, shares.get(policy.hash_salt, 1.0))
         else:
             condition, is_inverted = _condition(layers, policy)
             fixed.append(f"NOT {condition}" if is_inverted else condition)
@@ -222,11 +281,12 @@ def _all(layers: _Layers, policies: Sequence[SimplePolicy]) -> _Rule:
         running = f"sum(if({admitted}, spans, 0)) OVER ({_BY_SECOND} {_IN_TURN})"
         does.append(f"{running} <= {layers.query.number(budget)}")
     voted = layers.column(layers.voters, "voted", f"({' AND '.join(does)})")
+    fitting = "1"
     if budgets:
         # Of what was drawn already, so drawing and fitting multiply.
         base = layers.column(layers.voters, "asked", admitted)
-        chances.append(_fitting(layers, base, voted, _BY_SECOND))
-    return _Rule(could, voted, " * ".join(chances) or "1", vetoes[0] if vetoes else "0")
+        fitting = _fitting(layers, base, voted, _BY_SECOND)
+    return _Rule(could, voted, shares, fitting, vetoes[0] if vetoes else "0")
 
 
 def _fitting(layers: _Layers, asked: str, kept: str, partition: str) -> str:
@@ -259,14 +319,19 @@ def _composite(layers: _Layers, rule: Composite) -> _Rule:
     share = _fitting(layers, f"{taker} > 0", fits, f"{_BY_SECOND}, {taker}")
     own = "".join(f"{taker} = {i}, {part.chance}, " for i, part in enumerate(parts, start=1))
     could = f"({' OR '.join(part.could for part in parts)})"
-    return _Rule(could, fits, f"({share} * multiIf({own}0))")
+    return _Rule(could, fits, fitting=f"({share} * multiIf({own}0))")
 
 
-def _drawn(query: Query, policy: Probabilistic) -> str:
-    threshold = round(policy.percentage / 100 * _HASH_MAX)
-    if threshold >= _HASH_MAX:
+def _drawn(layers: _Layers, policy: Probabilistic) -> str:
+    """Return the condition that a trace is drawn; what was kept by R >= T is kept by a higher T."""
+    share = policy.percentage / 100
+    if share >= 1:
         return "1"
-    return f"sipHash64({query.text(policy.hash_salt)}, trace_id) < {query.number(threshold)}"
+    query = layers.query
+    layers.needs_randomness = True
+    hashed = f"sipHash64({query.text(policy.hash_salt)}, trace_id) < "
+    hashed += query.number(round(share * _HASH_MAX))
+    return f"if(is_consistent, rejected_less <= {share!r}, {hashed})"
 
 
 def _condition(

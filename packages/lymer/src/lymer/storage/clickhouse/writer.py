@@ -10,6 +10,7 @@ from lymer.errors import StorageError
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import ONE_PART, Engine
+from lymer.storage.clickhouse.offsets import guard_of
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
 from lymer.storage.clickhouse.statements import LOAD, LOAD_USUAL, UNUSUAL_CODES
 
@@ -38,8 +39,15 @@ class SegmentWriter:
         catalog: Catalog,
         *,
         load_memory_bytes_max: int,
+        ours: str = "",
+        share: str = "",
     ) -> None:
-        """Remember whom to tell, and what one load may use of memory, bytes."""
+        """Remember whom to tell, and what one load may use of memory, bytes.
+
+        `ours` is a clause WHERE on `seg`, if others write to the same table; `share` one on
+        `trace`, if other shards keep the rest.
+        """
+        self._share = share
         self._engine = engine
         self._database = database
         self._load_settings = {
@@ -49,7 +57,9 @@ class SegmentWriter:
         }
         self._catalog = catalog
         self._lock = threading.Lock()
-        ((newest,),) = engine.select(database, "SELECT {mark}, max(seg) FROM {db}.spans", 1)
+        ((newest,),) = engine.select(
+            database, f"SELECT {{mark}}, max(seg) FROM {{db}}.spans{ours}", 1
+        )
         self._newest: int = newest
         self._expected: set[int] = set()
         self._repaired_for = 0
@@ -73,6 +83,11 @@ class SegmentWriter:
         with self._lock:
             self._expected.add(segment_id)
 
+    def forget(self, segment_id: int) -> None:
+        """Know that a segment will not be stored here after all."""
+        with self._lock:
+            self._expected.discard(segment_id)
+
     def announce(self, segment: SealedSegment, /) -> None:
         """Let what is stored so far be found; see `SpanWriter.announce`."""
         self._catalog.add(segment.segment_id)
@@ -88,19 +103,30 @@ class SegmentWriter:
 
         The catalog is told apart from the spans, so it is told again: that is idempotent.
         """
-        stored = self._stored_spans(segment)
+        stored = self.spans_of(segment)
         if stored == segment.span_count:
-            self._catalog.add(segment.segment_id)
-            self._settle(segment)
+            self.settle(segment)
             return
         if stored:
-            self._engine.command(
-                self._database,
-                f"ALTER TABLE {{db}}.spans DELETE WHERE seg = {segment.segment_id}",
-                {},
-                {"mutations_sync": 2},
-            )
+            self.erase(segment)
         self.write_segment(segment)
+
+    def settle(self, segment: SealedSegment, /) -> None:
+        """Know that all that is to be stored of a segment is."""
+        self._catalog.add(segment.segment_id)
+        self._settle(segment)
+
+    def erase(self, segment: SealedSegment, /) -> None:
+        """Delete what is stored of a segment."""
+        guard, settings = guard_of(self._engine)
+        if guard:  # a mutation runs apart from who began it: the guard cannot be a part of it
+            self._engine.select("", f"SELECT {{mark}}, 1 WHERE {guard}", 1, {}, settings)
+        self._engine.command(
+            self._database,
+            f"ALTER TABLE {{db}}.spans DELETE WHERE seg = {segment.segment_id}",
+            {},
+            {"mutations_sync": 2},
+        )
 
     def write_part(self, segment: SealedSegment, path: Path, /) -> None:
         """Store some spans of a segment; see `SpanWriter.write_part`.
@@ -121,10 +147,17 @@ class SegmentWriter:
         self._repaired_for -= 1
 
     def _load(self, statement: str, segment: SealedSegment, path: Path) -> None:
-        filled = statement.replace("{seg}", str(segment.segment_id))
-        self._engine.load_file(self._database, filled, path, STRUCTURE, self._load_settings)
+        filled = statement.replace("{seg}", str(segment.segment_id)) + self._share
+        guard, settings = guard_of(self._engine)
+        if guard:
+            filled += f"{' AND' if self._share else ' WHERE'} {guard}"
+            settings = {**self._load_settings, **settings}
+        self._engine.load_file(
+            self._database, filled, path, STRUCTURE, settings or self._load_settings
+        )
 
-    def _stored_spans(self, segment: SealedSegment) -> int:
+    def spans_of(self, segment: SealedSegment, /) -> int:
+        """Return how many spans of a segment are stored."""
         statement = f"SELECT {{mark}}, count() FROM {{db}}.spans WHERE seg = {segment.segment_id}"
         ((count,),) = self._engine.select(self._database, statement, 1)
         return int(count)

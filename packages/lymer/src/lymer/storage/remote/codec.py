@@ -27,6 +27,7 @@ from lymer.errors import StorageError, UndecodableError
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import FindTerms
 from lymer.model.graph import GraphEdge
+from lymer.model.minute_counts import MinuteCounts
 from lymer.model.question import (
     DependencyLink,
     FoundTrace,
@@ -37,7 +38,7 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.model.span_table import Attributes, SpanSample, SpanTable
-from lymer.model.trace_arrays import TraceArrays
+from lymer.model.trace_arrays import FoundSpans, TraceArrays
 from lymer.storage.remote.nodes import from_plain, to_plain
 
 __all__ = [
@@ -64,6 +65,7 @@ _COLUMNS: Final = tuple(field.name for field in dataclasses.fields(SpanColumns))
 _ARRAYS: Final = tuple(field.name for field in dataclasses.fields(TraceArrays))
 _QUESTION: Final = tuple(field.name for field in dataclasses.fields(TraceQuestion))
 _SAMPLE: Final = tuple(field.name for field in dataclasses.fields(SpanSample))
+_MINUTES: Final = tuple(field.name for field in dataclasses.fields(MinuteCounts))
 _TABLE: Final = tuple(field.name for field in dataclasses.fields(SpanTable))
 
 
@@ -197,6 +199,16 @@ def _decode_table(sent: dict[str, Any]) -> SpanTable:
     return SpanTable(**arrays, **lists)
 
 
+def _encode_minutes(counts: MinuteCounts) -> bytes:
+    return _pack({name: _array(getattr(counts, name)) for name in _MINUTES})
+
+
+def _decode_minutes(sent: dict[str, Any]) -> MinuteCounts:
+    names = [(one, other) for one, other in sent["names"]]
+    arrays = {name: _from_array(sent[name]) for name in _MINUTES if name != "names"}
+    return MinuteCounts(names, **arrays)
+
+
 def _from_array(sent: list[Any]) -> Any:
     kind, content = sent
     return np.frombuffer(content, dtype=kind)
@@ -210,6 +222,15 @@ def _decode_arrays(sent: dict[str, Any]) -> TraceArrays:
             value = _from_array(value)
         setattr(trace, name, value)
     return trace
+
+
+def _encode_found(found: FoundSpans) -> bytes:
+    return _pack([_array(found.span_id), found.count, found.shares_ids])
+
+
+def _decode_found(sent: list[Any]) -> FoundSpans:
+    span_id, count, shares_ids = sent
+    return FoundSpans(_from_array(span_id), count, shares_ids)
 
 
 def _rows(attribute: str, row: type) -> Method:
@@ -248,12 +269,14 @@ METHODS: Final = {
         _rows("find_traces", FoundTrace),
         _columns("get_traces"),
         Method("get_trace_arrays", _encode_arrays, _decoding(_decode_arrays)),
+        Method("find_in_trace", _encode_found, _decoding(_decode_found)),
         _columns("get_span"),
         _rows("get_summaries", TraceSummary),
         _rows("get_dependencies", DependencyLink),
         _rows("get_graph", GraphEdge),
         _rows("get_red", OperationRed),
         _rows("get_red_slots", RedSlot),
+        Method("get_minute_counts", _encode_minutes, _decoding(_decode_minutes)),
         Method("get_sample_size", _pack, _decoding(tuple)),
         Method("get_span_table", _encode_table, _decoding(_decode_table)),
         Method("get_otlp", bytes, bytes),

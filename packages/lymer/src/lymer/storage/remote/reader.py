@@ -13,6 +13,7 @@ from lymer.errors import LymerError, OverloadedError, StorageAwayError, StorageE
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
 from lymer.model.graph import GraphEdge
+from lymer.model.minute_counts import MinuteCounts
 from lymer.model.question import (
     DependencyLink,
     FoundTrace,
@@ -23,7 +24,7 @@ from lymer.model.question import (
     TraceSummary,
 )
 from lymer.model.span_table import SpanSample, SpanTable
-from lymer.model.trace_arrays import TraceArrays
+from lymer.model.trace_arrays import FoundSpans, TraceArrays
 from lymer.storage.caller import stoppable
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
 from lymer.storage.search_contract import (
@@ -227,6 +228,11 @@ class RemoteReader:
         answer: TraceArrays = self._ask("get_trace_arrays", trace_id, find)
         return answer
 
+    def find_in_trace(self, trace_id: str, find: FindTerms, /) -> FoundSpans:
+        """See `SpanReader.find_in_trace`."""
+        answer: FoundSpans = self._ask("find_in_trace", trace_id, find)
+        return answer
+
     def get_span(self, trace_id: str, span_id: str, /) -> SpanColumns:
         """See `SpanReader.get_span`."""
         answer: SpanColumns = self._ask("get_span", trace_id, span_id)
@@ -269,6 +275,13 @@ class RemoteReader:
             "get_red_slots", list(minutes), list(services), list(span_kinds),
             by_operation=by_operation, slot_minutes=slot_minutes,
         )  # fmt: skip
+        return answer
+
+    def get_minute_counts(
+        self, minutes: tuple[int, int], services: Sequence[str], /, *, of: str
+    ) -> MinuteCounts:
+        """See `SpanReader.get_minute_counts`."""
+        answer: MinuteCounts = self._ask("get_minute_counts", list(minutes), list(services), of=of)
         return answer
 
     def get_sample_size(self, sample: SpanSample, /) -> tuple[int, int]:

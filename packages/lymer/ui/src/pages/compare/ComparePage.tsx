@@ -59,7 +59,7 @@ export default function ComparePage(props: { readonly before: string; readonly a
         <Side label="B" id={ids.after} query={after} cohort={cohort.data ?? []} onChoose={(id) => choose("after", id)} />
       </header>
       {nodes ? (
-        <Difference nodes={nodes} find={params.uiFind} view={params.view} onFind={(uiFind) => setParams({ uiFind }, "replace")} onView={(view) => setParams({ view })} />
+        <Difference nodes={nodes} find={params.uiFind} view={params.view} onFind={(uiFind) => setParams({ uiFind }, "run")} onView={(view) => setParams({ view })} />
       ) : (
         <Missing ids={ids} queries={[before, after]} />
       )}

@@ -1,14 +1,15 @@
 /** The difference of two traces as a table: spans and time by path, before and after. */
 
-import { useMemo, useState, type ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 
+import { useParams } from "../../app/url.ts";
 import { useLocale } from "../../i18n/index.ts";
-import { Swatch } from "../../kit/service.tsx";
+import { OperationCell } from "../../kit/service.tsx";
 import { Table, type Column } from "../../kit/table.tsx";
 import { formatDuration } from "../../model/duration.ts";
 import { includesTerm, parseFind } from "../../model/find.ts";
-import { paletteIndex } from "../../model/palette.ts";
 import { diffKind, type DiffNode } from "../../model/paths.ts";
+import { sorting } from "../../model/params.ts";
 
 const ORDERS: Readonly<Record<string, (a: DiffNode, b: DiffNode) => number>> = {
   path: (a, b) => a.id - b.id,
@@ -20,9 +21,11 @@ const ORDERS: Readonly<Record<string, (a: DiffNode, b: DiffNode) => number>> = {
   timeChange: (a, b) => a.afterNanos - a.beforeNanos - (b.afterNanos - b.beforeNanos),
 };
 
+const SORT_PARAMS = { paths: sorting(["path", ...Object.keys(ORDERS)], true) };
+
 export function DiffTable(props: { readonly nodes: readonly DiffNode[]; readonly find: string }): ReactNode {
   const { t, number } = useLocale();
-  const [sort, setSort] = useState({ column: "path", descending: false });
+  const [{ paths: sort }, setParams] = useParams(SORT_PARAMS);
   const rows = useMemo(() => {
     const { include } = parseFind(props.find);
     const shown = props.nodes.filter(
@@ -38,14 +41,7 @@ export function DiffTable(props: { readonly nodes: readonly DiffNode[]; readonly
       always: true,
       first: "ascending",
       title: ({ service, operation }) => `${service}: ${operation}`,
-      cell: (node) => (
-        <span className="ly-cell-service">
-          <Swatch index={paletteIndex(node.service)} />
-          <span>
-            <strong>{node.service}</strong> {node.operation || t.common.unnamed}
-          </span>
-        </span>
-      ),
+      cell: ({ service, operation }) => <OperationCell service={service} operation={operation} />,
     },
     { id: "kind", label: t.compare.legend, width: 110, from: 640, cell: (node) => <span className="ly-diff" data-tone={diffKind(node)}>{t.compare.kinds[diffKind(node)]}</span> },
     { id: "spansA", label: t.compare.spans("A"), width: 84, numeric: true, first: "descending", cell: ({ before }) => number(before) },
@@ -56,7 +52,7 @@ export function DiffTable(props: { readonly nodes: readonly DiffNode[]; readonly
     {
       id: "timeChange",
       label: t.compare.timeChange,
-      width: 96,
+      width: 128,
       numeric: true,
       first: "descending",
       from: 900,
@@ -64,6 +60,6 @@ export function DiffTable(props: { readonly nodes: readonly DiffNode[]; readonly
     },
   ];
   return (
-    <Table label={t.compare.title} remember="compare" rows={rows} columns={columns} rowKey={({ id }) => String(id)} sort={sort} onSort={setSort} />
+    <Table label={t.compare.title} remember="compare" rows={rows} columns={columns} rowKey={({ id }) => String(id)} sort={sort} onSort={(paths) => setParams({ paths })} />
   );
 }

@@ -10,8 +10,8 @@ import { useLocale } from "../../i18n/index.ts";
 import { Button } from "../../kit/buttons.tsx";
 import { SelectField, SuggestField, Switch, TextField } from "../../kit/fields.tsx";
 import { boxSize, Graph, type GraphEdge, type GraphNode } from "../../kit/graph.tsx";
-import { ErrorText, Loading, Notice } from "../../kit/states.tsx";
-import { deepGraph, type DeepGraph } from "../../model/deepPaths.ts";
+import { ErrorText, Failed, Loading, Notice } from "../../kit/states.tsx";
+import { deepGraph, DENSITIES, type DeepGraph } from "../../model/deepPaths.ts";
 import { includesTerm, parseFind } from "../../model/find.ts";
 import { layeredLayout } from "../../model/layered.ts";
 import { oneOf, text, whole } from "../../model/params.ts";
@@ -19,18 +19,25 @@ import { lookbackMicros } from "../../model/question.ts";
 import { paletteIndex } from "../../model/palette.ts";
 import { lookbackLabel } from "../search/lookback.ts";
 
-const WINDOWS = ["24h", "15m", "1h", "6h", "2d", "7d"] as const;
+/** The first is what Jaeger looks at. */
+const WINDOWS = ["2d", "15m", "1h", "6h", "24h", "7d"] as const;
 const DEEP_PARAMS = {
   service: text(),
   operation: text(),
-  showOp: oneOf(["0", "1"]),
+  density: oneOf(DENSITIES),
+  /** Without it, operations are told apart if one was asked for. */
+  showOp: oneOf(["", "0", "1"]),
   up: whole(2, 0, 20),
-  down: whole(3, 0, 20),
+  down: whole(2, 0, 20),
   lookback: oneOf(WINDOWS),
   uiFind: text(),
 };
 /** Ids of examples in a link at most: addresses have a limit. */
 const EXAMPLES_MAX = 20;
+
+function tellsOperations({ showOp, operation }: { readonly showOp: string; readonly operation: string }): boolean {
+  return showOp === "" ? operation !== "" : showOp === "1";
+}
 
 export default function DeepPage(): ReactNode {
   const { t } = useLocale();
@@ -43,8 +50,8 @@ export default function DeepPage(): ReactNode {
   }, [t]);
   const graph = useMemo(() => {
     if (!query.data) return null;
-    const { service, operation, showOp, up, down } = params;
-    return deepGraph(query.data.paths, { service, operation, operations: showOp === "1", up, down });
+    const { service, operation, density, up, down } = params;
+    return deepGraph(query.data.paths, { service, operation, operations: tellsOperations(params), density, up, down });
   }, [query.data, params]);
   const names = services.data ?? [];
   const hops = (most: number): { value: string; label: string }[] =>
@@ -83,20 +90,27 @@ export default function DeepPage(): ReactNode {
           placeholder={t.deep.choose}
           value={params.service}
           options={names.includes(params.service) || !params.service ? names : [params.service, ...names]}
-          error={services.isError ? t.search.servicesFailed : null}
           onChange={(service) => setParams({ service, operation: "" })}
         />
-        <SuggestField label={t.search.operation} placeholder={t.search.allOperations} value={params.operation} options={operations.data ?? []} onChange={(operation) => setParams({ operation }, "replace")} />
+        {services.isError && <Failed text={t.search.servicesFailed} error={services.error} onRetry={() => void services.refetch()} />}
+        <SuggestField label={t.search.operation} placeholder={t.search.allOperations} value={params.operation} options={operations.data ?? []} onChange={(operation) => setParams({ operation }, "run")} />
+        {operations.isError && <Failed text={t.search.operationsFailed} error={operations.error} onRetry={() => void operations.refetch()} />}
         <SelectField label={t.deep.up} value={String(params.up)} options={hops(graph?.up ?? 0)} onChange={(value) => setParams({ up: Number(value) })} />
         <SelectField label={t.deep.down} value={String(params.down)} options={hops(graph?.down ?? 0)} onChange={(value) => setParams({ down: Number(value) })} />
+        <SelectField
+          label={t.deep.density}
+          value={params.density}
+          options={DENSITIES.map((value) => ({ value, label: t.deep.densities[value] }))}
+          onChange={(value) => setParams({ density: value as "ppe" })}
+        />
         <SelectField
           label={t.search.lookback}
           value={params.lookback}
           options={WINDOWS.toSorted((a, b) => lookbackMicros(a) - lookbackMicros(b)).map((value) => ({ value, label: lookbackLabel(t, value) }))}
-          onChange={(value) => setParams({ lookback: value as "24h" })}
+          onChange={(value) => setParams({ lookback: value as "2d" })}
         />
-        <TextField label={t.trace.find} value={params.uiFind} onChange={(uiFind) => setParams({ uiFind }, "replace")} />
-        <Switch label={t.deep.operations} checked={params.showOp === "1"} onChange={(on) => setParams({ showOp: on ? "1" : "0" })} />
+        <TextField label={t.trace.find} value={params.uiFind} onChange={(uiFind) => setParams({ uiFind }, "run")} />
+        <Switch label={t.deep.operations} checked={tellsOperations(params)} onChange={(on) => setParams({ showOp: on ? "1" : "0" })} />
         {query.data?.sample !== undefined && <span className="ly-muted">{t.deep.sample(query.data.sample)}</span>}
       </header>
       <div className="ly-page-body">{body()}</div>

@@ -8,6 +8,7 @@ import { useLocale } from "../../i18n/index.ts";
 import { Swatch } from "../../kit/service.tsx";
 import { Notice } from "../../kit/states.tsx";
 import { paletteIndex } from "../../model/palette.ts";
+import { NextSteps } from "./why/NextSteps.tsx";
 import { PairedBars } from "./PairedBars.tsx";
 
 const SHOWN_MAX = 8;
@@ -29,7 +30,7 @@ export function Causes({ found }: { readonly found: RootCause }): ReactNode {
       <ol className="ly-causes">
         {found.candidates.slice(0, SHOWN_MAX).map((one) => (
           <li key={`${one.service} ${one.operation} ${one.evidence.what}`}>
-            <Cause one={one} />
+            <Cause one={one} window={[found.start_unix_nano / 1000, found.end_unix_nano / 1000]} />
           </li>
         ))}
       </ol>
@@ -47,7 +48,7 @@ export function Causes({ found }: { readonly found: RootCause }): ReactNode {
   );
 }
 
-function Cause({ one }: { readonly one: Candidate }): ReactNode {
+function Cause({ one, window }: { readonly one: Candidate; readonly window: readonly [number, number] }): ReactNode {
   const { t, percent, number } = useLocale();
   const { evidence } = one;
   const part = evidence.chances > 0 ? evidence.events / evidence.chances : 0;
@@ -85,6 +86,7 @@ function Cause({ one }: { readonly one: Candidate }): ReactNode {
           {t.diagnose.waits} {evidence.spreadThrough.map(({ service, operation }) => `${service} ${operation ?? ""}`).join(" ← ")}
         </p>
       )}
+      <NextSteps one={one} window={window} />
       {evidence.traceIds.length > 0 && (
         <p className="ly-example-list">
           {t.diagnose.examples}{" "}

@@ -32,9 +32,10 @@ export function Changes({ changes }: { readonly changes: readonly Change[] }): R
       {changes.map((one) => {
         const at = one.atUnixNano / 1000;
         return (
-          <li key={`${one.service} ${one.operation} ${one.what} ${one.atUnixNano}`}>
+          <li key={`${one.caller} ${one.service} ${one.operation} ${one.what} ${one.atUnixNano}`}>
             <time dateTime={new Date(at / 1000).toISOString()}>{dateTime(at)}</time>
             <span>
+              {one.caller !== null && <>{one.caller} → </>}
               <Swatch index={paletteIndex(one.service)} /> <strong>{one.service}</strong> {one.operation}
             </span>
             <span>

@@ -1,7 +1,7 @@
 /** `/diagnose`: what went wrong and where it began, what is different, where the time goes, what jumped. */
 
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
-import { useEffect, useMemo, useState, type FormEvent, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from "react";
 
 import "../../styles/diagnose.css";
 
@@ -16,20 +16,26 @@ import {
 import { useParams } from "../../app/url.ts";
 import { useLocale } from "../../i18n/index.ts";
 import { Button } from "../../kit/buttons.tsx";
-import { SelectField, Switch, TextField } from "../../kit/fields.tsx";
-import { ErrorText, Loading, Notice } from "../../kit/states.tsx";
+import { SelectField, Switch } from "../../kit/fields.tsx";
+import { ErrorText, Failed, Loading, Notice } from "../../kit/states.tsx";
 import { Tabs } from "../../kit/tabs.tsx";
 import { flag, oneOf, text, whole } from "../../model/params.ts";
 import { lookbackMicros } from "../../model/question.ts";
+import { QueryBar } from "../search/ask/QueryBar.tsx";
 import { lookbackLabel } from "../search/lookback.ts";
 import { Causes } from "./Causes.tsx";
 import { Changes } from "./Changes.tsx";
+import { Cohorts } from "./why/Cohorts.tsx";
+import { Exceptions } from "./why/Exceptions.tsx";
+import { ChangeTimeline } from "./why/Timeline.tsx";
 import { Findings } from "./Findings.tsx";
 import { ProfileView } from "./ProfileView.tsx";
 
-const VIEWS = ["cause", "different", "profile", "changes"] as const;
+const Practise = lazy(async () => ({ default: (await import("../search/Practise.tsx")).Practise }));
+
+const VIEWS = ["cause", "different", "profile", "compare", "exceptions", "changes"] as const;
 type View = (typeof VIEWS)[number];
-const FRAMES = ["5m", "15m", "30m", "1h", "3h", "6h", "24h"] as const;
+const FRAMES = ["2m", "5m", "15m", "30m", "1h", "3h", "6h", "24h"] as const;
 /** `end` is in microseconds, 0 for now. */
 const DIAGNOSE_PARAMS = {
   view: oneOf(VIEWS),
@@ -38,6 +44,7 @@ const DIAGNOSE_PARAMS = {
   q: text(),
   slowest: oneOf(["all", "1%", "5%", "10%"]),
   errors: flag(),
+  against: oneOf(["nothing", "before"]),
 };
 
 export default function DiagnosePage(): ReactNode {
@@ -58,7 +65,7 @@ export default function DiagnosePage(): ReactNode {
     }),
     [end, params.last, params.q, params.slowest, params.errors],
   );
-  const narrows = params.view === "different" || params.view === "profile";
+  const narrows = params.view === "different" || params.view === "profile" || params.view === "compare" || params.view === "exceptions";
   return (
     <div className="ly-page ly-page-tabbed">
       <header className="ly-page-head">
@@ -78,7 +85,13 @@ export default function DiagnosePage(): ReactNode {
             {t.diagnose.again}
           </Button>
         )}
-        {narrows && <QuestionForm question={params.q} onAsk={(q) => setParams({ q })} />}
+        {params.view === "profile" && (
+          <Switch
+            label={t.why.incident.againstBefore}
+            checked={params.against === "before"}
+            onChange={(on) => setParams({ against: on ? "before" : "nothing" })}
+          />
+        )}
         {params.view === "different" && (
           <>
             <SelectField
@@ -100,28 +113,55 @@ export default function DiagnosePage(): ReactNode {
         label={t.nav.diagnose}
         panel="ly-diagnose"
         value={params.view}
-        tabs={VIEWS.map((value) => ({ value, label: t.diagnose.views[value] }))}
+        tabs={VIEWS.map((value) => ({ value, label: value === "compare" ? t.why.incident.compare : value === "exceptions" ? t.why.exceptions.title : t.diagnose.views[value] }))}
         onChange={(view) => setParams({ view })}
       />
       <div id="ly-diagnose" role="tabpanel" aria-labelledby={`ly-tab-${params.view}`} className="ly-page-body ly-diagnose">
-        <Panel view={params.view} ask={ask} />
+        {narrows && <QueryBar question={params.q} busy={false} optional onAsk={(q) => setParams({ q })} />}
+        <Panel view={params.view} ask={ask} against={params.against === "before"} />
       </div>
     </div>
   );
 }
 
-function Panel({ view, ask }: { readonly view: View; readonly ask: DiagnosisAsk }): ReactNode {
+function Panel({ view, ask, against }: { readonly view: View; readonly ask: DiagnosisAsk; readonly against: boolean }): ReactNode {
+  const { t } = useLocale();
   const causes = useQuery(rootCauseQuery(ask, view === "cause"));
   const explanation = useQuery(explanationQuery(ask, view === "different"));
   const profile = useQuery(profileQuery(ask, view === "profile"));
-  const changes = useQuery(changesQuery(ask, view === "changes"));
+  const changes = useQuery(changesQuery(ask, view === "changes" || view === "cause"));
+  const length = ask.end - ask.start;
+  const before = useQuery(profileQuery({ ...ask, start: ask.start - length, end: ask.start }, view === "profile" && against));
   switch (view) {
     case "cause":
-      return <Answer query={causes}>{(found) => <><SampleText sample={found.sample} /><Causes found={found} /></>}</Answer>;
+      return (
+        <Answer query={causes}>
+          {(found) => (
+            <>
+              <SampleText sample={found.sample} />
+              {changes.isError && <Failed text={t.diagnose.changesFailed} error={changes.error} onRetry={() => void changes.refetch()} />}
+              <ChangeTimeline
+                start={ask.start}
+                end={ask.end}
+                changes={changes.data?.changes ?? []}
+                window={found.candidates.length > 0 ? [found.start_unix_nano / 1000, found.end_unix_nano / 1000] : null}
+              />
+              <Causes found={found} />
+              <Suspense fallback={null}>
+                <Practise />
+              </Suspense>
+            </>
+          )}
+        </Answer>
+      );
     case "different":
       return <Answer query={explanation}>{(found) => <><SampleText sample={found.sample} /><Findings found={found} ask={ask} /></>}</Answer>;
     case "profile":
-      return <Answer query={profile}>{(found) => <><SampleText sample={found.sample} /><ProfileView profile={found} /></>}</Answer>;
+      return <Answer query={profile}>{(found) => <><SampleText sample={found.sample} />{against && before.isError && <Failed error={before.error} onRetry={() => void before.refetch()} />}<ProfileView profile={found} before={against ? (before.data ?? null) : null} /></>}</Answer>;
+    case "compare":
+      return <Cohorts ask={ask} />;
+    case "exceptions":
+      return <Exceptions ask={ask} />;
     case "changes":
       return <Answer query={changes}>{(found) => <Changes changes={found.changes} />}</Answer>;
   }
@@ -150,27 +190,5 @@ function SampleText({ sample }: { readonly sample: Sample }): ReactNode {
         ? t.diagnose.lookedAt(number(sample.traces), number(sample.spans))
         : t.diagnose.lookedAtPart(number(sample.traces), number(sample.ofTraces))}
     </p>
-  );
-}
-
-function QuestionForm(props: { readonly question: string; readonly onAsk: (question: string) => void }): ReactNode {
-  const { t } = useLocale();
-  const [draft, setDraft] = useState(props.question);
-  useEffect(() => setDraft(props.question), [props.question]);
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    props.onAsk(draft.trim());
-  };
-  return (
-    <form className="ly-ask" onSubmit={submit}>
-      <TextField
-        label={t.diagnose.question}
-        mono
-        value={draft}
-        placeholder='{ resource.service.name = "…" }'
-        onChange={setDraft}
-      />
-      <Button submit>{t.diagnose.ask}</Button>
-    </form>
   );
 }

@@ -1,26 +1,30 @@
 /** Where the time of many traces goes: their paths merged, and the costs of each operation. */
 
-import { useMemo, useState, type ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 
 import { pathNodes, type OperationCost, type Profile } from "../../api/diagnosis.ts";
 import { useParams } from "../../app/url.ts";
 import { FlameCanvas } from "../../canvas/FlameCanvas.tsx";
 import { useLocale } from "../../i18n/index.ts";
 import { Button } from "../../kit/buttons.tsx";
-import { Swatch } from "../../kit/service.tsx";
+import { OperationCell } from "../../kit/service.tsx";
 import { Notice } from "../../kit/states.tsx";
 import { ColumnsMenu, Table, type Column } from "../../kit/table.tsx";
+import { costDeltas, grownPaths } from "../../model/costDelta.ts";
 import { formatDuration } from "../../model/duration.ts";
 import { paletteIndex } from "../../model/palette.ts";
-import { whole } from "../../model/params.ts";
+import { sorting, whole } from "../../model/params.ts";
+import { CostTable } from "./why/CostTable.tsx";
 
 const FOCUS_PARAMS = { focus: whole(-1, 0, 10_000_000) };
+const SORT_PARAMS = { costs: sorting(["self", "critical", "perTrace", "perSecond", "errors", "p50", "p95", "p99", "name"]) };
 type Figure = "self" | "critical" | "perTrace" | "perSecond" | "errors" | "p50" | "p95" | "p99";
 
-export function ProfileView({ profile }: { readonly profile: Profile }): ReactNode {
+export function ProfileView({ profile, before }: { readonly profile: Profile; readonly before: Profile | null }): ReactNode {
   const { t } = useLocale();
   const [params, setParams] = useParams(FOCUS_PARAMS);
   const nodes = useMemo(() => pathNodes(profile), [profile]);
+  const grown = useMemo(() => allGrown(before ? grownPaths(profile, before) : []), [profile, before]);
   const palette = useMemo(
     () => new Map(profile.names.map(([service]) => [service, paletteIndex(service)])),
     [profile],
@@ -45,17 +49,27 @@ export function ProfileView({ profile }: { readonly profile: Profile }): ReactNo
             </Button>
           )}
         </div>
-        <FlameCanvas nodes={nodes} palette={palette} focus={focus} onFocus={(to) => setParams({ focus: to })} matches={null} />
+        <FlameCanvas nodes={nodes} palette={palette} focus={focus} onFocus={(to) => setParams({ focus: to })} matches={grown} />
+        {grown && <p className="ly-muted">{t.why.incident.grown}</p>}
         {profile.pathsLeftOut > 0 && <p className="ly-muted">{t.diagnose.leftOut(profile.pathsLeftOut)}</p>}
       </section>
-      <Costs profile={profile} />
+      {before ? (
+        <CostTable deltas={costDeltas(profile, before)} names={[t.why.incident.now, t.why.incident.before]} />
+      ) : (
+        <Costs profile={profile} />
+      )}
     </>
   );
 }
 
+/** Where nothing grew, nothing is dimmed. */
+function allGrown(grown: readonly boolean[]): readonly boolean[] | null {
+  return grown.some(Boolean) ? grown : null;
+}
+
 function Costs({ profile }: { readonly profile: Profile }): ReactNode {
   const { t, percent, compact } = useLocale();
-  const [sort, setSort] = useState({ column: "self", descending: true });
+  const [{ costs: sort }, setParams] = useParams(SORT_PARAMS);
   const self = profile.operations.reduce((sum, one) => sum + one.selfNano, 0) || 1;
   const critical = profile.operations.reduce((sum, one) => sum + one.criticalNano, 0) || 1;
   const figures: Readonly<Record<Figure, (one: OperationCost) => number>> = {
@@ -99,14 +113,7 @@ function Costs({ profile }: { readonly profile: Profile }): ReactNode {
       always: true,
       first: "ascending",
       title: ({ service, operation }) => `${service}: ${operation}`,
-      cell: ({ service, operation }) => (
-        <span className="ly-cell-service">
-          <Swatch index={paletteIndex(service)} />
-          <span>
-            <strong>{service}</strong> {operation || t.common.unnamed}
-          </span>
-        </span>
-      ),
+      cell: ({ service, operation }) => <OperationCell service={service} operation={operation} />,
     },
     number("self", t.stats.self, share, 130),
     number("critical", t.diagnose.critical, share, 130, 620),
@@ -131,7 +138,7 @@ function Costs({ profile }: { readonly profile: Profile }): ReactNode {
         columns={columns}
         rowKey={({ service, operation }) => `${service} ${operation}`}
         sort={sort}
-        onSort={setSort}
+        onSort={(costs) => setParams({ costs })}
       />
     </section>
   );

@@ -1,11 +1,13 @@
 /** The map as a table: every link between two services, for who would rather read than look. */
 
-import { useMemo, useState, type ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 
+import { useParams } from "../../app/url.ts";
 import { useLocale } from "../../i18n/index.ts";
 import { Table, type Column } from "../../kit/table.tsx";
 import type { CallEdge, CallGraph } from "../../model/callGraph.ts";
 import { formatDuration } from "../../model/duration.ts";
+import { sorting } from "../../model/params.ts";
 
 interface CallTableProps {
   readonly graph: CallGraph;
@@ -22,9 +24,11 @@ const ORDERS: Readonly<Record<string, (a: CallEdge, b: CallEdge) => number>> = {
   p99: (a, b) => (a.p99 ?? 0) - (b.p99 ?? 0),
 };
 
+const SORT_PARAMS = { calls: sorting(["calls", ...Object.keys(ORDERS)]) };
+
 export function CallTable({ graph, onService }: CallTableProps): ReactNode {
   const { t, number, percent } = useLocale();
-  const [sort, setSort] = useState({ column: "calls", descending: true });
+  const [{ calls: sort }, setParams] = useParams(SORT_PARAMS);
   const rows = useMemo(
     () => graph.edges.toSorted((a, b) => (sort.descending ? -1 : 1) * ORDERS[sort.column](a, b)),
     [graph, sort],
@@ -64,5 +68,5 @@ export function CallTable({ graph, onService }: CallTableProps): ReactNode {
         ]
       : []),
   ];
-  return <Table label={t.nav.map} remember="map" rows={rows} columns={columns} rowKey={({ from, to }) => JSON.stringify([from, to])} sort={sort} onSort={setSort} />;
+  return <Table label={t.nav.map} remember="map" rows={rows} columns={columns} rowKey={({ from, to }) => JSON.stringify([from, to])} sort={sort} onSort={(calls) => setParams({ calls })} />;
 }

@@ -4,7 +4,7 @@ import { useMemo, type ReactNode } from "react";
 
 import { useLocale } from "../../i18n/index.ts";
 import { boxSize, Graph, type GraphEdge, type GraphNode } from "../../kit/graph.tsx";
-import type { CallEdge, CallGraph, CallNode } from "../../model/callGraph.ts";
+import { slowdown, type CallEdge, type CallGraph, type CallNode } from "../../model/callGraph.ts";
 import { formatDuration } from "../../model/duration.ts";
 import { forceLayout } from "../../model/force.ts";
 import { layeredLayout } from "../../model/layered.ts";
@@ -13,6 +13,8 @@ import { paletteIndex } from "../../model/palette.ts";
 const SHAPES = { service: "box", database: "database", messaging: "queue", external: "outside" } as const;
 /** From this share of failed calls on, a service or a link is drawn as failing. */
 const FAILING_SHARE = 0.05;
+/** From this factor on a duration is shown as changed against before. */
+const CHANGED_FACTOR = 1.2;
 
 interface MapGraphProps {
   readonly graph: CallGraph;
@@ -28,10 +30,18 @@ export function MapGraph({ graph, kind, selected, onSelect }: MapGraphProps): Re
     const most = graph.edges.reduce((max, { calls }) => Math.max(max, calls), 1);
     const errorsOf = (part: CallNode | CallEdge): string =>
       part.errors === null || part.calls === 0 ? "" : ` · ${percent(part.errors / part.calls)} ${t.map.errors}`;
+    // Where nothing at all was before, nothing is new among the old.
+    const hasBefore = graph.nodes.some(({ before }) => before !== null && before !== undefined);
+    const slower = (part: CallNode | CallEdge): string => {
+      const factor = slowdown(part);
+      if (factor === null || (factor < CHANGED_FACTOR && factor > 1 / CHANGED_FACTOR)) return "";
+      return ` ${factor > 1 ? "▲ +" : "▼ −"}${percent(Math.abs(factor - 1))}`;
+    };
     const boxes = graph.nodes.map((node): GraphNode => {
       const lines = [
         `${t.map.calls(compact(node.calls))}${errorsOf(node)}`,
-        ...(node.p95 === null ? [] : [`p95 ${formatDuration(node.p95)}`]),
+        ...(node.p95 === null ? [] : [`p95 ${formatDuration(node.p95)}${slower(node)}`]),
+        ...(hasBefore && node.before === null ? [t.why.map.fresh] : []),
       ];
       return {
         ...boxSize(node.name, lines),
@@ -45,11 +55,11 @@ export function MapGraph({ graph, kind, selected, onSelect }: MapGraphProps): Re
       };
     });
     const lines = graph.edges.map((edge): GraphEdge => {
-      const p95 = edge.p95 === null ? "" : ` · p95 ${formatDuration(edge.p95)}`;
+      const p95 = edge.p95 === null ? "" : ` · p95 ${formatDuration(edge.p95)}${slower(edge)}`;
       return {
         from: place.get(edge.from) ?? 0,
         to: place.get(edge.to) ?? 0,
-        text: compact(edge.calls),
+        text: `${compact(edge.calls)}${slower(edge)}`,
         label: `${edge.from} → ${edge.to}: ${t.map.calls(compact(edge.calls))}${errorsOf(edge)}${p95}`,
         weight: Math.log1p(edge.calls) / Math.log1p(most),
         failed: failing(edge),

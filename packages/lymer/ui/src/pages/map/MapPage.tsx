@@ -3,7 +3,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 
-import { serviceGraphQuery } from "../../api/queries.ts";
+import "../../styles/live.css";
+
+import { liveGraphQuery } from "../../api/liveMap.ts";
 import { settings } from "../../app/config.ts";
 import { useParams } from "../../app/url.ts";
 import { useLocale } from "../../i18n/index.ts";
@@ -16,6 +18,7 @@ import { lookbackMicros } from "../../model/question.ts";
 import { lookbackLabel } from "../search/lookback.ts";
 import { CallTable } from "./CallTable.tsx";
 import { MapGraph } from "./MapGraph.tsx";
+import { Scrubber } from "./Scrubber.tsx";
 import { ServicePanel } from "./ServicePanel.tsx";
 
 const WINDOWS = ["7d", "15m", "1h", "6h", "24h", "2d", "4w"] as const;
@@ -26,13 +29,15 @@ const MAP_PARAMS = {
   minCalls: whole(1, 1, 1_000_000_000),
   lookback: oneOf(WINDOWS),
   selected: text(),
+  /** Milliseconds; 0: now. */
+  end: whole(0, 0, 9_000_000_000_000),
 };
 
 export default function MapPage(): ReactNode {
   const { t } = useLocale();
   const [params, setParams] = useParams(MAP_PARAMS);
   const lookback = lookbackMicros(params.lookback) / 1000;
-  const query = useQuery(serviceGraphQuery(lookback));
+  const query = useQuery(liveGraphQuery(lookback, params.end));
   const [anyway, setAnyway] = useState(false);
   useEffect(() => {
     document.title = `${t.nav.map} · ${t.common.appName}`;
@@ -43,7 +48,7 @@ export default function MapPage(): ReactNode {
   }, [query.data, params.service, params.depth, params.minCalls]);
   const crowded = graph !== null && graph.nodes.length > settings.dependencies.dagMaxNumServices && !anyway;
   const names = useMemo(() => (query.data?.nodes ?? []).map(({ id }) => id).toSorted((a, b) => a.localeCompare(b)), [query.data]);
-  const select = (selected: string | null): void => setParams({ selected: selected ?? "" }, "replace");
+  const select = (selected: string | null): void => setParams({ selected: selected ?? "" });
   const chosen = graph?.nodes.find(({ id }) => id === params.selected) ?? null;
 
   const body = (): ReactNode => {
@@ -88,6 +93,7 @@ export default function MapPage(): ReactNode {
             node={chosen}
             graph={query.data}
             lookback={params.lookback}
+            end={params.end || Math.floor(Date.now() / 60_000) * 60_000}
             onFocus={() => setParams({ service: chosen.id })}
             onClose={() => select(null)}
           />
@@ -131,6 +137,7 @@ export default function MapPage(): ReactNode {
           onChange={(value) => setParams({ minCalls: Number(value) })}
         />
       </header>
+      {query.data && <Scrubber window={lookback} end={params.end} onEnd={(end) => setParams({ end }, "run")} />}
       <div className="ly-page-body">{body()}</div>
     </div>
   );

@@ -9,22 +9,27 @@ import { CloseIcon } from "../../kit/icons.tsx";
 import { Swatch } from "../../kit/service.tsx";
 import type { CallEdge, CallGraph, CallNode } from "../../model/callGraph.ts";
 import { formatDuration } from "../../model/duration.ts";
+import { lookbackMicros } from "../../model/question.ts";
 import { paletteIndex } from "../../model/palette.ts";
+import { Meanwhile } from "./Meanwhile.tsx";
 
 interface ServicePanelProps {
   readonly node: CallNode;
   readonly graph: CallGraph;
   readonly lookback: string;
+  /** End of what is shown, milliseconds. */
+  readonly end: number;
   readonly onFocus: () => void;
   readonly onClose: () => void;
 }
 
-export function ServicePanel({ node, graph, lookback, onFocus, onClose }: ServicePanelProps): ReactNode {
+export function ServicePanel({ node, graph, lookback, end, onFocus, onClose }: ServicePanelProps): ReactNode {
   const { t, number, percent } = useLocale();
   const time = (nanos: number | null): string => (nanos === null ? "" : formatDuration(nanos));
   const facts = [
     [t.map.callsLabel, number(node.calls)],
     [t.map.errors, node.errors === null || node.calls === 0 ? "" : percent(node.errors / node.calls)],
+    [t.why.map.before, node.before ? `${number(node.before.calls)} · p95 ${time(node.before.p95) || "–"}` : ""],
     ["p50", time(node.p50)],
     ["p95", time(node.p95)],
     ["p99", time(node.p99)],
@@ -60,6 +65,7 @@ export function ServicePanel({ node, graph, lookback, onFocus, onClose }: Servic
           <Link href={`/monitor?service=${encodeURIComponent(node.name)}`}>{t.nav.monitor}</Link>
         </nav>
       )}
+      {node.kind === "service" && <Meanwhile service={node.name} start={end * 1000 - lookbackMicros(lookback)} end={end * 1000} />}
       <Ends title={t.map.calledBy} edges={graph.edges.filter(({ to }) => to === node.id)} end="from" />
       <Ends title={t.map.callsOut} edges={graph.edges.filter(({ from }) => from === node.id)} end="to" />
     </aside>

@@ -8,12 +8,13 @@ import "../../styles/monitor.css";
 
 import { ApiError } from "../../api/client.ts";
 import { metricsQuery, servicesQuery, type MetricsAsk } from "../../api/queries.ts";
+import { keep, kept } from "../../app/storage.ts";
 import { useParams } from "../../app/url.ts";
 import { useLocale } from "../../i18n/index.ts";
 import { Button } from "../../kit/buttons.tsx";
 import { Chart } from "../../kit/chart.tsx";
 import { SelectField } from "../../kit/fields.tsx";
-import { ErrorText, Loading, Notice } from "../../kit/states.tsx";
+import { ErrorText, Failed, Loading, Notice } from "../../kit/states.tsx";
 import { formatDuration } from "../../model/duration.ts";
 import { alignSeries, operationLines, seriesOf, type Series } from "../../model/metrics.ts";
 import { oneOf, text, whole } from "../../model/params.ts";
@@ -47,10 +48,10 @@ export default function MonitorPage(): ReactNode {
     document.title = `${t.nav.monitor} · ${t.common.appName}`;
   }, [t]);
   const names = services.data ?? [];
-  const remembered = localStorage.getItem(SERVICE_KEY) ?? "";
+  const remembered = kept(SERVICE_KEY);
   const service = params.service || (names.includes(remembered) ? remembered : (names[0] ?? ""));
   useEffect(() => {
-    if (params.service) localStorage.setItem(SERVICE_KEY, params.service);
+    if (params.service) keep(SERVICE_KEY, params.service);
   }, [params.service]);
   const frames = FRAMES.map((value) => ({ value: String(lookbackMicros(value) / 1000), label: lookbackLabel(t, value) }));
   const frame = String(params.timeframe);
@@ -70,9 +71,9 @@ export default function MonitorPage(): ReactNode {
           label={t.search.service}
           value={service}
           options={names.includes(service) || !service ? names : [service, ...names]}
-          error={services.isError ? t.search.servicesFailed : null}
           onChange={(value) => setParams({ service: value })}
         />
+        {services.isError && <Failed text={t.search.servicesFailed} error={services.error} onRetry={() => void services.refetch()} />}
         <SelectField
           label={t.trace.detail.kind}
           value={params.spanKind}
@@ -139,6 +140,7 @@ function Monitor({ ask, onRange }: MonitorProps): ReactNode {
     () => ({ rate: (value: number) => `${compact(value)}${t.monitor.perSecond}`, share: (value: number) => percent(value) }),
     [compact, percent, t],
   );
+  const window = useMemo(() => [(ask.endMillis - ask.lookbackMillis) / 1000, ask.endMillis / 1000] as const, [ask.endMillis, ask.lookbackMillis]);
   const failed = answers.find(({ isError }) => isError);
   if (failed) {
     const off = failed.error instanceof ApiError && failed.error.status === 501;
@@ -174,9 +176,9 @@ function Monitor({ ask, onRange }: MonitorProps): ReactNode {
   return (
     <>
       <div className="ly-charts">
-        <Chart title={t.monitor.latency} summary={last(t.monitor.latency, seriesOf(p95), milliseconds)} lines={LATENCY_LINES} data={charts.latency} format={milliseconds} sync="monitor" onRange={onRange} />
-        <Chart title={t.monitor.errorRate} summary={last(t.monitor.errorRate, seriesOf(errors), formats.share)} lines={ERROR_LINES} data={charts.errors} format={formats.share} sync="monitor" onRange={onRange} />
-        <Chart title={t.monitor.requestRate} summary={last(t.monitor.requestRate, seriesOf(calls), formats.rate)} lines={RATE_LINES} data={charts.calls} format={formats.rate} sync="monitor" onRange={onRange} />
+        <Chart title={t.monitor.latency} summary={last(t.monitor.latency, seriesOf(p95), milliseconds)} lines={LATENCY_LINES} data={charts.latency} format={milliseconds} window={window} sync="monitor" onRange={onRange} />
+        <Chart title={t.monitor.errorRate} summary={last(t.monitor.errorRate, seriesOf(errors), formats.share)} lines={ERROR_LINES} data={charts.errors} format={formats.share} window={window} sync="monitor" onRange={onRange} />
+        <Chart title={t.monitor.requestRate} summary={last(t.monitor.requestRate, seriesOf(calls), formats.rate)} lines={RATE_LINES} data={charts.calls} format={formats.rate} window={window} sync="monitor" onRange={onRange} />
       </div>
       <OperationTable lines={lines} onTraces={traces} />
     </>

@@ -1,13 +1,15 @@
 /** The operations of a service with what they cost. */
 
-import { useCallback, useMemo, useState, type ReactNode } from "react";
+import { useCallback, useMemo, type ReactNode } from "react";
 
 import { CanvasView, type Draw } from "../../canvas/CanvasView.tsx";
+import { useParams } from "../../app/url.ts";
 import { useLocale } from "../../i18n/index.ts";
 import { TextField } from "../../kit/fields.tsx";
 import { ColumnsMenu, Table, type Column } from "../../kit/table.tsx";
 import { formatDuration } from "../../model/duration.ts";
 import type { OperationLine, Series } from "../../model/metrics.ts";
+import { sorting, text } from "../../model/params.ts";
 
 interface OperationTableProps {
   readonly lines: readonly OperationLine[];
@@ -22,10 +24,11 @@ const ORDERS: Readonly<Record<string, (a: OperationLine, b: OperationLine) => nu
   impact: (a, b) => a.impact - b.impact,
 };
 
+const SORT_PARAMS = { operations: sorting(["impact", ...Object.keys(ORDERS)]), filter: text() };
+
 export function OperationTable({ lines, onTraces }: OperationTableProps): ReactNode {
   const { t, percent, compact } = useLocale();
-  const [filter, setFilter] = useState("");
-  const [sort, setSort] = useState({ column: "impact", descending: true });
+  const [{ operations: sort, filter }, setParams] = useParams(SORT_PARAMS);
   const rows = useMemo(
     () =>
       lines
@@ -71,11 +74,11 @@ export function OperationTable({ lines, onTraces }: OperationTableProps): ReactN
     <section className="ly-operations" aria-label={t.monitor.operations}>
       <div className="ly-pane-bar">
         <h2>{t.monitor.operations}</h2>
-        <TextField label={t.logs.filter} value={filter} onChange={setFilter} />
+        <TextField label={t.logs.filter} value={filter} onChange={(next) => setParams({ filter: next }, "run")} />
         <span className="ly-top-space" />
         <ColumnsMenu name="operations" columns={columns} />
       </div>
-      <Table label={t.monitor.operations} remember="operations" rows={rows} columns={columns} rowKey={({ name }) => name} sort={sort} onSort={setSort} />
+      <Table label={t.monitor.operations} remember="operations" rows={rows} columns={columns} rowKey={({ name }) => name} sort={sort} onSort={(operations) => setParams({ operations })} />
     </section>
   );
 }

@@ -1,43 +1,16 @@
 /** What a fresh install shows instead of results: where to send spans, and how. */
 
-import { useState, type ReactNode } from "react";
+import { lazy, Suspense, useState, type ReactNode } from "react";
+import { Link } from "wouter";
 
 import { config } from "../../app/config.ts";
 import { useLocale } from "../../i18n/index.ts";
 import { CopyButton } from "../../kit/buttons.tsx";
-import { Choice } from "../../kit/fields.tsx";
+import { SelectField } from "../../kit/fields.tsx";
 import { Logo } from "../../kit/icons.tsx";
+import { SNIPPETS, SNIPPET_NAMES, snippetOf, type SnippetKind } from "./snippets.ts";
 
-type Kind = "env" | "python" | "node";
-
-function snippet(kind: Kind): string {
-  const grpc = `http://${config.otlpGrpc}`;
-  if (kind === "env") {
-    return [
-      "export OTEL_SERVICE_NAME=my-service",
-      `export OTEL_EXPORTER_OTLP_ENDPOINT=${config.otlpHttp}`,
-      "export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
-      "export OTEL_TRACES_EXPORTER=otlp",
-    ].join("\n");
-  }
-  if (kind === "python") {
-    return [
-      "pip install opentelemetry-distro opentelemetry-exporter-otlp",
-      "opentelemetry-bootstrap -a install",
-      "",
-      "OTEL_SERVICE_NAME=my-service \\",
-      `OTEL_EXPORTER_OTLP_ENDPOINT=${grpc} \\`,
-      "opentelemetry-instrument python app.py",
-    ].join("\n");
-  }
-  return [
-    "npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node",
-    "",
-    "OTEL_SERVICE_NAME=my-service \\",
-    `OTEL_EXPORTER_OTLP_ENDPOINT=${config.otlpHttp} \\`,
-    "node --require @opentelemetry/auto-instrumentations-node/register app.js",
-  ].join("\n");
-}
+const Practise = lazy(async () => ({ default: (await import("./Practise.tsx")).Practise }));
 
 function CodeBlock(props: { readonly text: string }): ReactNode {
   return (
@@ -50,7 +23,7 @@ function CodeBlock(props: { readonly text: string }): ReactNode {
 
 export function FirstSteps(): ReactNode {
   const { t } = useLocale();
-  const [kind, setKind] = useState<Kind>("env");
+  const [kind, setKind] = useState<SnippetKind>("env");
   const endpoints = [
     [t.empty.grpc, config.otlpGrpc],
     [t.empty.http, `${config.otlpHttp}/v1/traces`],
@@ -62,6 +35,12 @@ export function FirstSteps(): ReactNode {
         <h1>{t.empty.title}</h1>
         <p>{t.empty.text}</p>
       </header>
+      <p>
+        <Link href="/search?tour=1">{t.why.tour.start}</Link>
+      </p>
+      <Suspense fallback={null}>
+        <Practise />
+      </Suspense>
       <h2>{t.empty.endpoints}</h2>
       <dl className="ly-endpoints">
         {endpoints.map(([name, address]) => (
@@ -76,18 +55,14 @@ export function FirstSteps(): ReactNode {
       </dl>
       <div className="ly-first-head">
         <h2>{t.empty.snippets}</h2>
-        <Choice
-          label={t.empty.snippets}
+        <SelectField
+          label={t.why.practise.language}
           value={kind}
-          options={[
-            { value: "env", label: t.empty.env },
-            { value: "python", label: t.empty.python },
-            { value: "node", label: t.empty.node },
-          ]}
-          onChange={(value) => setKind(value as Kind)}
+          options={SNIPPETS.map((value) => ({ value, label: value === "env" ? t.empty.env : SNIPPET_NAMES[value] }))}
+          onChange={(value) => setKind(value as SnippetKind)}
         />
       </div>
-      <CodeBlock text={snippet(kind)} />
+      <CodeBlock text={snippetOf(kind, { grpc: `http://${config.otlpGrpc}`, http: config.otlpHttp })} />
       <p className="ly-first-demo">{t.empty.demo}</p>
       <CodeBlock text="lymer demo" />
     </section>

@@ -16,7 +16,7 @@ const PILLS_MAX_NARROW = 4;
 
 export function ResultList(props: ResultRowsProps & { readonly narrow: boolean }): ReactNode {
   const { t } = useLocale();
-  const { keep } = useEmbed();
+  const { keep, embedded } = useEmbed();
   const body = useRef<HTMLUListElement>(null);
   const [scrollMargin, setScrollMargin] = useState(0);
   useLayoutEffect(() => {
@@ -43,7 +43,7 @@ export function ResultList(props: ResultRowsProps & { readonly narrow: boolean }
             <div className="ly-card" data-chosen={props.picked.includes(summary.traceId)}>
               <span className="ly-card-bar" style={{ width: `${(summary.durationNano / props.longest) * 100}%` }} aria-hidden="true" />
               <span className="ly-card-line">
-                <Pick summary={summary} picked={props.picked} onPick={props.onPick} />
+                {!embedded && <Pick summary={summary} picked={props.picked} onPick={props.onPick} />}
                 <Link href={keep(traceHref(summary, props.question))} className="ly-card-name" title={`${summary.service}: ${summary.operation}`}>
                   <TraceName summary={summary} />
                 </Link>

@@ -1,5 +1,6 @@
 /** Search results as a table; a click on a heading sorts. */
 
+import { useMediaQuery } from "@mantine/hooks";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 
@@ -12,7 +13,8 @@ import { traceHref } from "./hrefs.ts";
 import { DurationBar, ErrorCount, Incomplete, Pick, Services, Started, TraceName, type ResultRowsProps } from "./parts.tsx";
 
 const ROW_PX = 40;
-const PILLS_MAX = 2;
+/** Below this width of the window names and services get the room of ids and of how long ago. */
+const WIDE = "(min-width: 1400px)";
 
 /** Column → its two sort orders. */
 const ORDERS: Readonly<Record<string, { readonly ascending: Sort; readonly descending: Sort }>> = {
@@ -26,10 +28,14 @@ const ORDERS: Readonly<Record<string, { readonly ascending: Sort; readonly desce
 /** The columns, also for the menu that hides them. */
 export function useResultColumns(props: ResultRowsProps): Column<Summary>[] {
   const { t, number } = useLocale();
-  const { keep } = useEmbed();
+  const { keep, embedded } = useEmbed();
+  const wide = useMediaQuery(WIDE, true, { getInitialValueInEffect: false }) ?? true;
   const longest = props.longest;
-  return [
+  const pick: Column<Summary>[] = embedded ? [] : [
     { id: "pick", label: t.compare.pick, width: 40, always: true, cell: (summary) => <Pick summary={summary} picked={props.picked} onPick={props.onPick} /> },
+  ];
+  return [
+    ...pick,
     {
       id: "trace",
       label: t.search.column.trace,
@@ -37,7 +43,7 @@ export function useResultColumns(props: ResultRowsProps): Column<Summary>[] {
       first: "ascending",
       title: ({ service, operation, traceId }) => `${service}: ${operation} (${displayTraceId(traceId)})`,
       cell: (summary) => (
-        <div className="ly-trace-cell">
+        <div className="ly-trace-cell" data-wide={wide}>
           <Link href={keep(traceHref(summary, props.question))}>
             <TraceName summary={summary} />
           </Link>
@@ -45,11 +51,11 @@ export function useResultColumns(props: ResultRowsProps): Column<Summary>[] {
         </div>
       ),
     },
-    { id: "services", label: t.search.column.services, width: 254, from: 900, cell: ({ services }) => <Services services={services} max={PILLS_MAX} /> },
-    { id: "spans", label: t.search.column.spans, width: 64, numeric: true, first: "descending", from: 560, cell: ({ spans }) => number(spans) },
-    { id: "errors", label: t.search.column.errors, width: 68, numeric: true, first: "descending", from: 560, cell: ({ errors }) => <ErrorCount errors={errors} /> },
+    { id: "services", label: t.search.column.services, width: wide ? 350 : 300, from: 900, cell: ({ services }) => <Services services={services} max={wide ? 3 : 2} /> },
+    { id: "spans", label: t.search.column.spans, width: 78, numeric: true, first: "descending", from: 560, cell: ({ spans }) => number(spans) },
+    { id: "errors", label: t.search.column.errors, width: 78, numeric: true, first: "descending", from: 560, cell: ({ errors }) => <ErrorCount errors={errors} /> },
     { id: "duration", label: t.search.column.duration, width: 126, first: "descending", cell: ({ durationNano }) => <DurationBar nanos={durationNano} longest={longest} /> },
-    { id: "start", label: t.search.column.start, width: 168, first: "descending", from: 700, cell: ({ startMicros }) => <Started micros={startMicros} /> },
+    { id: "start", label: t.search.column.start, width: wide ? 178 : 118, first: "descending", from: 700, cell: ({ startMicros }) => <Started micros={startMicros} short={!wide} /> },
   ];
 }
 

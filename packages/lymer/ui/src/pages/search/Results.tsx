@@ -21,7 +21,7 @@ import { ResultTable, useResultColumns } from "./ResultTable.tsx";
 import { Scatter } from "./Scatter.tsx";
 
 /** Scale of the plot; `auto` chooses by the spread of the durations. */
-export type PlotKind = "auto" | "linear" | "log" | "off";
+export type PlotKind = "heat" | "auto" | "linear" | "log" | "off";
 
 export interface ResultsView {
   readonly sort: Sort;
@@ -36,6 +36,10 @@ interface ResultsProps {
   readonly question: Question;
   readonly view: ResultsView;
   readonly onShow: (patch: Partial<ResultsView>) => void;
+  /** The heatmap of all that match; null where only these traces are known. */
+  readonly heat: ReactNode;
+  /** Offers the question to others. */
+  readonly share: ReactNode;
 }
 
 /** Where each list of results was scrolled to, by the address; for the way back. */
@@ -43,14 +47,15 @@ const scrolled = new Map<string, number>();
 /** So many of the traces are fetched at a time for a download. */
 const PARALLEL_DOWNLOADS = 6;
 
-export function Results({ summaries, question, view, onShow }: ResultsProps): ReactNode {
+export function Results({ summaries, question, view, onShow, heat, share }: ResultsProps): ReactNode {
   const { t } = useLocale();
   const embed = useEmbed();
   const narrow = useMediaQuery("(max-width: 820px)", false, { getInitialValueInEffect: false }) ?? false;
   const scroller = useRef<HTMLDivElement>(null);
   const sorted = useMemo(() => sortSummaries(summaries, view.sort), [summaries, view.sort]);
   const longest = useMemo(() => summaries.reduce((most, { durationNano }) => Math.max(most, durationNano), 1), [summaries]);
-  const plot = view.plot === "auto" ? (spreadsWide(summaries) ? "log" : "linear") : view.plot;
+  const kind = view.plot === "heat" && !heat ? "auto" : view.plot;
+  const plot = kind === "auto" ? (spreadsWide(summaries) ? "log" : "linear") : kind;
   const full = question.traceIds.length === 0 && summaries.length >= question.limit;
   useLayoutEffect(() => {
     const key = window.location.search;
@@ -76,6 +81,7 @@ export function Results({ summaries, question, view, onShow }: ResultsProps): Re
         {full && <span className="ly-muted">{t.search.newest(question.limit)}</span>}
         <span className="ly-top-space" />
         <CompareButton pick={view.pick} onClear={() => onShow({ pick: [] })} />
+        {share}
         <Download summaries={sorted} />
         <span className="ly-labelled">
           <span aria-hidden="true">{t.search.plot}</span>
@@ -83,6 +89,7 @@ export function Results({ summaries, question, view, onShow }: ResultsProps): Re
             label={t.search.plot}
             value={plot}
             options={[
+              ...(heat ? [{ value: "heat", label: t.why.heat.kind }] : []),
               { value: "linear", label: t.search.plotLinear },
               { value: "log", label: t.search.plotLog },
               { value: "off", label: t.search.plotOff },
@@ -113,7 +120,8 @@ export function Results({ summaries, question, view, onShow }: ResultsProps): Re
           </>
         )}
       </div>
-      {plot !== "off" && !embed.hideGraph && <Scatter summaries={summaries} question={question} log={plot === "log"} />}
+      {plot === "heat" && !embed.hideGraph && heat}
+      {plot !== "heat" && plot !== "off" && !embed.hideGraph && <Scatter summaries={summaries} question={question} log={plot === "log"} />}
       {list ? (
         <ResultList {...shared} narrow={narrow} />
       ) : (

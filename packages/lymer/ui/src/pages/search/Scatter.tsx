@@ -26,7 +26,7 @@ interface ScatterProps {
 }
 
 export function Scatter({ summaries, question, log }: ScatterProps): ReactNode {
-  const { t, dateTime, shortTime } = useLocale();
+  const { t, dateTime, tickTime } = useLocale();
   const [, navigate] = useLocation();
   const { keep } = useEmbed();
   const [hover, setHover] = useState<PlotPoint | null>(null);
@@ -63,7 +63,7 @@ export function Scatter({ summaries, question, log }: ScatterProps): ReactNode {
       for (let at = 0; at <= parts; at++) {
         const micros = scales.from + ((scales.to - scales.from) * at) / parts;
         context.textAlign = at === 0 ? "left" : at === parts ? "right" : "center";
-        context.fillText(shortTime(micros, Date.now() * 1000), scales.x(micros), size.height - 10);
+        context.fillText(tickTime(micros, (scales.to - scales.from) / parts), scales.x(micros), size.height - 10);
       }
       for (const { summary, x, y, radius } of points) {
         context.beginPath();
@@ -79,7 +79,7 @@ export function Scatter({ summaries, question, log }: ScatterProps): ReactNode {
         }
       }
     },
-    [plot, log, shortTime],
+    [plot, log, tickTime],
   );
 
   const find = (event: PointerEvent): PlotPoint | null => {

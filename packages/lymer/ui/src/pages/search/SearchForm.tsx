@@ -8,8 +8,9 @@ import { settings } from "../../app/config.ts";
 import { useLocale, type Dictionary } from "../../i18n/index.ts";
 import { Button } from "../../kit/buttons.tsx";
 import { SelectField, SuggestField, TextField, type Option } from "../../kit/fields.tsx";
-import { SearchIcon } from "../../kit/icons.tsx";
-import { ErrorText } from "../../kit/states.tsx";
+import { CodeIcon, SearchIcon } from "../../kit/icons.tsx";
+import { Failed } from "../../kit/states.tsx";
+import { languageOf } from "../../model/formLanguage.ts";
 import { CUSTOM, lookbackMicros, LOOKBACKS, type Question } from "../../model/question.ts";
 import { lookbackLabel } from "./lookback.ts";
 import { checkDraft, draftOf, EMPTY_QUESTION, type Draft, type Faults } from "./draft.ts";
@@ -29,9 +30,11 @@ interface SearchFormProps {
   readonly onAsk: (question: Question) => void;
   /** Told whether the form holds what cannot be asked. */
   readonly onFaulty: (faulty: boolean) => void;
+  /** Asks the same in the search language. */
+  readonly onLanguage: (query: string) => void;
 }
 
-export function SearchForm({ question, services, busy, onAsk, onFaulty }: SearchFormProps): ReactNode {
+export function SearchForm({ question, services, busy, onAsk, onFaulty, onLanguage }: SearchFormProps): ReactNode {
   const { t } = useLocale();
   const [draft, setDraft] = useState<Draft>(() => draftOf(question, Date.now() * 1000));
   const [faults, setFaults] = useState<Faults>({});
@@ -55,6 +58,13 @@ export function SearchForm({ question, services, busy, onAsk, onFaulty }: Search
       onFaulty(true);
     } else onAsk(checked.question);
   };
+  const toLanguage = (): void => {
+    const checked = checkDraft(draft, t, settings.search.maxLimit);
+    if ("faults" in checked) {
+      setFaults(checked.faults);
+      onFaulty(true);
+    } else onLanguage(languageOf(checked.question));
+  };
   const names = services.data ?? [];
   const known = names.includes(draft.service) || !draft.service ? names : [draft.service, ...names];
 
@@ -68,14 +78,14 @@ export function SearchForm({ question, services, busy, onAsk, onFaulty }: Search
         clearable
         {...field("service")}
       />
-      {services.isError && <Retry text={t.search.servicesFailed} error={services.error} onRetry={() => void services.refetch()} />}
+      {services.isError && <Failed text={t.search.servicesFailed} error={services.error} onRetry={() => void services.refetch()} />}
       <SuggestField
         label={t.search.operation}
         placeholder={t.search.allOperations}
         options={operations.data ?? []}
         {...field("operation")}
       />
-      {operations.isError && <Retry text={t.search.operationsFailed} error={operations.error} onRetry={() => void operations.refetch()} />}
+      {operations.isError && <Failed text={t.search.operationsFailed} error={operations.error} onRetry={() => void operations.refetch()} />}
       <TextField
         label={t.search.tags}
         placeholder={t.search.tagsExample}
@@ -86,6 +96,7 @@ export function SearchForm({ question, services, busy, onAsk, onFaulty }: Search
       <SelectField
         label={t.search.lookback}
         options={lookbackOptions(t, draft.lookback)}
+        {...(settings.search.adjustEndTime && draft.lookback !== CUSTOM ? { description: t.search.endsBefore(settings.search.adjustEndTime) } : {})}
         {...field("lookback")}
       />
       {draft.lookback === CUSTOM && (
@@ -113,19 +124,9 @@ export function SearchForm({ question, services, busy, onAsk, onFaulty }: Search
           {t.search.reset}
         </Button>
       </div>
-    </form>
-  );
-}
-
-/** What could not be loaded for the form, why, and the offer to try again. */
-function Retry(props: { readonly text: string; readonly error: unknown; readonly onRetry: () => void }): ReactNode {
-  const { t } = useLocale();
-  return (
-    <div className="ly-field-failed" role="alert">
-      {props.text} <ErrorText error={props.error} />
-      <Button kind="quiet" onClick={props.onRetry}>
-        {t.common.retry}
+      <Button kind="quiet" icon={<CodeIcon />} onClick={toLanguage}>
+        {t.why.ask.toLanguage}
       </Button>
-    </div>
+    </form>
   );
 }

@@ -49,6 +49,7 @@ export function draftOf(question: Question, nowMicros: number): Draft {
 }
 
 export const EMPTY_QUESTION: Question = {
+  query: "",
   service: "",
   operation: "",
   tags: {},

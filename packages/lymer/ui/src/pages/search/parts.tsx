@@ -8,6 +8,7 @@ import { ErrorIcon } from "../../kit/icons.tsx";
 import { ServicePill } from "../../kit/service.tsx";
 import { displayTraceId } from "../../model/columns.ts";
 import { formatDuration } from "../../model/duration.ts";
+import { shortNames } from "../../model/shortNames.ts";
 import type { Question } from "../../model/question.ts";
 import type { ServiceCount, Summary } from "../../model/summary.ts";
 
@@ -46,8 +47,14 @@ export function TraceName(props: { readonly summary: Summary }): ReactNode {
   const { service, operation, traceId } = props.summary;
   return (
     <>
-      <strong className="ly-trace-service">{service || t.common.unknownService}</strong>{" "}
-      <span className="ly-trace-operation">{operation || t.common.unnamed}</span>{" "}
+      {service || operation ? (
+        <>
+          <strong className="ly-trace-service">{service || t.common.unknownService}</strong>{" "}
+          <span className="ly-trace-operation">{operation || t.common.unnamed}</span>{" "}
+        </>
+      ) : (
+        <span className="ly-trace-operation ly-muted">{t.common.noRoot} </span>
+      )}
       <code className="ly-short-id">{displayTraceId(traceId).slice(0, settings.traceIdDisplayLength)}</code>
     </>
   );
@@ -61,10 +68,11 @@ export function Services(props: {
   const { t } = useLocale();
   const ordered = props.services.toSorted((a, b) => b.errors - a.errors || b.spans - a.spans);
   const rest = ordered.slice(props.max);
+  const names = shortNames(ordered.map(({ name }) => name));
   return (
     <span className="ly-pills">
       {ordered.slice(0, props.max).map((service) => (
-        <ServicePill key={service.name} service={service} />
+        <ServicePill key={service.name} service={service} short={names.get(service.name)} />
       ))}
       {rest.length > 0 && (
         <span className="ly-pill ly-pill-rest" title={rest.map(({ name }) => name).join(", ")}>
@@ -108,12 +116,13 @@ export function Incomplete(props: { readonly orphans: number }): ReactNode {
   );
 }
 
-export function Started(props: { readonly micros: number }): ReactNode {
+export function Started(props: { readonly micros: number; readonly short?: boolean }): ReactNode {
   const { ago, shortTime, dateTime } = useLocale();
   const now = Date.now() * 1000;
   return (
     <time dateTime={new Date(props.micros / 1000).toISOString()} title={dateTime(props.micros)}>
-      {shortTime(props.micros, now)} <span className="ly-muted">{ago(props.micros, now)}</span>
+      {shortTime(props.micros, now)}
+      {!props.short && <span className="ly-muted"> {ago(props.micros, now)}</span>}
     </time>
   );
 }

@@ -10,7 +10,9 @@ import type { CriticalPath } from "../../model/critical.ts";
 import { formatDuration } from "../../model/duration.ts";
 import type { CanvasColors } from "../../model/palette.ts";
 import { rangeTicks, type Range } from "../../model/range.ts";
+import type { Runs } from "../../model/runs.ts";
 import type { TimelineItems } from "../../model/timelineItems.ts";
+import type { SpanTree } from "../../model/tree.ts";
 import { useShownTrace } from "./context.ts";
 import type { FindResult } from "./useFind.ts";
 
@@ -30,13 +32,15 @@ interface BarsProps {
   readonly items: TimelineItems;
   readonly range: Range;
   readonly collapsed: Uint8Array;
+  readonly runs: Runs;
+  readonly opened: Uint8Array;
   readonly trace: TraceColumns;
   readonly found: FindResult;
   /** Whether the critical path is drawn over the bars. */
   readonly critical: boolean;
 }
 
-export function Bars({ shownRows, items, range, collapsed, trace, found, critical }: BarsProps): ReactNode {
+export function Bars({ shownRows, items, range, collapsed, runs, opened, trace, found, critical }: BarsProps): ReactNode {
   const { t } = useLocale();
   const { tree, colors: palette, analysis } = useShownTrace();
   const path = critical ? analysis.critical : null;
@@ -62,6 +66,12 @@ export function Bars({ shownRows, items, range, collapsed, trace, found, critica
         const middle = start - top + rowHeight / 2;
         context.globalAlpha = found.active && found.rows.length > 0 && !found.flags[span] ? 0.35 : 1;
         const color = colors.services[palette[trace.service[span]]];
+        const run = runs.at[row];
+        if (run >= 0 && !opened[run]) {
+          const place = { range, scale, middle, right: size.width };
+          drawRun(context, { trace, tree, row, end: runs.end[run], color }, place, colors);
+          continue;
+        }
         drawBar(context, { x, width, middle, color, failed: trace.status[span] === STATUS_ERROR }, size.width, colors);
         if (path) drawCritical(context, path, span, { range, scale, middle, right: size.width }, colors);
         drawLabel(context, formatDuration(trace.duration[span]), { x, width, middle, color }, size.width, colors);
@@ -72,7 +82,7 @@ export function Bars({ shownRows, items, range, collapsed, trace, found, critica
       }
       context.globalAlpha = 1;
     },
-    [shownRows, items, range, collapsed, trace, tree, palette, found, top, path],
+    [shownRows, items, range, collapsed, runs, opened, trace, tree, palette, found, top, path],
   );
   return (
     <CanvasView draw={draw} label={t.trace.bars} className="ly-bars" style={{ top, height }} />
@@ -117,6 +127,46 @@ function drawBar(
   context.strokeStyle = colors.error;
   context.lineWidth = 1.5;
   context.strokeRect(from, top, Math.max(BAR_PX_MIN, to - from), BAR_PX);
+}
+
+interface RunBar {
+  readonly trace: TraceColumns;
+  readonly tree: SpanTree;
+  readonly row: number;
+  readonly end: number;
+  readonly color: string;
+}
+
+/** Repeated calls on one line: a thin bar from the first to the last, each call on it, and their sum. */
+function drawRun(
+  context: CanvasRenderingContext2D,
+  { trace, tree, row, end, color }: RunBar,
+  { range, scale, middle, right }: CriticalPlace,
+  colors: CanvasColors,
+): void {
+  const first = trace.start[tree.order[row]];
+  let last = first;
+  let sum = 0;
+  let drawn = Number.NEGATIVE_INFINITY;
+  context.fillStyle = color;
+  for (let at = row; at < end; at = tree.end[at]) {
+    const span = tree.order[at];
+    sum += trace.duration[span];
+    last = Math.max(last, trace.start[span] + trace.duration[span]);
+    const from = Math.max(0, (trace.start[span] - range.from) * scale);
+    const to = Math.min(right, (trace.start[span] + trace.duration[span] - range.from) * scale);
+    // What would only paint a painted pixel again is left out.
+    if (to < 0 || from > right || to <= drawn) continue;
+    context.fillStyle = trace.status[span] === STATUS_ERROR ? colors.error : color;
+    context.fillRect(from, middle - BAR_PX / 2, Math.max(1, to - from), BAR_PX);
+    drawn = Math.max(from + 1, to);
+  }
+  const x = (first - range.from) * scale;
+  const width = Math.max(BAR_PX_MIN, (last - first) * scale);
+  context.fillStyle = color;
+  const from = Math.max(0, x);
+  context.fillRect(from, middle - 1, Math.max(0, Math.min(right, x + width) - from), 2);
+  drawLabel(context, `Σ ${formatDuration(sum)}`, { x, width, middle, color }, right, colors);
 }
 
 interface CriticalPlace {

@@ -1,6 +1,6 @@
 /** The flame graph of a trace: spans merged by path, the widest first; beside it the same as a table. */
 
-import { useMemo, useState, type ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 
 import { useParams } from "../../app/url.ts";
 import { FlameCanvas } from "../../canvas/FlameCanvas.tsx";
@@ -10,11 +10,12 @@ import { Choice } from "../../kit/fields.tsx";
 import { Swatch } from "../../kit/service.tsx";
 import { Table, type Column } from "../../kit/table.tsx";
 import { formatDuration } from "../../model/duration.ts";
-import { oneOf, whole } from "../../model/params.ts";
+import { oneOf, sorting, whole } from "../../model/params.ts";
 import type { PathNode } from "../../model/paths.ts";
 import { useShownTrace } from "./context.ts";
 import type { TabProps } from "./TraceView.tsx";
 
+const SORT_PARAMS = { symbols: sorting(["self", "total", "count", "name"]) };
 const FLAME_PARAMS = { flame: oneOf(["both", "graph", "table"]), focus: whole(-1, 0, 10_000_000) };
 
 export default function FlameTab({ found, onSpan }: TabProps): ReactNode {
@@ -42,7 +43,7 @@ export default function FlameTab({ found, onSpan }: TabProps): ReactNode {
             { value: "graph", label: t.flame.graph },
             { value: "table", label: t.flame.table },
           ]}
-          onChange={(value) => setParams({ flame: value as "both" }, "replace")}
+          onChange={(value) => setParams({ flame: value as "both" })}
         />
         <span className="ly-muted">{t.flame.hint}</span>
         <span className="ly-top-space" />
@@ -100,7 +101,7 @@ function symbolsOf(nodes: readonly PathNode[]): Symbol[] {
 function FlameTable({ nodes, onFocus, matches }: FlameProps): ReactNode {
   const { t, number } = useLocale();
   const { trace, colors } = useShownTrace();
-  const [sort, setSort] = useState({ column: "self", descending: true });
+  const [{ symbols: sort }, setParams] = useParams(SORT_PARAMS);
   const palette = useMemo(() => new Map(trace.services.map((name, at) => [name, colors[at]])), [trace, colors]);
   const rows = useMemo(() => {
     const key = sort.column as "self" | "total" | "count";
@@ -125,7 +126,7 @@ function FlameTable({ nodes, onFocus, matches }: FlameProps): ReactNode {
         </span>
       ),
     },
-    { id: "self", label: t.stats.self, width: 84, numeric: true, first: "descending", cell: ({ self }) => formatDuration(self) },
+    { id: "self", label: t.stats.self, width: 96, numeric: true, first: "descending", cell: ({ self }) => formatDuration(self) },
     { id: "total", label: t.stats.columns.total, width: 84, numeric: true, first: "descending", cell: ({ total }) => formatDuration(total) },
     { id: "count", label: t.stats.columns.count, width: 72, numeric: true, first: "descending", cell: ({ count }) => number(count) },
   ];
@@ -138,7 +139,7 @@ function FlameTable({ nodes, onFocus, matches }: FlameProps): ReactNode {
       rowKey={(row) => String(row.node)}
       rowState={(row) => (matches?.[row.node] ? "marked" : undefined)}
       sort={sort}
-      onSort={setSort}
+      onSort={(symbols) => setParams({ symbols })}
     />
   );
 }

@@ -68,7 +68,7 @@ export default function GraphTab({ found, onSpan }: TabProps): ReactNode {
             { value: "time", label: t.trace.duration },
             { value: "self", label: t.stats.self },
           ]}
-          onChange={(value) => setParams({ color: value as "service" }, "replace")}
+          onChange={(value) => setParams({ color: value as "service" })}
         />
         {hidden > 0 && <span className="ly-muted">{t.graph.hidden(hidden)}</span>}
         <span className="ly-top-space" />

@@ -1,8 +1,9 @@
 /** The events of all spans of a trace, in order of time. */
 
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useState, type ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 
+import { useParams } from "../../app/url.ts";
 import { useLocale } from "../../i18n/index.ts";
 import { Button } from "../../kit/buttons.tsx";
 import { TextField } from "../../kit/fields.tsx";
@@ -11,10 +12,13 @@ import { ErrorText, Loading, Notice } from "../../kit/states.tsx";
 import { Table, type Column } from "../../kit/table.tsx";
 import type { TraceEvent } from "../../model/attributeIndex.ts";
 import { formatDuration } from "../../model/duration.ts";
+import { sorting, text } from "../../model/params.ts";
+import { placesOf, plainId } from "../../model/spanIds.ts";
 import { traceEvents } from "./attributes.ts";
 import { useShownTrace } from "./context.ts";
 import type { TabProps } from "./TraceView.tsx";
 
+const SORT_PARAMS = { events: sorting(["time", "service", "event"], true), filter: text() };
 const PREVIEW_CHARS = 200;
 
 function preview(event: TraceEvent): string {
@@ -28,15 +32,14 @@ export default function LogsTab({ onSpan }: TabProps): ReactNode {
   const { t, dateTime } = useLocale();
   const { trace, index, colors } = useShownTrace();
   const query = useQuery(traceEvents(index, trace.traceId));
-  const [filter, setFilter] = useState("");
-  const [sort, setSort] = useState({ column: "time", descending: false });
-  const spans = useMemo(() => new Map(trace.spanId.map((id, span) => [id, span])), [trace]);
+  const [{ events: sort, filter }, setParams] = useParams(SORT_PARAMS);
+  const spans = useMemo(() => placesOf(new Set(query.data?.events.map(({ spanId }) => spanId)), trace), [query.data, trace]);
   const palette = useMemo(() => new Map(trace.services.map((name, at) => [name, colors[at]])), [trace, colors]);
   const rows = useMemo(() => {
     const wanted = filter.toLowerCase();
     const shown = (query.data?.events ?? []).filter(
       (event) =>
-        spans.has(event.spanId) &&
+        spans.has(plainId(event.spanId)) &&
         `${event.service} ${event.operation} ${event.name} ${preview(event)}`.toLowerCase().includes(wanted),
     );
     const by = sort.column === "event" ? (a: TraceEvent, b: TraceEvent) => a.name.localeCompare(b.name) : sort.column === "service" ? (a: TraceEvent, b: TraceEvent) => a.service.localeCompare(b.service) : (a: TraceEvent, b: TraceEvent) => a.micros - b.micros;
@@ -58,7 +61,7 @@ export default function LogsTab({ onSpan }: TabProps): ReactNode {
     );
   }
   const startMicros = Number(trace.startUnixNano / 1000n);
-  const open = (event: TraceEvent): void => onSpan(spans.get(event.spanId) ?? 0);
+  const open = (event: TraceEvent): void => onSpan(spans.get(plainId(event.spanId)) ?? 0);
   const columns: Column<TraceEvent>[] = [
     {
       id: "time",
@@ -104,13 +107,13 @@ export default function LogsTab({ onSpan }: TabProps): ReactNode {
   return (
     <div className="ly-pane">
       <div className="ly-pane-bar">
-        <TextField label={t.logs.filter} value={filter} onChange={setFilter} />
+        <TextField label={t.logs.filter} value={filter} onChange={(next) => setParams({ filter: next }, "run")} />
         <span className="ly-muted" role="status">
           {t.counts.events(rows.length)}
           {query.data.count > query.data.events.length && ` · ${t.logs.capped(query.data.events.length)}`}
         </span>
       </div>
-      <Table label={t.trace.views.logs} remember="logs" rows={rows} columns={columns} rowKey={(event, at) => `${event.spanId}/${event.micros}/${at}`} sort={sort} onSort={setSort} onRow={open} />
+      <Table label={t.trace.views.logs} remember="logs" rows={rows} columns={columns} rowKey={(event, at) => `${event.spanId}/${event.micros}/${at}`} sort={sort} onSort={(events) => setParams({ events })} onRow={open} />
     </div>
   );
 }

@@ -13,6 +13,8 @@ import { useShownTrace } from "./context.ts";
 const TICKS_PX = 18;
 const TICK_EVERY_PX = 140;
 const KEY_STEP = 0.02;
+const PAINTED = 1;
+const FAILED = 2;
 
 interface MinimapProps {
   readonly range: Range;
@@ -113,13 +115,27 @@ function useDrawMinimap(): Draw {
       }
       const area = height - TICKS_PX - 4;
       const line = Math.min(4, Math.max(1, (area / trace.count) * 0.7));
+      // Of the rows that share a line of pixels, those are left out that would only paint over what is painted.
+      const painted = new Uint8Array(Math.ceil(width) + 1);
+      let before = -1;
       for (let row = 0; row < trace.count; row++) {
         const span = tree.order[row];
         const failed = trace.status[span] === STATUS_ERROR;
-        context.fillStyle = failed ? colors.error : colors.services[palette[trace.service[span]]];
         const x = (trace.start[span] / total) * width;
+        const long = Math.max(1, (trace.duration[span] / total) * width);
         const y = TICKS_PX + (row / trace.count) * area;
-        context.fillRect(x, y, Math.max(1, (trace.duration[span] / total) * width), line);
+        if (Math.floor(y) !== before) painted.fill(0);
+        before = Math.floor(y);
+        const mark = failed ? FAILED : PAINTED;
+        let isNew = false;
+        for (let pixel = Math.floor(x); pixel < x + long && pixel < painted.length; pixel++) {
+          if (painted[pixel] >= mark) continue;
+          painted[pixel] = mark;
+          isNew = true;
+        }
+        if (!isNew) continue;
+        context.fillStyle = failed ? colors.error : colors.services[palette[trace.service[span]]];
+        context.fillRect(x, y, long, line);
       }
     },
     [trace, tree, palette],

@@ -1,14 +1,14 @@
 /** The details of one span, open below its row; loaded when they are opened. */
 
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { lazy, Suspense, type ReactNode } from "react";
 
 import { spanQuery } from "../../api/queries.ts";
 import { serverUrl, settings } from "../../app/config.ts";
 import { useLocale } from "../../i18n/index.ts";
-import { Button, CopyButton, IconButton } from "../../kit/buttons.tsx";
+import { CopyButton, IconButton } from "../../kit/buttons.tsx";
 import { LinkIcon, WarningIcon, ZoomIcon } from "../../kit/icons.tsx";
-import { ErrorText } from "../../kit/states.tsx";
+import { Failed } from "../../kit/states.tsx";
 import { formatDuration } from "../../model/duration.ts";
 import type { JaegerKeyValue, JaegerSpan, JaegerTrace } from "../../model/jaeger.ts";
 import { spanRange, type Range } from "../../model/range.ts";
@@ -26,26 +26,23 @@ interface SpanDetailProps {
 export function SpanDetail({ span, onRange }: SpanDetailProps): ReactNode {
   const { t } = useLocale();
   const { trace, colors } = useShownTrace();
-  const query = useQuery(spanQuery(trace.traceId, trace.spanId[span]));
+  const query = useQuery(spanQuery(trace.traceId, trace.spanId.at(span)));
   const name = trace.names[trace.name[span]] || t.common.unnamed;
   return (
-    <section
+    // No landmark: several may be open, of spans that are called the same.
+    <div
+      role="group"
       className="ly-detail"
       aria-label={t.trace.detail.label(name)}
       data-color={colors[trace.service[span]]}
     >
       <DetailHead span={span} onRange={onRange} />
       {query.isError ? (
-        <div className="ly-detail-failed" role="alert">
-          {t.trace.detail.failed} <ErrorText error={query.error} />
-          <Button kind="quiet" onClick={() => void query.refetch()}>
-            {t.common.retry}
-          </Button>
-        </div>
+        <Failed text={t.trace.detail.failed} error={query.error} onRetry={() => void query.refetch()} />
       ) : (
         <DetailBody span={span} loaded={query.data ?? null} busy={query.isPending} />
       )}
-    </section>
+    </div>
   );
 }
 
@@ -54,7 +51,7 @@ function DetailHead({ span, onRange }: SpanDetailProps): ReactNode {
   const { trace, analysis } = useShownTrace();
   const start = trace.start[span];
   const duration = trace.duration[span];
-  const spanId = trace.spanId[span];
+  const spanId = trace.spanId.at(span);
   const facts = [
     [t.trace.detail.service, trace.services[trace.service[span]]],
     [t.trace.duration, formatDuration(duration)],
@@ -96,6 +93,8 @@ function DetailHead({ span, onRange }: SpanDetailProps): ReactNode {
   );
 }
 
+const Peers = lazy(() => import("./why/Peers.tsx"));
+
 interface DetailBodyProps {
   readonly span: number;
   readonly loaded: JaegerTrace | null;
@@ -128,11 +127,14 @@ function DetailBody({ span, loaded, busy }: DetailBodyProps): ReactNode {
           {warnings.map((text) => (
             <li key={text}>
               <WarningIcon />
-              {text}
+              {t.trace.warningText(text)}
             </li>
           ))}
         </ul>
       )}
+      <Suspense fallback={null}>
+        <Peers span={span} />
+      </Suspense>
       <Section title={t.trace.detail.attributes} count={found.tags.length} open>
         <KeyValues pairs={topFirst(found.tags)} type="attributes" variables={variables} />
       </Section>
@@ -162,7 +164,7 @@ function topFirst(pairs: readonly JaegerKeyValue[]): readonly JaegerKeyValue[] {
 
 function parentId(trace: ReturnType<typeof useShownTrace>["trace"], span: number): string {
   const parent = trace.parent[span];
-  return parent >= 0 ? trace.spanId[parent] : "";
+  return parent >= 0 ? trace.spanId.at(parent) : "";
 }
 
 interface SectionProps {

@@ -39,7 +39,7 @@ export default function SpansTab({ found, onSpan }: TabProps): ReactNode {
       duration: (a, b) => trace.duration[a] - trace.duration[b],
       self: (a, b) => analysis.self[a] - analysis.self[b],
       kind: (a, b) => trace.kind[a] - trace.kind[b],
-      spanId: (a, b) => trace.spanId[a].localeCompare(trace.spanId[b]),
+      spanId: (a, b) => trace.spanId.at(a).localeCompare(trace.spanId.at(b)),
     };
     const sign = descending ? -1 : 1;
     return spans.sort((a, b) => sign * by[sort](a, b) || a - b);
@@ -83,7 +83,7 @@ export default function SpansTab({ found, onSpan }: TabProps): ReactNode {
       ),
     },
     { id: "kind", label: t.trace.detail.kind, width: 92, first: "ascending", from: 900, cell: (span) => t.trace.kinds[trace.kind[span]] },
-    { id: "spanId", label: t.trace.detail.spanId, width: 150, first: "ascending", from: 1000, cell: (span) => <code>{trace.spanId[span]}</code> },
+    { id: "spanId", label: t.trace.detail.spanId, width: 150, first: "ascending", from: 1000, cell: (span) => <code>{trace.spanId.at(span)}</code> },
     { id: "start", label: t.trace.detail.startsAfter, width: 96, numeric: true, first: "ascending", from: 420, cell: (span) => formatDuration(trace.start[span]) },
     { id: "self", label: t.stats.self, width: 96, numeric: true, first: "descending", from: 760, cell: (span) => formatDuration(analysis.self[span]) },
     { id: "duration", label: t.trace.duration, width: 96, numeric: true, first: "descending", cell: (span) => formatDuration(trace.duration[span]) },
@@ -99,7 +99,7 @@ export default function SpansTab({ found, onSpan }: TabProps): ReactNode {
           options={trace.services.toSorted((a, b) => a.localeCompare(b))}
           onChange={(value) => setParams({ spanService: value })}
         />
-        <TextField label={t.stats.operation} value={params.spanName} onChange={(value) => setParams({ spanName: value }, "replace")} />
+        <TextField label={t.stats.operation} value={params.spanName} onChange={(value) => setParams({ spanName: value }, "run")} />
         <span className="ly-muted" role="status">
           {t.counts.spans(rows.length)}
         </span>
@@ -114,7 +114,7 @@ export default function SpansTab({ found, onSpan }: TabProps): ReactNode {
         rowKey={(span) => String(span)}
         onRow={onSpan}
         sort={{ column: sort, descending }}
-        onSort={(next) => setParams({ spanSort: `${next.descending ? "-" : ""}${next.column}` as SortColumn }, "replace")}
+        onSort={(next) => setParams({ spanSort: `${next.descending ? "-" : ""}${next.column}` as SortColumn })}
       />
     </div>
   );

@@ -43,7 +43,7 @@ export default function StatisticsTab({ found, onSpan }: TabProps): ReactNode {
     const nameOf = (what: string, values: ReadonlyMap<string, string> | undefined) => (span: number): string | null => {
       if (what === SERVICE) return trace.services[trace.service[span]];
       if (what === OPERATION) return trace.names[trace.name[span]];
-      return values?.get(trace.spanId[span]) ?? null;
+      return values?.get(trace.spanId.at(span)) ?? null;
     };
     const times = { self: analysis.self, critical: analysis.critical.bySpan };
     const spans = Array.from({ length: trace.count }, (_, span) => span);
@@ -135,7 +135,7 @@ export default function StatisticsTab({ found, onSpan }: TabProps): ReactNode {
         rowKey={({ key }) => key}
         rowState={({ spans }) => (found.active && spans.some((span) => found.flags[span]) ? "marked" : undefined)}
         sort={{ column, descending }}
-        onSort={(sort) => setParams({ statSort: `${sort.descending ? "-" : ""}${sort.column}` as "-total" }, "replace")}
+        onSort={(sort) => setParams({ statSort: `${sort.descending ? "-" : ""}${sort.column}` as "-total" })}
       />
     </div>
   );
@@ -172,7 +172,7 @@ function useColumnsOf(
       label: t.stats.columns[id],
       numeric: true,
       first: "descending",
-      width: id === "selfShare" || id === "criticalShare" ? 118 : 84,
+      width: id === "selfShare" || id === "criticalShare" ? 112 : 84,
       cell,
       ...(from === undefined ? {} : { from }),
     };

@@ -10,7 +10,7 @@ import { itemRow, timelineItems } from "../../model/timelineItems.ts";
 import { Bars } from "./Bars.tsx";
 import { useShownTrace } from "./context.ts";
 import { SpanDetail } from "./SpanDetail.tsx";
-import { SpanRow } from "./SpanRow.tsx";
+import { SpanRow, type RunState } from "./SpanRow.tsx";
 import { TimelineHead, useNameWidth } from "./TimelineHead.tsx";
 import { useBarGestures } from "./useBarGestures.ts";
 import type { FindResult } from "./useFind.ts";
@@ -41,12 +41,14 @@ interface TimelineProps {
 interface RowActions {
   readonly onOpen: (row: number) => void;
   readonly onFold: (row: number) => void;
+  /** Open or fold the repeated calls that begin at a row. */
+  readonly onRun: (row: number) => void;
   readonly onZoom: (row: number) => void;
 }
 
 function useRowActions(view: ViewState, onActive: (row: number) => void, inline: boolean): RowActions {
   const { trace, tree } = useShownTrace();
-  const { setOpen, setCollapsed, setRange } = view;
+  const { setOpen, setCollapsed, setOpened, setRange, runs } = view;
   const onOpen = useCallback(
     (row: number) => {
       const span = tree.order[row];
@@ -65,18 +67,31 @@ function useRowActions(view: ViewState, onActive: (row: number) => void, inline:
     },
     [setCollapsed, onActive],
   );
+  const onRun = useCallback(
+    (row: number) => {
+      onActive(row);
+      setOpened((now) => toggleRow(now, runs.at[row]));
+    },
+    [setOpened, runs, onActive],
+  );
   const onZoom = useCallback(
     (row: number) => setRange(spanRange(trace, tree.order[row])),
     [trace, tree, setRange],
   );
-  return { onOpen, onFold, onZoom };
+  return { onOpen, onFold, onRun, onZoom };
+}
+
+/** Whether a row stands for repeated calls, is the first of some that stand one by one, or neither. */
+function runOf({ runs, opened }: ViewState, row: number): RunState {
+  const run = runs.at[row];
+  return run < 0 ? "none" : opened[run] ? "opened" : "folded";
 }
 
 export function Timeline(props: TimelineProps): ReactNode {
   const { ref, view, visible, active, onActive, found, inline, critical } = props;
   const { t } = useLocale();
   const { trace, tree } = useShownTrace();
-  const { range, setRange, collapsed, setCollapsed, open } = view;
+  const { range, setRange, collapsed, setCollapsed, open, runs } = view;
   const scroller = useRef<HTMLDivElement>(null);
   const { ref: sizeRef, width } = useElementSize<HTMLDivElement>();
   const [nameWidth, setNameWidth] = useNameWidth(width);
@@ -93,7 +108,7 @@ export function Timeline(props: TimelineProps): ReactNode {
     show(row, "auto");
   };
   const { onKeyDown, ...keys } = useGridKeys({
-    scroller, tree, visible, collapsed, active, onMove, ...actions,
+    scroller, tree, visible, collapsed, active, runOf: (row) => runOf(view, row), onMove, ...actions,
   });
 
   const shown = lines.getVirtualItems();
@@ -104,9 +119,14 @@ export function Timeline(props: TimelineProps): ReactNode {
   const guides = step >= GUIDE_PX_MIN;
   const style = { "--ly-name-width": `${nameWidth}px`, "--ly-indent": `${step}px` } as CSSProperties;
   const dims = found.active && found.rows.length > 0;
+  const isFound = (row: number): boolean => {
+    const end = runOf(view, row) === "folded" ? runs.end[runs.at[row]] : row + 1;
+    for (let at = row; at < end; at++) if (found.flags[tree.order[at]] === 1) return true;
+    return false;
+  };
   return (
     <div className="ly-timeline" data-guides={guides} style={style} ref={sizeRef}>
-      <TimelineHead range={range} setCollapsed={setCollapsed} nameWidth={nameWidth} onNameWidth={setNameWidth} />
+      <TimelineHead range={range} setCollapsed={setCollapsed} onExpandAll={view.expandAll} nameWidth={nameWidth} onNameWidth={setNameWidth} />
       <div className="ly-timeline-view">
         <div ref={scroller} className="ly-timeline-scroll" {...keys} {...gestures.handlers}>
           <div
@@ -143,9 +163,12 @@ export function Timeline(props: TimelineProps): ReactNode {
                   top={start}
                   place={index}
                   folded={collapsed[row] === 1}
+                  run={runOf(view, row)}
+                  calls={runs.at[row] < 0 ? 0 : runs.calls[runs.at[row]]}
+                  end={runOf(view, row) === "folded" ? runs.end[runs.at[row]] : tree.end[row]}
                   open={openRows.has(row)}
-                  found={found.active && found.flags[span] === 1}
-                  dimmed={dims && found.flags[span] === 0}
+                  found={found.active && isFound(row)}
+                  dimmed={dims && !isFound(row)}
                   tab={row === tabRow}
                   active={row === active}
                   onActive={onActive}
@@ -159,6 +182,8 @@ export function Timeline(props: TimelineProps): ReactNode {
             items={items}
             range={range}
             collapsed={collapsed}
+            runs={runs}
+            opened={view.opened}
             trace={trace}
             found={found}
             critical={critical}

@@ -6,7 +6,7 @@ import { useRef, type Dispatch, type KeyboardEvent, type PointerEvent, type Reac
 import { useLocale } from "../../i18n/index.ts";
 import { IconButton } from "../../kit/buttons.tsx";
 import { CollapseAllIcon, CollapseOneIcon, ExpandAllIcon, ExpandOneIcon } from "../../kit/icons.tsx";
-import { collapseAll, collapseOneLevel, expandAll, expandOneLevel } from "../../model/collapse.ts";
+import { collapseAll, collapseOneLevel, expandOneLevel } from "../../model/collapse.ts";
 import { rangeTicks, type Range } from "../../model/range.ts";
 import { useShownTrace } from "./context.ts";
 
@@ -41,11 +41,12 @@ export function useNameWidth(total: number): readonly [number, (width: number) =
 interface TimelineHeadProps {
   readonly range: Range;
   readonly setCollapsed: Dispatch<SetStateAction<Uint8Array>>;
+  readonly onExpandAll: () => void;
   readonly nameWidth: number;
   readonly onNameWidth: (width: number) => void;
 }
 
-export function TimelineHead({ range, setCollapsed, nameWidth, onNameWidth }: TimelineHeadProps): ReactNode {
+export function TimelineHead({ range, setCollapsed, onExpandAll, nameWidth, onNameWidth }: TimelineHeadProps): ReactNode {
   const { t } = useLocale();
   const { tree } = useShownTrace();
   const { ref, width } = useElementSize<HTMLDivElement>();
@@ -55,7 +56,7 @@ export function TimelineHead({ range, setCollapsed, nameWidth, onNameWidth }: Ti
       <div className="ly-timeline-names">
         <span>{t.trace.nameColumn}</span>
         <span className="ly-fold-buttons">
-          <IconButton small label={t.trace.expandAll} onClick={() => setCollapsed(expandAll(tree))}>
+          <IconButton small label={t.trace.expandAll} onClick={onExpandAll}>
             <ExpandAllIcon />
           </IconButton>
           <IconButton small label={t.trace.collapseAll} onClick={() => setCollapsed(collapseAll(tree))}>

@@ -15,9 +15,10 @@ import {
 import { useLocale } from "../../i18n/index.ts";
 import { IconButton } from "../../kit/buttons.tsx";
 import { CloseIcon } from "../../kit/icons.tsx";
-import { collapseAll, collapseOneLevel, expandAll, expandOneLevel, revealRow } from "../../model/collapse.ts";
+import { collapseAll, collapseOneLevel, expandOneLevel } from "../../model/collapse.ts";
 import { nextMatch } from "../../model/find.ts";
 import { isWhole, panRange, zoomRange } from "../../model/range.ts";
+import { foldRuns } from "../../model/runs.ts";
 import { visiblePosition, visibleRows } from "../../model/tree.ts";
 import { useShownTrace } from "./context.ts";
 import { Minimap } from "./Minimap.tsx";
@@ -33,6 +34,8 @@ const PAN = 0.1;
 const PAN_FAST = 0.5;
 const ZOOM = 0.8;
 const ZOOM_FAST = 0.4;
+/** A link with `uiFind` opens the details of what it finds, of so many spans at most. */
+const OPENED_BY_LINK_MAX = 10;
 
 interface TimelineViewProps {
   readonly view: ViewState;
@@ -49,21 +52,24 @@ interface TimelineViewProps {
 export function TimelineView(props: TimelineViewProps): ReactNode {
   const { view, result, active, setActive, findRef } = props;
   const { trace, tree } = useShownTrace();
-  const { range, setRange, collapsed, setCollapsed, open, setOpen, find, setFind, arrivals } = view;
+  const { range, setRange, collapsed, setCollapsed, open, setOpen, find, setFind, arrivals, reveal } = view;
   const [prefs] = useTimelinePrefs();
   const wide = useMediaQuery("(min-width: 900px)", true, { getInitialValueInEffect: false }) ?? true;
   const panel = prefs.panel && wide;
   const timeline = useRef<TimelineHandle>(null);
-  const visible = useMemo(() => visibleRows(tree, collapsed), [tree, collapsed]);
+  const visible = useMemo(
+    () => foldRuns(visibleRows(tree, collapsed), view.runs, view.opened),
+    [tree, collapsed, view.runs, view.opened],
+  );
   const total = trace.durationNano;
 
   const goTo = useCallback(
     (row: number, align: "auto" | "center") => {
-      setCollapsed((now) => revealRow(tree, now, row));
+      reveal(row);
       setActive(row);
       timeline.current?.show(row, align);
     },
-    [tree, setCollapsed, setActive],
+    [reveal, setActive],
   );
   useEffect(() => {
     props.stepsRef.current = (by) => {
@@ -87,6 +93,18 @@ export function TimelineView(props: TimelineViewProps): ReactNode {
     shownFor.current = result.text;
     goTo(firstMatch, "center");
   }, [result.text, firstMatch, goTo]);
+
+  // As in Jaeger, a link that looks for something shows the details of what it finds.
+  const linked = useRef(open.length === 0 ? find.trim() : "");
+  const { show } = view;
+  useEffect(() => {
+    const text = linked.current;
+    if (text === "" || result.state === "busy" || result.text.trim() !== text) return;
+    linked.current = "";
+    const rows = [...result.rows.subarray(0, panel ? 1 : OPENED_BY_LINK_MAX)];
+    show(rows.map((row) => tree.order[row]));
+    for (const row of rows) reveal(row);
+  }, [result, tree, panel, show, reveal]);
 
   const neighbour = (by: 1 | -1): void => {
     const from = active < 0 ? -1 : visiblePosition(visible, active);
@@ -116,7 +134,7 @@ export function TimelineView(props: TimelineViewProps): ReactNode {
     zoomOut: zoom(1 / ZOOM),
     zoomOutFast: zoom(1 / ZOOM_FAST),
     collapseAll: () => setCollapsed(collapseAll(tree)),
-    expandAll: () => setCollapsed(expandAll(tree)),
+    expandAll: view.expandAll,
     collapseOne: () => setCollapsed((now) => collapseOneLevel(tree, now)),
     expandOne: () => setCollapsed((now) => expandOneLevel(tree, now)),
     find: () => findRef.current?.select(),

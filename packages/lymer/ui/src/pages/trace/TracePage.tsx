@@ -12,7 +12,6 @@ import { ApiError } from "../../api/client.ts";
 import { traceQuery } from "../../api/queries.ts";
 import { TraceIndex } from "../../api/traceIndex.ts";
 import { uploadOf } from "../../api/uploads.ts";
-import { serverUrl } from "../../app/config.ts";
 import { lastSearchHref } from "../../app/lastSearch.ts";
 import { useParams } from "../../app/url.ts";
 import { useLocale } from "../../i18n/index.ts";
@@ -21,6 +20,7 @@ import { ErrorText, Loading, Notice } from "../../kit/states.tsx";
 import { Analysis } from "../../model/analysis.ts";
 import { paletteIndexes } from "../../model/palette.ts";
 import { text } from "../../model/params.ts";
+import { shortNames } from "../../model/shortNames.ts";
 import { decodeServices, onlyServices } from "../../model/serviceFilter.ts";
 import { buildTree } from "../../model/tree.ts";
 import type { ShownTrace } from "./context.ts";
@@ -31,12 +31,7 @@ const FILTER_PARAMS = { svcFilter: text() };
 /** Put together what the page shows, anew when the trace or the filter changes. */
 function useShown(traceId: string, whole: ShownTrace["whole"] | undefined): ShownTrace | null {
   const [{ svcFilter }] = useParams(FILTER_PARAMS);
-  const index = useMemo(() => {
-    const upload = uploadOf(traceId);
-    if (upload) return new TraceIndex({ trace: upload });
-    const id = encodeURIComponent(traceId);
-    return new TraceIndex({ url: serverUrl(`api/traces/${id}`), findUrl: serverUrl(`api/lymer/v1/traces/${id}/find`) });
-  }, [traceId]);
+  const index = useMemo(() => new TraceIndex(traceId, uploadOf(traceId)), [traceId]);
   useEffect(() => () => index.close(), [index]);
   return useMemo(() => {
     if (!whole) return null;
@@ -44,7 +39,9 @@ function useShown(traceId: string, whole: ShownTrace["whole"] | undefined): Show
     const tree = buildTree(trace);
     const analysis = new Analysis(trace, tree);
     const colors = paletteIndexes(whole.services);
-    return { trace, tree, analysis, colors, whole, index, uploaded: uploadOf(traceId) !== null };
+    const short = shortNames(whole.services);
+    const serviceNames = whole.services.map((name) => short.get(name) ?? name);
+    return { trace, tree, analysis, serviceNames, colors, whole, index, uploaded: uploadOf(traceId) !== null };
   }, [whole, svcFilter, index, traceId]);
 }
 

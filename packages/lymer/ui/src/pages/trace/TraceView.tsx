@@ -14,6 +14,7 @@ import { useFind, type FindResult } from "./useFind.ts";
 import { useViewState } from "./useViewState.ts";
 import { offeredViews, VIEW_PARAM } from "./views.ts";
 
+const Remarkable = lazy(() => import("./why/Remarkable.tsx"));
 const GraphTab = lazy(() => import("./GraphTab.tsx"));
 const StatisticsTab = lazy(() => import("./StatisticsTab.tsx"));
 const SpansTab = lazy(() => import("./SpansTab.tsx"));
@@ -39,10 +40,10 @@ export interface TabProps {
 
 export function TraceView(shown: ShownTrace): ReactNode {
   const { t } = useLocale();
-  const { trace, tree, analysis, colors, whole, index, uploaded } = shown;
+  const { trace, tree, analysis, serviceNames, colors, whole, index, uploaded } = shown;
   const context = useMemo(
-    () => ({ trace, tree, analysis, colors, whole, index, uploaded }),
-    [trace, tree, analysis, colors, whole, index, uploaded],
+    () => ({ trace, tree, analysis, serviceNames, colors, whole, index, uploaded }),
+    [trace, tree, analysis, serviceNames, colors, whole, index, uploaded],
   );
   const embed = useEmbed();
   const [{ view: chosen }, setView] = useParams(VIEW_PARAM);
@@ -67,6 +68,7 @@ export function TraceView(shown: ShownTrace): ReactNode {
   return (
     <ShownTraceContext value={context}>
       <div className="ly-trace" data-view={current}>
+        <div className="ly-trace-top">
         <TraceHeader
           find={find}
           onFind={setFind}
@@ -80,6 +82,17 @@ export function TraceView(shown: ShownTrace): ReactNode {
           onView={(next) => setView({ view: next })}
           embed={embed}
         />
+        {!embed.embedded && (
+          <Suspense fallback={null}>
+            <Remarkable
+              onFind={(text) => {
+                setFind(text);
+                setView({ view: "timeline" });
+              }}
+            />
+          </Suspense>
+        )}
+        </div>
         {Tab === null ? (
           <TimelineView
             view={view}

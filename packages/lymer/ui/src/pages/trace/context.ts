@@ -12,6 +12,8 @@ export interface ShownTrace {
   readonly trace: TraceColumns;
   readonly tree: SpanTree;
   readonly analysis: Analysis;
+  /** What to show of each service where there is little room. */
+  readonly serviceNames: readonly string[];
   /** Palette index of each service of the trace. */
   readonly colors: Int32Array;
   /** Every span of the trace, shown or not. */

@@ -1,9 +1,10 @@
-/** Find in trace: names and ids at once, attributes as soon as the worker has them. */
+/** Find in trace: names and ids at once, attributes as soon as somebody has looked into them. */
 
 import { useDebouncedValue } from "@mantine/hooks";
 import { useEffect, useMemo, useState } from "react";
 
 import { findInColumns, parseFind } from "../../model/find.ts";
+import type { IdList } from "../../model/spanIds.ts";
 import type { ShownTrace } from "./context.ts";
 
 export interface FindResult {
@@ -20,10 +21,10 @@ export interface FindResult {
 
 const TYPING_PAUSE_MS = 200;
 
-/** What the worker found, and for which text; null if it could not load the trace. */
+/** What was found in attributes, and for which text; null if nobody could look. */
 interface Details {
   readonly text: string;
-  readonly spanIds: ReadonlySet<string> | null;
+  readonly spanIds: IdList | null;
 }
 
 export function useFind({ trace, tree, index }: ShownTrace, typed: string): FindResult {
@@ -33,27 +34,21 @@ export function useFind({ trace, tree, index }: ShownTrace, typed: string): Find
   const [details, setDetails] = useState<Details | null>(null);
   useEffect(() => {
     if (!active) return undefined;
-    let current = true;
-    const keep = (spanIds: ReadonlySet<string> | null): void => {
-      if (current) setDetails({ text, spanIds });
+    const asked = new AbortController();
+    const keep = (spanIds: IdList | null): void => {
+      if (!asked.signal.aborted) setDetails({ text, spanIds });
     };
-    index.ask({ kind: "find", text, terms }).then(
-      (found) => keep(new Set(found)),
-      () => keep(null),
-    );
-    return () => {
-      current = false;
-    };
+    index.find(text, terms, asked.signal).then(keep, () => keep(null));
+    return () => asked.abort();
   }, [index, text, terms, active]);
   const current = details?.text === text ? details : null;
   return useMemo(() => {
     const flags = findInColumns(trace, terms);
-    if (active && current?.spanIds) {
-      for (let span = 0; span < trace.count; span++) {
-        if (current.spanIds.has(trace.spanId[span])) flags[span] = 1;
-      }
-    }
-    const rows = tree.order.map((span, row) => (flags[span] ? row : -1)).filter((row) => row >= 0);
+    if (active && current?.spanIds) trace.spanId.mark(current.spanIds, flags);
+    let count = 0;
+    for (const flag of flags) count += flag;
+    const rows = new Int32Array(count);
+    for (let row = 0, at = 0; at < count; row++) if (flags[tree.order[row]]) rows[at++] = row;
     const state = !active || current?.spanIds ? "done" : current ? "failed" : "busy";
     return { text, flags, rows, active, state };
   }, [trace, tree, text, terms, active, current]);

@@ -2,6 +2,7 @@
 
 import { useLayoutEffect, useRef, type KeyboardEvent, type RefObject } from "react";
 
+import type { RunState } from "./SpanRow.tsx";
 import { parentRow, visiblePosition, type SpanTree } from "../../model/tree.ts";
 
 /** Rows that Page Up and Page Down move. */
@@ -17,6 +18,8 @@ interface GridKeysProps {
   readonly onMove: (row: number) => void;
   readonly onOpen: (row: number) => void;
   readonly onFold: (row: number) => void;
+  readonly runOf: (row: number) => RunState;
+  readonly onRun: (row: number) => void;
 }
 
 interface GridKeys {
@@ -26,7 +29,7 @@ interface GridKeys {
 }
 
 export function useGridKeys(props: GridKeysProps): GridKeys {
-  const { scroller, active, onMove, onOpen, onFold } = props;
+  const { scroller, active, onMove, onOpen, onFold, onRun } = props;
   const focusNext = useRef(false);
   const byKeyboard = useRef(false);
   // The row to focus may come on screen only some renders later.
@@ -43,10 +46,11 @@ export function useGridKeys(props: GridKeysProps): GridKeys {
     const row = Number(place);
     const target = rowKey(event.key, row, props);
     // After a click the arrow keys stay Jaeger's (pan and zoom); after Tab they belong to the grid.
-    if (target === null || (!byKeyboard.current && target !== "open")) return;
+    if (target === null || (!byKeyboard.current && event.key !== "Enter" && event.key !== " ")) return;
     event.preventDefault();
     event.stopPropagation();
     if (target === "open") onOpen(row);
+    else if (target === "run") onRun(row);
     else if (target === "fold") onFold(row);
     else {
       focusNext.current = true;
@@ -64,18 +68,19 @@ export function useGridKeys(props: GridKeysProps): GridKeys {
   };
 }
 
-type RowContext = Pick<GridKeysProps, "tree" | "visible" | "collapsed">;
+type RowContext = Pick<GridKeysProps, "tree" | "visible" | "collapsed" | "runOf">;
 
 /** Return the row a key leads to, what it does to the row, or null if it means nothing here. */
-function rowKey(key: string, row: number, context: RowContext): number | "open" | "fold" | null {
+function rowKey(key: string, row: number, context: RowContext): number | "open" | "fold" | "run" | null {
   const { tree, visible, collapsed } = context;
   const place = visiblePosition(visible, row);
   const parent = tree.children[row] > 0;
+  const run = context.runOf(row);
   const at = (index: number): number => visible[Math.min(visible.length - 1, Math.max(0, index))];
   switch (key) {
     case "Enter":
     case " ":
-      return "open";
+      return run === "folded" ? "run" : "open";
     case "ArrowDown":
       return at(place + 1);
     case "ArrowUp":
@@ -89,10 +94,12 @@ function rowKey(key: string, row: number, context: RowContext): number | "open" 
     case "PageUp":
       return at(place - PAGE_ROWS);
     case "ArrowRight":
+      if (run === "folded") return "run";
       if (!parent) return row;
       return collapsed[row] ? "fold" : at(place + 1);
     case "ArrowLeft":
-      return parent && !collapsed[row] ? "fold" : Math.max(0, parentRow(tree, row));
+      if (run === "opened" && (!parent || collapsed[row])) return "run";
+      return parent && !collapsed[row] && run !== "folded" ? "fold" : Math.max(0, parentRow(tree, row));
     default:
       return null;
   }

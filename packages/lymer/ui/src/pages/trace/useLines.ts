@@ -1,7 +1,7 @@
 /** The virtual lines of the timeline, and the ways to bring one of them on screen. */
 
 import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
-import { useImperativeHandle, useLayoutEffect, useRef, type Ref, type RefObject } from "react";
+import { useCallback, useImperativeHandle, useLayoutEffect, useRef, type Ref, type RefObject } from "react";
 
 import { itemPlace, type TimelineItems } from "../../model/timelineItems.ts";
 
@@ -39,11 +39,13 @@ export function useLines({ ref, scroller, items, active }: LinesProps): Lines {
   const pending = useRef<{ readonly row: number; readonly align: Align } | null>(
     active > 0 ? { row: active, align: "center" } : null,
   );
+  // A function of its own for each render would have every line measured anew with each step of a scroll.
+  const getItemKey = useCallback((index: number) => items[index], [items]);
   const lines = useVirtualizer({
     count: items.length,
     getScrollElement: () => scroller.current,
     estimateSize: (index) => (items[index] < 0 ? DETAIL_PX : ROW_PX),
-    getItemKey: (index) => items[index],
+    getItemKey,
     overscan: OVERSCAN_ROWS,
   });
   const show = (row: number, align: Align): void => {

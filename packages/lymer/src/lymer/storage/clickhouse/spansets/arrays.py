@@ -39,6 +39,8 @@ class ArrayKeys:
             high: Likewise.
             segment: The last one that was stored when it was looked.
         """
+        if segment < 0:
+            return  # several write: what comes next may have a lower id
         with self._lock:
             if len(self._free) >= _KEYS_MAX:
                 self._free.clear()

@@ -10,6 +10,7 @@ Source: Grafana Tempo, `pkg/traceql/ast_execute.go`, `enum_statics.go`, `enum_op
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -72,16 +73,25 @@ class _Bound:
 class Conditions:
     """Compiles expressions of one statement; all values become parameters."""
 
-    def __init__(self, names: Names, *, with_arrays: bool) -> None:
+    def __init__(
+        self,
+        names: Names,
+        *,
+        with_arrays: bool,
+        shown: Callable[[tree.Shown], str] | None = None,
+    ) -> None:
         """Use `names` for what is written more than once.
 
         Args:
             names: Of the statement.
+            shown: Returns the condition that something is shown as a tag; None where the question
+                cannot ask for that.
             with_arrays: Look into arrays. Their bytes take long to plan for and are rare, so they
                 are looked into only when `arrays` says of some span that there is one.
         """
         self.names = names
         self._with_arrays = with_arrays
+        self._shown = shown
         self.arrays: dict[str, None] = {}
         """Conditions, one of which is true where an attribute that was compared is an array."""
 
@@ -98,8 +108,10 @@ class Conditions:
             case tree.Some(scope, condition):
                 inner = _Bound(scope)
                 return inner.exists(self.condition(condition, inner))
-            case tree.TagText():
-                refuse(node, "a tag's text is asked for by key only")
+            case tree.Shown():
+                if self._shown is None:
+                    refuse(node, "what is shown as a tag")
+                return self._shown(node)
             case _:
                 pass
         nested = None if bound is not None else nested_scope(node)
@@ -191,7 +203,7 @@ class Conditions:
         for one, other, sign in ((left, right, operator), (right, left, turned(operator))):
             if isinstance(other, tree.Literal) and other.type == "any":
                 return self._comparison_as_shown(one, sign, other, bound)
-            by_bytes = self._by_bytes(one, sign, other, bound)
+            by_bytes = self._by_id(one, sign, other) or self._by_bytes(one, sign, other, bound)
             if by_bytes:
                 return by_bytes
         if operator in PATTERNS and not isinstance(right, tree.Literal):
@@ -232,6 +244,30 @@ class Conditions:
         if other.raw:
             parts += [f"{other.raw} != ''", f"NOT startsWith({other.raw}, {ARRAY})"]
         return joined_all([*parts, f"{how}(x -> {each}, {elements(array.raw)})"])
+
+    def _by_id(self, side: tree.Expression, operator: str, other: tree.Expression) -> str:
+        """Return the comparison of an id with a text, by bytes; empty: it is another.
+
+        So the index of trace ids is asked. A trace id may be written without its leading zeros.
+        """
+        if not isinstance(side, tree.Intrinsic) or side.name not in _IDS:
+            return ""
+        if operator not in {"=", "!="} or not isinstance(other, tree.Literal):
+            return ""
+        column, size = _IDS[side.name]
+        text = other.value if other.type == "string" and isinstance(other.value, str) else None
+        if text is None:
+            return ""
+        if column == "trace_id" and 1 <= len(text) <= 2 * size:
+            text = text.lower().zfill(2 * size)
+        is_id = len(text) == 2 * size and not text.strip("0123456789abcdef")
+        if column == "parent_span_id":
+            is_none = text == ""
+            is_id = is_none or (is_id and text.strip("0") != "")
+            text = "0" * 2 * size if is_none else text
+        if not is_id:
+            return "0" if operator == "=" else "1"
+        return f"{column} {operator} {self.names.blob(bytes.fromhex(text))}"
 
     def _by_bytes(
         self, side: tree.Expression, operator: str, other: tree.Expression, bound: _Bound | None
@@ -396,6 +432,12 @@ _OF_SPAN: Final = {
     "span:traceState": "trace_state",
     "trace:id": "lower(hex(trace_id))",
 }
+_IDS: Final = {
+    "trace:id": ("trace_id", 16),
+    "span:id": ("span_id", 8),
+    "span:parentID": ("parent_span_id", 8),
+}
+"""Column and bytes of an id; a span without a parent has zeros there."""
 _OF_MANY: Final = {
     "event:name": "toString(tupleElement(e, 'name'))",
     "event:time": "toInt64(tupleElement(e, 'time_unix_nano'))",

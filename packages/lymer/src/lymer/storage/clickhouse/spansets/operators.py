@@ -79,6 +79,9 @@ def fraction(operator: str, left: str, right: str) -> str:
         case "%":
             return f"modulo({left}, {right})"
         case "^":
-            return f"pow({left}, {right})"
+            # The engine's own power of a large exponent has any sign: 2e9 ^ 1e18 is -inf.
+            large = "pow(sign(b), e) * exp(e * log(abs(b)))"
+            power = f"if(abs(e) <= 1000000 OR abs(b) = 1, pow(b, e), {large})"
+            return f"arrayMap((b, e) -> {power}, [{left}], [{right}])[1]"
         case _:
             return f"{_ARITHMETIC[operator]}({left}, {right})"

@@ -41,6 +41,7 @@ from lymer.storage.clickhouse.spansets.numbers import (
 )
 from lymer.storage.clickhouse.spansets.operators import as_fraction, turned
 from lymer.storage.clickhouse.spansets.values import (
+    NOTHING,
     NUMBERS,
     Names,
     Typed,
@@ -59,6 +60,7 @@ _Predicate = Callable[[Trace, int], bool]
 _Sets = Callable[[Trace, list[int]], list[Members]]
 _Step = Callable[[Trace, list[Members]], list[Members]]
 
+_SERVICE: Final = "service.name"
 _IS_ROOT: Final = "parent_span_id = toFixedString('', 8)"
 
 
@@ -72,6 +74,9 @@ class _Needs:
     """Its trace has a span for each of these."""
     is_exact: bool = True
     """Whether every span that fulfils `span` is in it."""
+    of_values: tuple[tuple[str, str], ...] = ()
+    """Every span of it fulfils these too, which are about one attribute of the span, whose key
+    comes first, and the service; only those that no index decides."""
 
 
 @dataclass(slots=True)
@@ -84,6 +89,8 @@ class Plan:
     """See `Conditions`."""
     array_free: frozenset[str] = frozenset()
     """See `Names`."""
+    beside: Plan | None = None
+    """Another pipeline of the same statement: names, bits and values are added to its own."""
     names: Names = field(init=False)
     bits: dict[str, int] = field(default_factory=dict)
     """Conditions, in the order of their numbers."""
@@ -104,8 +111,12 @@ class Plan:
         Raises:
             PlaceError: It asks for what is not supported.
         """
-        self.names = Names(Query(), self.catalog, self.array_free)
-        self._conditions = Conditions(self.names, with_arrays=self.with_arrays)
+        if self.beside is not None:
+            self.names, self._conditions = self.beside.names, self.beside._conditions  # noqa: SLF001
+            self.bits, self.values = self.beside.bits, self.beside.values
+        else:
+            self.names = Names(Query(), self.catalog, self.array_free)
+            self._conditions = Conditions(self.names, with_arrays=self.with_arrays)
         stages = self.pipeline.stages if isinstance(self.pipeline, tree.Pipeline) else ()
         self._steps, self.needs = self._stages(stages or (cast("tree.Stage", self.pipeline),))
         for name, shown_field in self._shows.items():
@@ -139,6 +150,7 @@ class Plan:
                         joined_all([needs.span, of_stage.span]),
                         needs.of_trace + of_stage.of_trace,
                         needs.is_exact and of_stage.is_exact,
+                        needs.of_values + of_stage.of_values,
                     )
                 case tree.ScalarFilter():
                     steps.append(self._scalar_filter(stage))
@@ -258,6 +270,8 @@ class Plan:
             if node.mode == "union":
                 span, of_trace = joined_any([left_needs.span, span]), (*of_trace, span)
             needs = _Needs(span, of_trace, is_exact=False)
+            if node.mode != "union":
+                needs = replace(needs, of_values=right_needs.of_values)
 
         def relate(trace: Trace, spans: list[int]) -> list[Members]:
             sides = left(trace, spans), right(trace, spans)
@@ -330,13 +344,18 @@ class Plan:
         """Return what every span that fulfils `node`, and its trace, must have."""
         if not is_walked(node):
             span, arrays = self._compiled(plain(node))
-            return _Needs(joined_any([span, *arrays]), is_exact=not arrays)
+            return _Needs(
+                joined_any([span, *arrays]),
+                is_exact=not arrays,
+                of_values=self._of_values(plain(node)),
+            )
         match node:
             case tree.Logic("&&", operands):
                 parts = [self._needed(one) for one in operands]
                 span = joined_all(part.span for part in parts)
                 of_trace = tuple(one for part in parts for one in part.of_trace)
-                return _Needs(span, of_trace, is_exact=False)
+                of_values = tuple(one for part in parts for one in part.of_values)
+                return _Needs(span, of_trace, is_exact=False, of_values=of_values)
             case tree.Logic("||", operands):
                 span = joined_any(self._needed(one).span for one in operands)
                 return _Needs(span, is_exact=False)
@@ -347,8 +366,53 @@ class Plan:
             ):
                 root, _ = self._compiled(moved(node, of_root))
                 return _Needs(of_trace=(joined_all([_IS_ROOT, root]),), is_exact=False)
+            case tree.Binary() | tree.Exists(negated=False) if all(
+                isinstance(one, tree.Literal) or (isinstance(one, tree.Attribute) and one.of_parent)
+                for one in leaves(node)
+            ):
+                parent, arrays = self._compiled(moved(node, own))
+                has_parent = f"NOT ({_IS_ROOT})"
+                return _Needs(has_parent, (joined_any([parent, *arrays]),), is_exact=False)
             case _:
                 return _Needs(is_exact=False)
+
+    def _of_values(self, node: tree.Expression) -> tuple[tuple[str, str], ...]:
+        """Return the parts of a condition that the values of an attribute decide: key → condition.
+
+        An equality has an index, unless it is the service's value that is looked for.
+        """
+        parts = node.operands if isinstance(node, tree.Logic) and node.operator == "&&" else (node,)
+        of_service: list[tree.Expression] = []
+        by_key: dict[str, list[tree.Expression]] = {}
+        for part in parts:
+            keys = {self._value_key(leaf) for leaf in leaves(part)} - {None}
+            if keys == {_SERVICE}:
+                of_service.append(part)
+            elif len(keys - {_SERVICE}) == 1 and "" not in keys:
+                (key,) = keys - {_SERVICE}
+                by_key.setdefault(str(key), []).append(part)
+        found = []
+        for key, conditions in by_key.items():
+            if of_service or not all(_is_equality(one) for one in conditions):
+                texts = []
+                for one in (*of_service, *conditions):
+                    text, arrays = self._compiled(one)
+                    texts.append(joined_any([text, *arrays]))
+                found.append((key, joined_all(texts)))
+        return tuple(found)
+
+    def _value_key(self, leaf: tree.Expression) -> str | None:
+        """Return the key of an attribute of the span; empty if it is something else."""
+        match leaf:
+            case tree.Literal():
+                return None
+            case tree.Attribute("service.name", "resource", of_parent=False):
+                return _SERVICE
+            case tree.Attribute(name, "span" | "" as scope, of_parent=False) if name != _SERVICE:
+                is_own = scope == "span" or self.names.of_resource(name) == NOTHING
+                return name if is_own else ""
+            case _:
+                return ""
 
     def _compiled(self, node: tree.Expression) -> tuple[str, list[str]]:
         """Return a condition, and for which spans arrays leave it open."""
@@ -446,6 +510,16 @@ class Plan:
                 name = shown_name(leaf)
                 if name not in {"name", "duration", "id"}:
                     self._shows.setdefault(name, leaf)
+
+
+def _is_equality(node: tree.Expression) -> bool:
+    match node:
+        case tree.Logic(_, operands):
+            return all(_is_equality(one) for one in operands)
+        case tree.Binary("=", left, right):
+            return isinstance(left, tree.Literal) or isinstance(right, tree.Literal)
+        case _:
+            return False
 
 
 def _each(sets: _Sets) -> _Step:

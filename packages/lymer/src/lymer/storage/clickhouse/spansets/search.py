@@ -22,8 +22,9 @@ from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Engine, Settings
 from lymer.storage.clickhouse.select import Query
 from lymer.storage.clickhouse.spansets.arrays import ArrayKeys
+from lymer.storage.clickhouse.spansets.minute_values import MINUTE_NANO, MinuteValues
 from lymer.storage.clickhouse.spansets.plan import Plan
-from lymer.storage.clickhouse.spansets.values import Names
+from lymer.storage.clickhouse.spansets.values import Names, literal
 from lymer.storage.clickhouse.spansets.walk import (
     ERROR,
     LOOK_AGAIN,
@@ -50,6 +51,7 @@ __all__ = [
     "Asking",
     "LateError",
     "find_spansets",
+    "naming_statement",
     "typed_value",
 ]
 
@@ -81,6 +83,10 @@ _NEVER_TOO_LONG: Final = ("Code: 159.", "Code: 394.")
 _BAD_PATTERN: Final = "Code: 427."
 _TOO_LARGE: Final = ("Code: 62.", "Code: 167.", "Code: 168.", "Code: 306.")
 """SYNTAX_ERROR (over max_query_size), TOO_DEEP_AST, TOO_BIG_AST, TOO_DEEP_RECURSION."""
+_PROBED: Final = 32
+"""The newest part of a range that is looked at before its attribute's values are."""
+_MINUTES_MAX: Final = 14 * 1440
+_RANGES_MAX: Final = 64
 _BY_ID: Final[dict[str, str | int]] = {"use_skip_indexes_on_data_read": 0}
 
 
@@ -89,7 +95,10 @@ class LateError(Exception):
 
 
 def find_spansets(
-    asking: Asking, catalog: Catalog, arrays: ArrayKeys, question: SpansetQuestion
+    asking: Asking,
+    catalog: Catalog,
+    learnt: tuple[ArrayKeys, MinuteValues],
+    question: SpansetQuestion,
 ) -> FoundSpansets:
     """See `SpanReader.find_spansets`."""
     body = question.query.body
@@ -98,7 +107,7 @@ def find_spansets(
     try:
         plan = Plan(body, catalog)
         asking.check_patterns()
-        return _Search(asking, question, plan, arrays).run()
+        return _Search(asking, question, plan, *learnt).run()
     except PlaceError as error:
         raise place_error(question.text, error) from None
 
@@ -128,12 +137,28 @@ class Asking:
         self._database = database
         self._settings = settings
         self._question = question
-        self._ends = clock.monotonic_seconds() + question.seconds_max
+        self._begun = clock.monotonic_seconds()
+        self._ends = self._begun + question.seconds_max
+
+    def end_after(self, part: float) -> None:
+        """Let the time be over after a part of it, counted from the beginning."""
+        self._ends = self._begun + part * self._question.seconds_max
 
     def rows(
         self, plan: Plan, text: str, width: int, settings: Settings | None = None
     ) -> list[list[Any]]:
         """Return the columns of an answer.
+
+        Raises:
+            LateError: The time is over.
+            QuestionError: The engine cannot do what is asked.
+        """
+        return self.rows_of(text, width, plan.names.query, settings)
+
+    def rows_of(
+        self, text: str, width: int, query: Query, settings: Settings | None = None
+    ) -> list[list[Any]]:
+        """Return the columns of an answer to a statement with the parameters of `query`.
 
         Raises:
             LateError: The time is over.
@@ -145,9 +170,7 @@ class Asking:
         seconds = min(int(self._settings.get("max_execution_time", 30)), max(1, math.ceil(left)))
         limits = {**self._settings, **(settings or {}), "max_execution_time": seconds}
         try:
-            return self._engine.select(
-                self._database, text, width, plan.names.query.parameters, limits
-            )
+            return self._engine.select(self._database, text, width, query.parameters, limits)
         except StorageError as error:
             if str(error).startswith(_NEVER_TOO_LONG):
                 raise LateError from error
@@ -179,7 +202,8 @@ class Asking:
                 self._refuse_pattern(error, one.at)
 
     def _refuse_pattern(self, error: StorageError, at: int) -> NoReturn:
-        words = str(error).partition("error: ")[2] or "it cannot be read"
+        words = str(error).partition("error: ")[2].partition(". Look at")[0] or "it cannot be read"
+        words = words.replace("^(?:", "", 1).removesuffix(")$")  # what we put around it
         text = "" if isinstance(self._question, FieldQuestion) else self._question.text
         cause = f"the regular expression is not valid: {words[:200]}"
         raise place_error(text, PlaceError(cause, at=at)) from error
@@ -219,10 +243,25 @@ def window(question: SpansetQuestion, plan: Plan, slack: int = WINDOW_NANO) -> s
     return f"start BETWEEN {low} AND {high}"
 
 
-def candidates(question: SpansetQuestion, plan: Plan) -> str:
-    """Return the condition on spans of the range that can be in an answer."""
+def naming_statement(which: str, key: str, where: str, clause: str, **limits: int) -> str:
+    """Return the statement that names traces: `newest` spans of some, or the traces of `all`.
+
+    The conditions come last: they hold no place to fill, whatever is asked.
+    """
+    text = statement(f"spansets_{which}", key=key, **limits)
+    return text.replace("{with}", clause).replace("{where}", where)
+
+
+def candidates(question: SpansetQuestion, plan: Plan, *, with_traces: bool = True) -> str:
+    """Return the condition on spans of the range that can be in an answer.
+
+    Args:
+        question: Which.
+        plan: Of it.
+        with_traces: Ask what else a span's trace must have, too.
+    """
     parts = [window(question, plan, 0), plan.needs.span]
-    for condition in dict.fromkeys(plan.needs.of_trace):
+    for condition in dict.fromkeys(plan.needs.of_trace if with_traces else ()):
         if condition not in {"1", plan.needs.span}:
             inner = f"{window(question, plan)} AND {condition}"
             parts.append(
@@ -236,11 +275,18 @@ class _Search:
     """One question being answered."""
 
     def __init__(
-        self, asking: Asking, question: SpansetQuestion, plan: Plan, arrays: ArrayKeys
+        self,
+        asking: Asking,
+        question: SpansetQuestion,
+        plan: Plan,
+        arrays: ArrayKeys,
+        values: MinuteValues,
     ) -> None:
         self._asking = asking
         self._arrays = arrays
+        self._values = values
         self._met_array = False
+        self._is_by_minutes = False
         self._question = question
         self._plan = plan
         self._key = "start" if question.order == "newest" else "duration"
@@ -251,9 +297,13 @@ class _Search:
 
     def run(self) -> FoundSpansets:
         wanted = self._question.traces_max
+        known = self._question.after_segment
         is_final = False
         try:
-            is_final = self._widen()
+            # Who follows looks every second; mostly nothing was stored since.
+            is_final = (
+                known is not None and known >= self._asking.settled_segment_id
+            ) or self._widen()
         except LateError:
             self._reason = f"the time of {self._question.seconds_max:g} s was over"
         ordered = self._ordered(None)
@@ -263,36 +313,127 @@ class _Search:
             reason=self._reason,
             has_more=not is_final or len(ordered) > wanted,
             scanned=Scanned(len(self._looked_at), self._spans),
+            segment=self._asking.settled_segment_id,
         )
 
     def _widen(self) -> bool:
         """Look at traces until enough are in their place; return whether they are."""
         plan, wanted = self._first_plan(), self._question.traces_max + 1
-        where = candidates(self._question, plan)
+        where, alone = (
+            candidates(self._question, plan, with_traces=with_traces)
+            for with_traces in (True, False)
+        )
+        within = self._within(plan)
         spans_max = max(_FIRST_SPANS, _SPANS_PER_TRACE * wanted)
-        clause = plan.names.clause(where)
-        while self._question.after is None and spans_max <= _SPANS_LIMITED_MAX:
-            text = self._statement("spansets_newest", where, clause, spans_max=spans_max)
-            rows = list(zip(*self._asking.rows(plan, text, 2), strict=True))
+        rows: list[tuple[bytes, int]] | None = None
+        may_be_less = bool(plan.needs.of_values) or alone != where
+        is_large = may_be_less and self._values.is_large(self._asking.rows_of)
+        if is_large and plan.needs.of_values and self._has_minutes():
+            minutes, rows = self._by_minutes(plan, within + alone, spans_max)
+            within = minutes + within
+        # What else a trace must have is found among all traces; a few are looked at sooner.
+        rounds = [alone] if is_large and alone != where else []
+        while spans_max <= _SPANS_LIMITED_MAX:
+            if rows is None:
+                asked = within + (rounds[0] if rounds else where)
+                rows = self._newest(plan, asked, spans_max)
             ids = list(dict.fromkeys(trace_id for trace_id, _ in rows))
             is_all = len(rows) < spans_max
-            if not self._read(ids, None if is_all else rows[-1][1], {}):
+            # Of many that were named at once, the first ones may be enough.
+            is_dear = bool(plan.needs.of_trace) and spans_max == _SPANS_LIMITED_MAX
+            ranks = dict(reversed(rows)) if is_dear else {}
+            if not self._read(ids, ranks):
                 return False
             if is_all:
                 self._learn(plan)
             if is_all or len(self._ordered(rows[-1][1])) >= wanted:
                 return True
-            spans_max *= _WIDEN
-        text = self._statement("spansets_all", where, clause, traces_max=TRACES_MAX)
+            # To find what else their traces must have is dear: it is done once.
+            spans_max = _SPANS_LIMITED_MAX if rounds else spans_max * _WIDEN
+            rounds, rows = [], None
+        where = within + where
+        clause = plan.names.clause(where)
+        text = naming_statement("all", self._key, where, clause, traces_max=TRACES_MAX)
         columns = self._asking.rows(plan, text, 2)
         ranks = dict(zip(*columns, strict=True))
-        if not self._read(list(ranks), None, ranks):
+        if not self._read(list(ranks), ranks):
             return False
         if len(ranks) == TRACES_MAX:
             self._reason = f"more than {TRACES_MAX} traces can match"
             return len(self._ordered(min(ranks.values()))) >= wanted
         self._learn(plan)
         return True
+
+    def _within(self, plan: Plan) -> str:
+        """Return the conditions of a page, and of who follows; empty if there is none."""
+        after, known = self._question.after, self._question.after_segment
+        within = ""
+        if after is not None:
+            # A trace behind the cursor has no span in its answer that ranks before it.
+            within = f"{self._key} <= {plan.names.whole(after.key)}\n    AND "
+        if known is not None:
+            low, high = plan.names.whole(known), plan.names.whole(self._asking.settled_segment_id)
+            within = f"seg > {low} AND seg <= {high}\n    AND {within}"
+        return within
+
+    def _newest(self, plan: Plan, where: str, spans_max: int) -> list[tuple[bytes, int]]:
+        """Return the traces of the first matching spans, and by what each of these ranks."""
+        clause = plan.names.clause(where)
+        text = naming_statement("newest", self._key, where, clause, spans_max=spans_max)
+        return list(zip(*self._asking.rows(plan, text, 2), strict=True))
+
+    # ------------------------------------------------------------------ minutes that can match
+
+    def _has_minutes(self) -> bool:
+        """Tell whether it can be known which minutes can match."""
+        question = self._question
+        width = question.start_unix_nano_max - question.start_unix_nano_min
+        return (
+            self._asking.settled_segment_id > 0
+            and question.after_segment is None
+            and width // MINUTE_NANO < _MINUTES_MAX
+        )
+
+    def _by_minutes(
+        self, plan: Plan, where: str, spans_max: int
+    ) -> tuple[str, list[tuple[bytes, int]] | None]:
+        """Return the condition for the minutes that can match, and what was found if all was."""
+        question = self._question
+        low, high = max(question.start_unix_nano_min, 0), max(question.start_unix_nano_max, 0)
+        keys = dict.fromkeys(key for key, _ in plan.needs.of_values)
+        if not all(self._values.is_known(key, low) for key in keys):
+            keys = dict.fromkeys(key for key in keys if self._values.may_be_known(key))
+            if not keys:
+                return "", None
+            if self._key == "start":
+                # What is common fills the answer from the last of the range.
+                late = plan.names.whole(high - (high - low) // _PROBED)
+                rows = self._newest(plan, f"start >= {late}\n    AND {where}", spans_max)
+                if len(rows) == spans_max:
+                    return "", rows
+        first = low // MINUTE_NANO
+        count = high // MINUTE_NANO - first + 1
+        mask = (1 << count) - 1
+        segment, ask = self._asking.settled_segment_id, self._asking.rows_of
+        for key, condition in plan.needs.of_values:
+            if key in keys and self._values.learn(key, low, segment, ask):
+                # The plan's parameters stay as they are: it may be asked again without these.
+                query = Query(parameters=dict(plan.names.query.parameters))
+                both = plan.names.clause(condition), condition
+                mask &= self._values.minutes(key, query, both, ask)(first, count)
+        if mask == 0:
+            self._is_by_minutes = True
+            return "", []
+        ranges = _ranges(mask)
+        if mask.bit_count() > count // 2 or len(ranges) > _RANGES_MAX:
+            return "", None
+        self._is_by_minutes = True
+        texts = []
+        for begin, end in ranges:
+            since = plan.names.whole((first + begin) * MINUTE_NANO)
+            until = plan.names.whole((first + end) * MINUTE_NANO - 1)
+            texts.append(f"start BETWEEN {since} AND {until}")
+        return f"({' OR '.join(texts)})\n    AND ", None
 
     def _first_plan(self) -> Plan:
         """Return the plan that names traces: without a look for arrays where there are none."""
@@ -314,9 +455,11 @@ class _Search:
         filters = sum(isinstance(one, tree.Filter) for one in stages) or isinstance(
             plan.pipeline, tree.Filter
         )
-        if self._met_array or plan.needs.of_trace or filters != 1 or not plan.is_plain:
-            return
         question = self._question
+        is_part = question.after is not None or question.after_segment is not None
+        is_part |= self._met_array or self._is_by_minutes
+        if is_part or plan.needs.of_trace or filters != 1 or not plan.is_plain:
+            return
         self._arrays.learn(
             plan.names.flagged,
             question.start_unix_nano_min,
@@ -324,12 +467,7 @@ class _Search:
             self._asking.settled_segment_id,
         )
 
-    def _statement(self, name: str, where: str, clause: str, **limits: int) -> str:
-        # The conditions come last: they hold no place to fill, whatever is asked.
-        text = statement(name, key=self._key, **limits)
-        return text.replace("{with}", clause).replace("{where}", where)
-
-    def _read(self, ids: Sequence[bytes], _floor: int | None, ranks: dict[bytes, int]) -> bool:
+    def _read(self, ids: Sequence[bytes], ranks: dict[bytes, int]) -> bool:
         """Look at traces, first ones first; stop where enough rank before the rest."""
         wanted = self._question.traces_max + 1
         new = [one for one in ids if one not in self._looked_at]
@@ -337,7 +475,8 @@ class _Search:
             some = new[first : first + _TRACES_PER_READ]
             if ranks and len(self._ordered(ranks[some[0]])) >= wanted:
                 return True
-            blobs = ", ".join(f"unhex('{one.hex()}')" for one in some)
+            # Literals: a function for each would be most of what there is to plan.
+            blobs = ", ".join(literal(one) for one in some)
             where = f"trace_id IN ({blobs})"
             left = SPANS_READ_MAX - self._spans
             traces, spans = self._asking.members(
@@ -435,6 +574,18 @@ def typed_value(value: Value) -> TypedValue:
     elif letter == "K":
         content = SPAN_KINDS[content]
     return _TYPES[letter], content
+
+
+def _ranges(mask: int) -> list[tuple[int, int]]:
+    """Return where bits are set, as ranges [begin, end)."""
+    found = []
+    begin = 0
+    while mask >> begin:
+        begin += (mask >> begin & -(mask >> begin)).bit_length() - 1
+        end = begin + (~(mask >> begin) & (mask >> begin) + 1).bit_length() - 1
+        found.append((begin, end))
+        begin = end
+    return found
 
 
 def _text(value: bytes) -> str:

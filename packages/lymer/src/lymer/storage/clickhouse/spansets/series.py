@@ -6,9 +6,11 @@ can match are read and walked, and counted here.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from bisect import insort
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import Any, Final
 
 from lymer.errors import QuestionError
@@ -54,6 +56,9 @@ INTERVALS_MAX: Final = 11_000
 _ROWS_MAX: Final = 500_000
 _NUMBERS: Final = ("int", "float", "duration", "time")
 _PLAIN_KEYS: Final = frozenset({"name", "kind", "status", "resource.service.name"})
+_WHOLE_PART: Final = 0.6
+"""Of the time for an answer, for the whole of it; then as much of it as can be had is counted."""
+_PARTS: Final = 8
 
 
 def find_series(asking: Asking, catalog: Catalog, question: SeriesQuestion) -> FoundSeries:
@@ -63,14 +68,51 @@ def find_series(asking: Asking, catalog: Catalog, question: SeriesQuestion) -> F
         body, tree.MetricsQuery | tree.MetricsStaged | tree.MetricsMath | tree.MetricsNumber
     ):
         raise QuestionError("cannot count over time: the question asks for traces")
+    asking.end_after(_WHOLE_PART)
     try:
         asking.check_patterns()
         return _Counting(asking, catalog, question).run(body)
     except PlaceError as error:
         raise place_error(question.text, error) from None
     except LateError:
-        reason = f"the time of {question.seconds_max:g} s was over"
-        return FoundSeries(is_complete=False, reason=reason)
+        asking.end_after(1.0)
+        return _newest_parts(asking, catalog, question, body)
+
+
+def _newest_parts(
+    asking: Asking, catalog: Catalog, question: SeriesQuestion, body: tree.Metrics
+) -> FoundSeries:
+    """Return what can be counted in the time that is left: whole intervals, the newest first."""
+    grid = Grid.of(question)
+    reason = f"the time of {question.seconds_max:g} s was over"
+    samples: dict[Labels, list[tuple[int, float]]] = defaultdict(list)
+    exemplars: dict[Labels, list[Exemplar]] = defaultdict(list)
+    traces = spans = 0
+    last = grid.count
+    with contextlib.suppress(LateError):
+        while last > 0 and not grid.is_instant:
+            first = max(last - max(grid.count // _PARTS, 1), 0)
+            some = replace(
+                question,
+                start_unix_nano=grid.start + first * grid.step,
+                end_unix_nano=grid.start + last * grid.step,
+                exemplars_max=question.exemplars_max // _PARTS,
+            )
+            found = _Counting(asking, catalog, some).run(body)
+            for one in found.series:
+                samples[one.labels][:0] = one.samples
+                exemplars[one.labels] += one.exemplars
+            traces, spans = traces + found.scanned.traces, spans + found.scanned.spans
+            last = first
+    if 0 < last < grid.count:
+        reason += f"; counted are the newest {grid.count - last} of {grid.count} intervals"
+    ordered = sorted(samples, key=str)[: question.series_max]
+    return FoundSeries(
+        tuple(Series(one, tuple(samples[one]), tuple(exemplars[one])) for one in ordered),
+        is_complete=False,
+        reason=reason,
+        scanned=Scanned(traces, spans),
+    )
 
 
 class _Counting:
@@ -82,6 +124,7 @@ class _Counting:
         self._question = question
         self._grid = Grid.of(question)
         self._exemplars: dict[Labels, list[Exemplar]] = defaultdict(list)
+        self._per_octave = question.buckets_per_octave
         self._reason = ""
         self._spans = self._traces = 0
         if self._grid.count > INTERVALS_MAX:
@@ -175,7 +218,8 @@ class _Counting:
         levels = ", ".join(plan.names.fraction(one) for one in query.quantiles)
         more = {
             "quantile_over_time": f"quantilesExactIf({levels})({value}, {has})",
-            "histogram_over_time": f"sumMapIf([{_exponent(value)}], [toUInt64(1)], {has})",
+            "histogram_over_time": f"sumMapIf([{_exponent(value, self._per_octave)}], "
+            f"[toUInt64(1)], {has})",
         }.get(query.function, "[]")
         where = joined_all([self._range(plan), plan.needs.span])
         names = [f"label{place}" for place in range(len(labels))]
@@ -198,7 +242,7 @@ class _Counting:
             self._reason = f"more than {_ROWS_MAX} values were counted"
         divisor = 1e9 if is_duration else 1.0
         rows = [
-            (self._labels(query, row[9:]), row[0], _partial(row, divisor))
+            (self._labels(query, row[9:]), row[0], _partial(row, divisor, self._per_octave))
             for row in zip(*columns, strict=True)
         ]
         self._spans += sum(partial.spans for _, _, partial in rows)
@@ -224,7 +268,8 @@ class _Counting:
                 if place >= 0:
                     values = [one(trace, row) for one in labels]
                     named = _labelled(query, [v and typed_value(v) for v in values])
-                    _add(found[named][place], trace, row, operand and operand(trace, row), query)
+                    value = operand and operand(trace, row)
+                    _add(found[named][place], trace, row, value, query, self._per_octave)
         return found
 
     def _walking(
@@ -323,7 +368,7 @@ def _labelled(query: tree.MetricsQuery, values: list[TypedValue | None]) -> Labe
     return tuple((printed(one), value) for one, value in zip(query.by, values, strict=True))
 
 
-def _partial(row: tuple[Any, ...], divisor: float) -> Partial:
+def _partial(row: tuple[Any, ...], divisor: float, per_octave: int) -> Partial:
     _, _, spans, measured, total, least, most, more, one = row[:9]
     trace_id, span_id, start, value = one
     partial = Partial(
@@ -336,19 +381,32 @@ def _partial(row: tuple[Any, ...], divisor: float) -> Partial:
     )
     if len(more) == 2 and isinstance(more[0], tuple):
         partial.buckets = {
-            2.0**power / divisor: count for power, count in zip(*more, strict=True) if power > 0
+            2.0 ** (power / per_octave) / divisor: count
+            for power, count in zip(*more, strict=True)
+            if power > 0 or per_octave > 1
         }
     elif measured:
         partial.quantiles = [number / divisor for number in more]
     return partial
 
 
-def _exponent(value: str) -> str:
-    """Return of which power of two a number is not above; 0 for what is below 2."""
-    return f"toInt16(if({value} < 2, 0, ceil(log2(greatest({value}, 2.)))))"
+def _exponent(value: str, per_octave: int) -> str:
+    """Return of which power of two a number is not above; 0 for what is below 2.
+
+    Of a power of the `per_octave`-th root of two, where there are several bounds an octave.
+    """
+    times = f" * {per_octave:d}" if per_octave > 1 else ""
+    return f"toInt16(if({value} < 2, 0, ceil(log2(greatest({value}, 2.)){times})))"
 
 
-def _add(partial: Partial, trace: Trace, row: int, value: Any, query: tree.MetricsQuery) -> None:
+def _add(
+    partial: Partial,
+    trace: Trace,
+    row: int,
+    value: Any,
+    query: tree.MetricsQuery,
+    per_octave: int,
+) -> None:
     partial.spans += 1
     number = 1.0
     if query.operand is not None:
@@ -357,8 +415,9 @@ def _add(partial: Partial, trace: Trace, row: int, value: Any, query: tree.Metri
             return
         divisor = 1e9 if kind == "duration" else 1.0
         number = float(content) / divisor
-        if query.function == "histogram_over_time" and content >= 2:
-            bound = 2.0 ** math.ceil(math.log2(content)) / divisor
+        if query.function == "histogram_over_time" and (content >= 2 or per_octave > 1):
+            power = math.ceil(math.log2(content) * per_octave) if content >= 2 else 0
+            bound = 2.0 ** (power / per_octave) / divisor
             partial.buckets[bound] = partial.buckets.get(bound, 0) + 1
         if query.function == "quantile_over_time":
             insort(partial.numbers, number)

@@ -2,98 +2,24 @@
 --   a span counts once, however often it was delivered;
 --   a callee (server, consumer) that shares its id with a caller (client, producer) is called by that;
 --   any other span is called by its parent; if several spans have the parent's id, by the callee.
--- Source: reference jaeger.md 6.4, rules a and b.
+-- Source: reference jaeger.md 6.4, rules a and b. It does not matter in which order spans arrive, if
+-- they arrive within the lookback.
 --
--- Most traces came whole within the step, and their ids are their spans' own: children meet parents.
--- Of the others (`special`) the calls known now are counted, less those known before the step: so it
--- does not matter in which order spans arrive, if they arrive within the lookback. Services are
--- numbers of 63 bits until the end, hashes, and so are traces and spans.
+-- A call counts as many as the span below stands for: a whole number, on average its weight, and the
+-- same whenever it is counted.
+-- The row without a parent says how far the rollup has come; that of a minute of arrival, where its last
+-- step in it ended (deletion.py asks).
 INSERT INTO {db}.dependencies
-WITH
-(
-    SELECT groupArray(trace)
-    FROM
-    (
-        SELECT cityHash64(trace_id) AS trace
-        FROM {db}.spans
-        WHERE seg > {lookback} AND seg <= {upto} AND trace IN
-            (SELECT cityHash64(trace_id) FROM {db}.spans WHERE seg > {after} AND seg <= {upto})
-        GROUP BY trace
-        HAVING min(seg) <= {after} OR count() > uniqExact(span_id)
-    )
-) AS special
-SELECT parents.service, children.service, calls.minute, toUInt64(sum(calls.changes)), {upto}
+SELECT parents.name, children.name, calls.minute, toUInt64({minus}calls.changes), {batch}
 FROM
 (
-    SELECT callers.service AS parent, called.service AS child, called.minute AS minute,
-        toInt64(count()) AS changes
+    SELECT parent, child, figures.minute AS minute, sum(change * if(figures.weight = 1, 1,
+            toInt64(floor(figures.weight + cityHash64(figures.duration, figures.minute, parent, child)
+            / 18446744073709551616)))) AS changes
     FROM
     (
-        SELECT cityHash64(trace_id, span_id) AS id, {number} AS service
-        FROM {db}.spans
-        WHERE seg > {after} AND seg <= {upto}
-    ) AS callers
-    INNER JOIN
-    (
-        SELECT cityHash64(trace_id, parent_span_id) AS id, {number} AS service,
-            {minute} AS minute
-        FROM {db}.spans
-        WHERE seg > {after} AND seg <= {upto} AND parent_span_id != toFixedString('', 8)
-            AND cityHash64(trace_id) NOT IN (SELECT arrayJoin(special))
-    ) AS called ON callers.id = called.id
-    GROUP BY parent, child, minute
-
-    UNION ALL
-
-    SELECT tupleElement(call, 1) AS parent, child, minute, sum(tupleElement(call, 2)) AS changes
-    FROM
-    (
-        SELECT called.service AS child, called.minute AS minute,
-            if(called.caller_now != 0, called.caller_now, callers.now) AS parent_now,
-            multiIf(NOT called.was_there, 0, called.caller_before != 0, called.caller_before,
-                callers.before) AS parent_before,
-            arrayJoin([(parent_now, 1), (parent_before, -1)]) AS call
-        FROM
-        (
-            SELECT
-                tupleElement(span, 1) AS service,
-                tupleElement(span, 2) AS parent_id,
-                tupleElement(span, 3) AS minute,
-                tupleElement(span, 4) AS was_there,
-                if(tupleElement(span, 5), shared_caller_now, 0) AS caller_now,
-                if(tupleElement(span, 5), shared_caller_before, 0) AS caller_before
-            FROM
-            (
-                SELECT
-                    groupArray((service, parent_id, minute, was_there, is_callee)) AS spans,
-                    minIf(service, is_caller) AS shared_caller_now,
-                    minIf(service, is_caller AND was_there) AS shared_caller_before
-                FROM
-                (
-                    {special_spans}
-                )
-                GROUP BY id
-            )
-            ARRAY JOIN spans AS span
-        ) AS called
-        LEFT ANY JOIN
-        (
-            SELECT id,
-                -- The least, callees before all others.
-                min(if(is_callee, service, bitOr(service, bitShiftLeft(1::UInt64, 63)))) AS first,
-                minIf(if(is_callee, service, bitOr(service, bitShiftLeft(1::UInt64, 63))),
-                    was_there) AS first_before,
-                bitAnd(first, 0x7FFFFFFFFFFFFFFF) AS now,
-                bitAnd(first_before, 0x7FFFFFFFFFFFFFFF) AS before
-            FROM
-            (
-                {special_spans}
-            )
-            GROUP BY id
-        ) AS callers ON called.parent_id = callers.id
-        WHERE parent_now != parent_before
+        {calls}
     )
-    WHERE parent != 0
     GROUP BY parent, child, minute
 ) AS calls
 INNER JOIN (
@@ -102,6 +28,5 @@ INNER JOIN (
 INNER JOIN (
     {services}
 ) AS children ON calls.child = children.number
-GROUP BY parents.service, children.service, calls.minute
 UNION ALL
-SELECT '', '', 0, 0, {upto}
+SELECT '', '{note}', {minute_of_arrival}, 0, {batch}

@@ -7,7 +7,7 @@
 -- Source: OpenTelemetry specification, trace/tracestate-handling.md.
 INSERT INTO {db}.throughput
 SELECT second, service, name, origin, round(assumeNotNull(share), 6) AS probability,
-    count() AS roots, {upto}
+    toUInt64({minus}count()) AS roots, {batch}
 FROM
 (
     SELECT
@@ -18,8 +18,7 @@ FROM
             attrs['sampler.type'], attrs['jaeger.sampler.type']) AS type,
         if(mapContains(attrs, 'sampler.type'),
             attrs['sampler.param'], attrs['jaeger.sampler.param']) AS param,
-        extract(trace_state,
-            '(?:^|,)[ \\t]*ot=(?:[^,]*;)?th:([0-9a-f]{1,14})(?:[;, \\t]|$)') AS threshold,
+        {threshold} AS threshold,
         multiIf(
             type = '\x0a\x0dprobabilistic', 1,
             type IN ('\x0a\x0alowerbound', '\x0a\x0cratelimiting', '\x0a\x05const'), 2,
@@ -35,8 +34,7 @@ FROM
             NULL) AS number,
         multiIf(
             type != '', number,
-            threshold != '', 1 - reinterpretAsUInt64(reverse(unhex(
-                concat('00', rightPad(threshold, 14, '0'))))) / 72057594037927936,
+            threshold != '', 1 - {number_of_threshold} / 72057594037927936,
             0) AS share
     FROM {db}.spans
     WHERE seg > {after} AND seg <= {upto} AND parent_span_id = toFixedString('', 8)
@@ -44,4 +42,4 @@ FROM
 WHERE origin != 9 AND share IS NOT NULL AND isFinite(assumeNotNull(share))
 GROUP BY second, service, name, origin, probability
 UNION ALL
-SELECT 0, '', '', 0, 0, 0, {upto}
+SELECT 0, '', '{note}', 0, 0, 0, {batch}

@@ -2,4 +2,4 @@ SELECT {mark}, parent, child, sum(dependencies.calls) AS calls
 FROM {db}.dependencies AS dependencies
 WHERE minute BETWEEN {first} AND {last} AND parent != ''
 GROUP BY parent, child
-HAVING calls > 0
+HAVING toInt64(calls) > 0

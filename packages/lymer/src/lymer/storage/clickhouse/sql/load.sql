@@ -38,10 +38,10 @@ FROM
                     rs.schema_url))) AS resource,
                 rs.scope_spans AS scope_spans,
                 rs.resource.attributes['service.name'] AS service_value,
-                toLowCardinality(multiIf({service},
-                    substring(service_value, multiIf(length(service_value) <= 129, 3,
-                        length(service_value) <= 16386, 4, length(service_value) <= 2097155, 5, 6))
-                )) AS service
+                substring(service_value, multiIf(length(service_value) <= 129, 3,
+                    length(service_value) <= 16386, 4, length(service_value) <= 2097155, 5, 6))
+                    AS service_text,
+                toLowCardinality(multiIf({service}, service_text)) AS service
             FROM {source} ARRAY JOIN resource_spans AS rs
         )
         ARRAY JOIN scope_spans AS ss

@@ -25,22 +25,7 @@ FROM
                 resource,
                 {scope} AS library,
                 groupArray((
-                    substring(trace_id, 1, 16),
-                    substring(span_id, 1, 8),
-                    toString(trace_state),
-                    if(parent_span_id = toFixedString('', 8), '', substring(parent_span_id, 1, 8)),
-                    toString(name),
-                    kind,
-                    start,
-                    start + toUInt64(duration),
-                    attrs,
-                    dropped.attrs,
-                    events,
-                    dropped.events,
-                    links,
-                    dropped.links,
-                    (toString(status_message), status),
-                    flags)) AS spans
+                    {span})) AS spans
             FROM
             (
                 SELECT *

@@ -1,4 +1,4 @@
--- Rate, errors, durations of operations, from the minute rollup. A quantile is the middle of its
+-- Rate, errors, durations of operations, from hours, and minutes at both ends. A quantile is the middle of its
 -- bucket: bucket b holds durations d with floor(8 * log2(d + 1)) = b; its middle is 2^((b + 0.5) / 8).
 SELECT {mark}, service, name, kind, calls, errors, durations,
     toUInt64(round(exp2((keys[least(length(keys),
@@ -16,7 +16,10 @@ FROM
         sumMap(red.buckets) AS counts,
         mapKeys(counts) AS keys,
         arrayCumSum(mapValues(counts)) AS cumulated
-    FROM {db}.red AS red
-    WHERE {where}
+    FROM
+    (
+        {rows}
+    ) AS red
     GROUP BY service, name, kind
+    HAVING calls > 0
 )

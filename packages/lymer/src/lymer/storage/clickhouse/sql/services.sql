@@ -1,8 +1,7 @@
--- The names behind the numbers.
-SELECT toString(service) AS service, {number} AS number
+-- The names behind the numbers. What is distinct is found among the few texts of a dictionary.
+SELECT toString(service) AS name, {number} AS number
 FROM
 (
     SELECT DISTINCT service
-    FROM {db}.spans
-    WHERE seg > {lookback} AND seg <= {upto}
+    FROM {db}.step_spans
 )

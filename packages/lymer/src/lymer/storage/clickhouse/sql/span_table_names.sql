@@ -1,5 +1,4 @@
 -- What the hashes of `span_table` mean.
-SELECT {mark}, groupUniqArray((cityHash64(service, name), toString(service), toString(name))),
-    groupUniqArray((cityHash64(resource), toString(resource)))
+SELECT {mark}, groupUniqArray((cityHash64(service, name), toString(service), toString(name)))
 FROM {db}.spans
 WHERE {where}

@@ -5,4 +5,4 @@ SELECT {mark}, parent, child, sum(dependencies.calls) AS calls
 FROM {db}.dependencies AS dependencies
 WHERE minute BETWEEN 0 AND 1 AND parent != ''
 GROUP BY parent, child
-HAVING calls > 0
+HAVING toInt64(calls) > 0

@@ -11,14 +11,13 @@
 -- p10 = b'\x18\x84\x86\x88\x88\xf0\xff\xff\xff\xff\x01'
 -- p11 = b'!\x00\x00\x00@0 pA'
 -- p12 = b'!\x00\x00\x80\x9f\xbf\xdf\xef\xc1'
--- p13 = 100
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
-SELECT {mark}, trace_id, start
+SELECT {mark}, trace_id, start AS rank
 FROM {db}.spans
 WHERE start >= {p0:UInt64}
     AND start <= {p1:UInt64}
     AND ((hasAny(mapValues(attrs), [unhex({p2:String}), unhex({p3:String}), unhex({p4:String}), unhex({p5:String}), unhex({p6:String})]) AND arrayExists((k, v) -> k = {p7:String} AND has([unhex({p8:String}), unhex({p9:String}), unhex({p10:String}), unhex({p11:String}), unhex({p12:String})], v), mapKeys(attrs), mapValues(attrs))))
 ORDER BY start DESC
-LIMIT {p13:UInt64}
+LIMIT 100

@@ -7,14 +7,13 @@
 -- p6 = b'\n\x04true'
 -- p7 = b'\x10\x01'
 -- p8 = b':\x03\xb6\xbb\x9e'
--- p9 = 100
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
-SELECT {mark}, trace_id, start
+SELECT {mark}, trace_id, start AS rank
 FROM {db}.spans
 WHERE start >= {p0:UInt64}
     AND start <= {p1:UInt64}
     AND ((hasAny(mapValues(attrs), [unhex({p2:String}), unhex({p3:String}), unhex({p4:String})]) AND arrayExists((k, v) -> k = {p5:String} AND has([unhex({p6:String}), unhex({p7:String}), unhex({p8:String})], v), mapKeys(attrs), mapValues(attrs))) OR status = 2)
 ORDER BY start DESC
-LIMIT {p9:UInt64}
+LIMIT 100

@@ -3,14 +3,13 @@
 -- p2 = b"\n\x1b'; DROP TABLE spans; --{db}"
 -- p3 = "a'b\\"
 -- p4 = b"\n\x1b'; DROP TABLE spans; --{db}"
--- p5 = 100
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
-SELECT {mark}, trace_id, start
+SELECT {mark}, trace_id, start AS rank
 FROM {db}.spans
 WHERE start >= {p0:UInt64}
     AND start <= {p1:UInt64}
     AND ((hasAny(mapValues(attrs), [unhex({p2:String})]) AND arrayExists((k, v) -> k = {p3:String} AND has([unhex({p4:String})], v), mapKeys(attrs), mapValues(attrs))))
 ORDER BY start DESC
-LIMIT {p5:UInt64}
+LIMIT 100

@@ -33,10 +33,10 @@ FROM
                     rs.schema_url))) AS resource,
                 rs.scope_spans AS scope_spans,
                 rs.resource.attributes['service.name'] AS service_value,
-                toLowCardinality(multiIf(NOT mapContains(rs.resource.attributes, 'service.name'), 'missing-service-name', substring(service_value, 1, 1) != '\n', 'service-name-wrong-type', length(service_value) <= 2, 'empty-service-name',
-                    substring(service_value, multiIf(length(service_value) <= 129, 3,
-                        length(service_value) <= 16386, 4, length(service_value) <= 2097155, 5, 6))
-                )) AS service
+                substring(service_value, multiIf(length(service_value) <= 129, 3,
+                    length(service_value) <= 16386, 4, length(service_value) <= 2097155, 5, 6))
+                    AS service_text,
+                toLowCardinality(multiIf(NOT mapContains(rs.resource.attributes, 'service.name'), 'missing-service-name', substring(service_value, 1, 1) != '\n', 'service-name-wrong-type', length(service_value) <= 2, 'empty-service-name', lengthUTF8(service_text) > 1024, concat(substringUTF8(service_text, 1, 1023), '…'), service_text)) AS service
             FROM {source} ARRAY JOIN resource_spans AS rs
         )
         ARRAY JOIN scope_spans AS ss

@@ -18,7 +18,12 @@ FROM
         sumMap(red.buckets) AS counts,
         mapKeys(counts) AS keys,
         arrayCumSum(mapValues(counts)) AS cumulated
-    FROM {db}.red AS red
-    WHERE minute BETWEEN 0 AND 0 AND red.calls > 0 AND service = {p0:String}
+    FROM
+    (
+        SELECT service, name, kind, minute, calls, errors, duration_sum, buckets
+FROM {db}.red
+WHERE minute BETWEEN 0 AND 0 AND calls > 0 AND service = {p0:String}
+    ) AS red
     GROUP BY service, name, kind
+    HAVING calls > 0
 )

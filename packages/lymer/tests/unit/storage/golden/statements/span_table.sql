@@ -21,10 +21,45 @@ WHERE start BETWEEN {p0:UInt64} AND {p1:UInt64} AND cityHash64(trace_id) % {p2:U
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
-SELECT {mark}, groupUniqArray((cityHash64(service, name), toString(service), toString(name))),
-    groupUniqArray((cityHash64(resource), toString(resource)))
+SELECT {mark}, groupUniqArray((cityHash64(service, name), toString(service), toString(name)))
 FROM {db}.spans
 WHERE start BETWEEN {p0:UInt64} AND {p1:UInt64} AND cityHash64(trace_id) % {p2:UInt64} = 0 AND trace_id IN (unhex({p3:String})) AND service = {p4:String} AND name = {p5:String};
+
+-- p0 = 0
+-- p1 = 1000000000000000000
+-- p2 = 4
+-- p3 = b'\x00\x00\x00\x00\x00\x00\xab\xcd\x00\x00\x00\x00\x00\x00\x00\x01'
+-- p4 = 'shop'
+-- p5 = 'GET /'
+-- setting max_execution_time = 30
+-- setting max_memory_usage = 1048576
+-- setting max_threads = 2
+SELECT {mark}, origin_hash, tupleElement(CAST(resource, 'Tuple(attributes Map(String, String), dropped UInt32, entities Array(String), schema_url String)'), 1)
+FROM
+(
+    SELECT resource, cityHash64(resource) AS origin_hash
+    FROM {db}.spans
+    WHERE (start BETWEEN {p0:UInt64} AND {p1:UInt64} AND cityHash64(trace_id) % {p2:UInt64} = 0 AND trace_id IN (unhex({p3:String})) AND service = {p4:String} AND name = {p5:String}) AND cityHash64(resource) IN (0)
+    LIMIT 1 BY origin_hash
+);
+
+-- p0 = 0
+-- p1 = 1000000000000000000
+-- p2 = 4
+-- p3 = b'\x00\x00\x00\x00\x00\x00\xab\xcd\x00\x00\x00\x00\x00\x00\x00\x01'
+-- p4 = 'shop'
+-- p5 = 'GET /'
+-- setting max_execution_time = 30
+-- setting max_memory_usage = 1048576
+-- setting max_threads = 2
+SELECT {mark}, origin_hash, tupleElement(CAST(resource, 'Tuple(attributes Map(String, String), dropped UInt32, entities Array(String), schema_url String)'), 1)
+FROM
+(
+    SELECT resource, cityHash64(resource) AS origin_hash
+    FROM {db}.archive
+    WHERE (start BETWEEN {p0:UInt64} AND {p1:UInt64} AND cityHash64(trace_id) % {p2:UInt64} = 0 AND trace_id IN (unhex({p3:String})) AND service = {p4:String} AND name = {p5:String}) AND cityHash64(resource) IN (0)
+    LIMIT 1 BY origin_hash
+);
 
 -- p0 = 0
 -- p1 = 1000000000000000000

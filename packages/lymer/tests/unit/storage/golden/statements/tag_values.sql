@@ -6,17 +6,30 @@
 SELECT DISTINCT {mark}, value
 FROM
 (
-    SELECT arrayJoin(arrayConcat(
-        mapValues(mapFilter((k, v) -> k = {p1:String}, attrs)),
-        mapValues(mapFilter((k, v) -> k = {p1:String}, of_resource)))) AS value
+    SELECT arrayJoin(mapValues(mapFilter((k, v) -> k = {p1:String}, own))) AS value
     FROM
     (
-        SELECT CAST(attrs, 'Map(String, String)') AS attrs,
-            tupleElement(CAST(resource, 'Tuple(attributes Map(String, String), dropped UInt32, entities Array(String), schema_url String)'), 'attributes') AS of_resource
+        SELECT CAST(attrs, 'Map(String, String)') AS own
         FROM {db}.spans
         WHERE service = {p0:String}
         ORDER BY start DESC
         LIMIT 20000
+    )
+    UNION ALL
+    SELECT arrayJoin(mapValues(
+        mapFilter((k, v) -> k = {p1:String}, tupleElement(CAST(resource, 'Tuple(attributes Map(String, String), dropped UInt32, entities Array(String), schema_url String)'), 'attributes')))) AS value
+    FROM
+    (
+        SELECT resource, cityHash64(resource) AS resource_hash
+        FROM
+        (
+            SELECT resource
+            FROM {db}.spans
+            WHERE service = {p0:String}
+            ORDER BY start DESC
+            LIMIT 20000
+        )
+        LIMIT 1 BY resource_hash
     )
 )
 LIMIT 1000

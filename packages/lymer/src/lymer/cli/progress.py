@@ -1,0 +1,47 @@
+"""How far a command has come, on a terminal; nothing is said where nobody looks."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+from lymer.clock import monotonic_seconds
+
+__all__ = ["Progress"]
+
+_PERIOD_SECONDS: Final = 0.5
+
+
+class Progress:
+    """A line on stderr, written over now and then."""
+
+    def __init__(self, what: str, count: int = 0) -> None:
+        """Count `what` from `count`."""
+        self._what = what
+        self._begun = monotonic_seconds()
+        self._count = self._first = count
+        self._file = ""
+        self._shown = self._begun
+        self._is_shown = False
+
+    def file(self, name: str) -> None:
+        """Say which file is being read."""
+        self._file = name
+
+    def add(self, count: int) -> None:
+        """Count so many more."""
+        self._count += count
+        now = monotonic_seconds()
+        if now - self._shown < _PERIOD_SECONDS or not sys.stderr.isatty():
+            return
+        self._shown, self._is_shown = now, True
+        rate = (self._count - self._first) / max(now - self._begun, 1e-9)
+        line = f"{self._count} {self._what}, {rate:.0f}/s"
+        click.echo(f"\r\x1b[K{line}  {self._file}", nl=False, err=True)
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._is_shown:
+            click.echo("\r\x1b[K", nl=False, err=True)

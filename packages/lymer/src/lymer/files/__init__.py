@@ -1,0 +1,1 @@
+"""Spans in files: what is in them, whatever their format, and how they are written."""

@@ -1,0 +1,288 @@
+"""Rollups of a store that several collectors write to: one of them counts what all have stored.
+
+Segments of two collectors do not settle in the order of their ids, so how far a rollup has come is
+a number for each collector. A step counts, of each, what is settled and not counted; its row
+without a service holds all the numbers, in one part with the sums. Only the holder of the lease
+counts: a call's two spans may come by two collectors, so whoever counts must know what was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from lymer import clock
+from lymer.errors import StorageError
+from lymer.model.segment_id import COLLECTORS_MAX
+from lymer.storage.clickhouse.collectors import publish, published
+from lymer.storage.clickhouse.engine import Engine
+from lymer.storage.clickhouse.lease import Lease
+from lymer.storage.clickhouse.rollup import (
+    LOOKBACK_MICROSECONDS,
+    LOOKBACK_SPANS_MAX,
+    OF_CALLS,
+    STEP_SHARED,
+    STEP_SPANS,
+    Rollups,
+)
+from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX, statement
+from lymer.storage.clickhouse.throughput import HISTORY_MICROSECONDS
+
+__all__ = ["ADD_MARKS", "SharedRollups"]
+
+ADD_MARKS: Final = (
+    *(
+        f"ALTER TABLE {{db}}.{table} ADD COLUMN IF NOT EXISTS marks "
+        "SimpleAggregateFunction(maxMap, Map(UInt16, UInt64))"
+        for table in ("red", "red_hours", "dependencies", "graph", "throughput")
+    ),
+    # Hours that were taken from minutes (schema 12) have come as far as these.
+    (
+        "INSERT INTO {db}.red_hours (batch, marks) SELECT max(r.batch), maxMap(r.marks) "
+        "FROM {db}.red AS r HAVING notEmpty(maxMap(r.marks)) "
+        "AND (SELECT count() FROM {db}.red_hours WHERE notEmpty(marks)) = 0"
+    ),
+)
+"""How far a rollup has come, by collector; only where there are several."""
+
+_MARKED: Final = {
+    "red": "service = '' AND kind = 0 AND minute = 0",
+    "red_hours": "service = '' AND kind = 0 AND hour = 0",
+    "dependencies": "parent = '' AND minute = 0",
+    "graph": "source_kind = 255 AND source = '' AND size = 0 AND slot = 0",
+    "throughput": "second = 0 AND service = ''",
+}
+"""Where the row is that says how far a rollup has come."""
+_NO_MARKS: Final = "CAST(map(), 'Map(UInt16, UInt64)')"
+_STEP_TABLES: Final = ("step_spans", "step_shared")
+_UPTO: Final = 2
+"""Places of a step's number in its statement: in the sums' rows, and in the mark's."""
+_BASE: Final = 0
+"""No collector's number: what was counted before there were several."""
+_NUMBER: Final = f"bitAnd(seg, {COLLECTORS_MAX - 1})"
+
+
+class SharedRollups(Rollups):
+    """Counts for all collectors, while this one holds the lease; thread-safe."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        database: str,
+        *,
+        memory_bytes_max: int,
+        collector: int,
+        lease: Lease,
+        own_settled: Callable[[], int],
+    ) -> None:
+        """Read how far each rollup has come.
+
+        Args:
+            engine: Holds the tables.
+            database: The tenant's.
+            memory_bytes_max: Of a step.
+            collector: Our number.
+            lease: Whoever holds it counts.
+            own_settled: Tells up to which segment all of ours are stored.
+        """
+        self._lease = lease
+        self._collector = collector
+        self._own_settled = own_settled
+        self._published = 0
+        self._filled = ("", 0)
+        """How our tables of a step were filled, and with how many rows."""
+        super().__init__(engine, database, memory_bytes_max=memory_bytes_max)
+        self._base = max(self._counted_by_collector(table)[0] for table in self._statements)
+
+    @property
+    def base_segment_id(self) -> int:
+        """See `Rollups.base_segment_id`."""
+        return self._base
+
+    def publish(self) -> None:
+        """Tell whoever counts up to which segment ours are stored."""
+        settled = self._own_settled()
+        if settled > self._published:
+            publish(self._engine, self._database, self._collector, settled)
+            self._published = settled
+
+    def catch_up(
+        self,
+        table: str,
+        settled_segment_id: int,
+        age_seconds_max: float = 0.0,
+        *,
+        one_step: bool = False,
+    ) -> bool:
+        """See `Rollups.catch_up`; does nothing where another collector counts."""
+        del settled_segment_id  # of all, not of ours alone
+        if not self._lease.is_held:
+            return False
+        with self._locks[table]:
+            if clock.monotonic_seconds() - self._ended.get(table, -math.inf) < age_seconds_max:
+                return False
+            counted = False
+            while self._shared_step(table):
+                counted = True
+                if one_step:
+                    break
+            self._ended[table] = clock.monotonic_seconds()
+        return counted
+
+    def _shared_step(self, table: str) -> bool:
+        """Count some of what is settled and not counted; return whether there was any."""
+        settled = published(self._engine, self._database)
+        own = self._own_settled()
+        settled[self._collector] = max(own, settled.get(self._collector, 0))
+        base, after, batch = self._counted_by_collector(table)
+        fresh = {one: upto for one, upto in settled.items() if upto > max(after.get(one, 0), base)}
+        if table == "throughput" and not after:
+            # Counting begins late: what is older was not asked for.
+            base = max(base, max(fresh.values(), default=0) - HISTORY_MICROSECONDS)
+        if not fresh:
+            return False
+        seen = {one: max(upto, settled.get(one, 0)) for one, upto in {**settled, **after}.items()}
+        begin = min(max(after.get(one, 0), base) for one in fresh)
+        where = _Where(base, after, seen)
+        lookback = max(0, begin - LOOKBACK_MICROSECONDS)
+        window = statement(
+            "window_shared",
+            fresh=where.fresh(begin),
+            before=where.before(),
+            seen=where.seen(lookback),
+            window_spans_max=WINDOW_SPANS_MAX,
+            lookback_spans_max=LOOKBACK_SPANS_MAX,
+        )
+        ((full_end,), (too_far_back,)) = self._engine.select(self._database, window, 2)
+        if full_end:
+            seen = {
+                one: max(min(upto, full_end), after.get(one, 0), 0) for one, upto in seen.items()
+            }
+            where = _Where(base, after, seen)
+        lookback = max(lookback, too_far_back)
+        numbers = {_BASE: base, **{one: upto for one, upto in seen.items() if upto > base}}
+        step = max(batch + 1, *seen.values())
+        with self._step_lock if table in OF_CALLS else contextlib.nullcontext():
+            checks = self._lease.fence()
+            if table in OF_CALLS:
+                checks += f" AND {self._looked(where, begin, lookback)}"
+            filled = where.filled(self._of_ours(self._statements[table]), begin, lookback)
+            self._count_marked(table, filled, step, numbers, checks)
+        return True
+
+    def _count_marked(
+        self, table: str, filled: str, step: int, numbers: Mapping[int, int], checks: str
+    ) -> None:
+        """Insert the sums and how far they come, in one part, or nothing."""
+        for place, piece in (
+            ("minus", ""), ("note", ""), ("minute_of_arrival", "0"), ("linked", "{db}.spans")
+        ):  # fmt: skip
+            filled = filled.replace(f"{{{place}}}", piece)
+        left = ("{after}", "{upto}", "{lookback}")
+        if filled.count("{batch}") != _UPTO or any(place in filled for place in left):
+            raise ValueError(f"cannot count {table}: its statement is not laid out for several")
+        pairs = ", ".join(f"{one}, {upto}" for one, upto in numbers.items())
+        for marks in (_NO_MARKS, f"CAST(map({pairs}), 'Map(UInt16, UInt64)')"):
+            filled = filled.replace("{batch}", f"{step}, {marks}", 1)
+        try:
+            self._engine.command(
+                self._database,
+                f"{filled} WHERE {checks}",
+                {},
+                {**self._settings, **self._lease.settings()},
+            )
+        except StorageError:
+            self._filled = ("", 0)
+            raise
+
+    def _looked(self, where: _Where, begin: int, lookback: int) -> str:
+        """Fill our tables of a step, if they are not as wanted; return a condition that they are.
+
+        They are ours alone: a former holder that wakes up must not fill those of the next. They are
+        in the server's memory: if it starts anew, they are empty.
+        """
+        fill = where.filled(self._of_ours(STEP_SPANS), begin, lookback)
+        if self._filled[0] != fill:
+            self._filled = ("", 0)
+            for table in _STEP_TABLES:
+                self._engine.command(
+                    self._database, f"TRUNCATE TABLE IF EXISTS {{db}}.{self._of_ours(table)}"
+                )
+                self._engine.command(
+                    self._database,
+                    f"CREATE TABLE IF NOT EXISTS {{db}}.{self._of_ours(table)} AS {{db}}.{table} "
+                    "ENGINE = Memory",
+                )
+            for text in (fill, self._of_ours(STEP_SHARED)):
+                self._engine.command(self._database, text, {}, self._settings)
+            self._filled = (fill, self._rows_looked_at())
+        return (
+            f"NOT throwIf((SELECT count() FROM {{db}}.{self._of_ours(_STEP_TABLES[0])}) != "
+            f"{self._filled[1]}, 'the server has started anew')"
+        )
+
+    def _rows_looked_at(self) -> int:
+        text = f"SELECT {{mark}}, count() FROM {{db}}.{self._of_ours(_STEP_TABLES[0])}"
+        ((count,),) = self._engine.select(self._database, text, 1)
+        return int(count)
+
+    def _of_ours(self, text: str) -> str:
+        """Return a text about the tables of a step as one about those of this collector."""
+        for table in _STEP_TABLES:
+            text = text.replace(table, f"{table}_{self._collector}")
+        return text
+
+    def _counted_by_collector(self, table: str) -> tuple[int, dict[int, int], int]:
+        """Return what was counted before there were several, by each, and the last step."""
+        text = (
+            "SELECT {mark}, max(batch), mapKeys(maxMap(marks) AS upto), mapValues(upto) "
+            f"FROM {{db}}.{table} WHERE {_MARKED[table]}"
+        )
+        ((batch,), (collectors,), (numbers,)) = self._engine.select(self._database, text, 3)
+        after = dict(zip(collectors, numbers, strict=True))
+        return after.pop(_BASE, 0 if after else batch), after, int(batch)
+
+
+class _Where:
+    """The conditions on `seg` that a step's statement has in the place of two instants."""
+
+    def __init__(self, base: int, after: Mapping[int, int], upto: Mapping[int, int]) -> None:
+        self._base = base
+        self._after = after
+        self._upto = upto
+
+    def before(self) -> str:
+        """Counted by an earlier step."""
+        return f"seg <= {self._by_collector(self._after)}"
+
+    def fresh(self, begin: int) -> str:
+        """Counted by this step, that is nothing up to `begin`."""
+        return (
+            f"(seg > {begin} AND seg > {self._by_collector(self._after)} "
+            f"AND seg <= {self._by_collector(self._upto)})"
+        )
+
+    def seen(self, lookback: int) -> str:
+        """Either of them, after `lookback`."""
+        return f"(seg > {lookback} AND seg <= {self._by_collector(self._upto)})"
+
+    def filled(self, text: str, begin: int, lookback: int) -> str:
+        """Return a step's statement with these."""
+        return (
+            text.replace("seg > {after} AND seg <= {upto}", self.fresh(begin))
+            .replace("seg > {lookback} AND seg <= {upto}", self.seen(lookback))
+            .replace("seg <= {after}", self.before())
+            .replace("seg > {after}", f"NOT ({self.before()})")
+        )
+
+    def _by_collector(self, numbers: Mapping[int, int]) -> str:
+        known = {one: max(upto, self._base) for one, upto in numbers.items()}
+        if not known:
+            return f"toUInt64({self._base})"
+        ones, instants = ", ".join(map(str, known)), ", ".join(map(str, known.values()))
+        return (
+            f"transform({_NUMBER}, CAST([{ones}], 'Array(UInt64)'), "
+            f"CAST([{instants}], 'Array(UInt64)'), toUInt64({self._base}))"
+        )

@@ -1,0 +1,8 @@
+-- Spans that a server or consumer answers: its parent, or the caller whose id it shares.
+SELECT parent_id
+FROM {db}.step_spans
+WHERE is_callee AND parent_id != 0
+UNION ALL
+SELECT id
+FROM {db}.step_shared
+WHERE is_callee

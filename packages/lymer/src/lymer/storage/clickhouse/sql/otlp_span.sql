@@ -1,0 +1,17 @@
+-- A span as OTLP has it: the fields of its tuple, in the order of the format's structure.
+substring(trace_id, 1, 16),
+substring(span_id, 1, 8),
+toString(trace_state),
+if(parent_span_id = toFixedString('', 8), '', substring(parent_span_id, 1, 8)),
+toString(name),
+kind,
+start,
+start + toUInt64(duration),
+attrs,
+dropped.attrs,
+events,
+dropped.events,
+links,
+dropped.links,
+(toString(status_message), status),
+flags

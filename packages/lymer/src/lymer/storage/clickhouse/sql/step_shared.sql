@@ -1,0 +1,12 @@
+-- Each span once of the traces of a step that hold an id twice.
+INSERT INTO {db}.step_shared
+SELECT any(trace), id, parent_id, number, is_callee, is_caller, min(figures), max(was_there)
+FROM {db}.step_spans
+WHERE trace IN
+(
+    SELECT trace
+    FROM {db}.step_spans
+    GROUP BY trace
+    HAVING count() > uniqExact(id)
+)
+GROUP BY id, parent_id, number, is_callee, is_caller
