@@ -78,9 +78,10 @@ def migrate(
     """Move the spans of a Jaeger's store here, each once, and count them at both ends.
 
     SOURCE is grpc://HOST:17271 for whatever a Jaeger serves as jaeger.storage.v2 (its
-    remote-storage: Badger, Cassandra, Elasticsearch, ClickHouse, memory), or http://HOST:9200 for
-    Elasticsearch and OpenSearch, with the prefix of the indices as path. What is here already is
-    left out, so it may be repeated, and interrupted.
+    remote-storage: Badger, Cassandra, Elasticsearch, ClickHouse, memory), http://HOST:9200 for
+    Elasticsearch and OpenSearch, with the prefix of the indices as path, or clickhouse://HOST:8123
+    for Jaeger's tables in ClickHouse, with the database as path. What is here already is left out,
+    so it may be repeated, and interrupted.
 
     Exit codes: 0 every span of the source is here, 1 something could not be read, was refused or is
     missing.
@@ -94,10 +95,11 @@ def migrate(
     counts = _Counts()
     progress = Progress("spans")
     with open_destination(**place) as importer:
-        for part in opened.parts():
+        parts = list(opened.parts())
+        for number, part in enumerate(parts, 1):
             if part in done:
                 continue
-            progress.file(part)
+            progress.file(part, number, len(parts))
             before = problems.count
             moved = _Counts()
             for outcome in _outcomes(importer, opened.read(part, partial(problems.add, source))):

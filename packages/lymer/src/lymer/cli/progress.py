@@ -12,6 +12,7 @@ from lymer.clock import monotonic_seconds
 __all__ = ["Progress"]
 
 _PERIOD_SECONDS: Final = 0.5
+_BAR_WIDTH: Final = 20
 
 
 class Progress:
@@ -22,12 +23,14 @@ class Progress:
         self._what = what
         self._begun = monotonic_seconds()
         self._count = self._first = count
-        self._file = ""
+        self._file = self._bar = ""
         self._shown = self._begun
         self._is_shown = False
 
-    def file(self, name: str) -> None:
-        """Say which file is being read."""
+    def file(self, name: str, place: int = 0, of: int = 0) -> None:
+        """Say what is being read, and the how manyth of how many it is if that is known."""
+        done = _BAR_WIDTH * (place - 1) // of if of else 0
+        self._bar = f"[{'#' * done}{'.' * (_BAR_WIDTH - done)}] {place}/{of}  " if of else ""
         self._file = name
 
     def add(self, count: int) -> None:
@@ -38,7 +41,7 @@ class Progress:
             return
         self._shown, self._is_shown = now, True
         rate = (self._count - self._first) / max(now - self._begun, 1e-9)
-        line = f"{self._count} {self._what}, {rate:.0f}/s"
+        line = f"{self._bar}{self._count} {self._what}, {rate:.0f}/s"
         click.echo(f"\r\x1b[K{line}  {self._file}", nl=False, err=True)
 
     def end(self) -> None:

@@ -1,8 +1,8 @@
 """Spans of another tracing store, a part at a time: what `lymer migrate` reads.
 
 A source is cut into parts that can be read again alone: an index of Elasticsearch, an hour of a
-store that speaks `jaeger.storage.v2`. Whoever moves spans remembers which parts are done; spans
-that are read twice are known by the importer.
+store that speaks `jaeger.storage.v2` or of Jaeger's table in ClickHouse. Whoever moves spans
+remembers which parts are done; spans that are read twice are known by the importer.
 
 Source: Jaeger v2.20 `internal/storage/v2/grpc`, `internal/storage/elasticsearch`; reference
 jaeger.md 5.
@@ -10,17 +10,16 @@ jaeger.md 5.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlsplit
-from urllib.request import Request, urlopen
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import grpc
 import orjson
 
 from lymer.errors import LymerError, StartupError
+from lymer.files.http_source import HttpSource
+from lymer.files.jaeger_clickhouse import JaegerClickHouse
 from lymer.wire.jaeger_document import request_from_jaeger_span
 from lymer.wire.jaeger_storage_proto import STORAGE, TRACES
 from lymer.wire.otlp_proto import CheckedRequest, check_request
@@ -61,8 +60,9 @@ def open_source(url: str, first_unix_nano: int, end_unix_nano: int, *, tenant: s
 
     Args:
         url: `grpc://HOST:17271` or `grpcs://` for `jaeger.storage.v2`, `http://HOST:9200` or
-            `https://` for Elasticsearch or OpenSearch, with user and password if there are, and
-            with the prefix of its indices as path.
+            `https://` for Elasticsearch or OpenSearch, with the prefix of its indices as path;
+            `clickhouse://HOST:8123` or `clickhouses://` for Jaeger's table in ClickHouse, with
+            its database as path. A user and a password may stand in the last two.
         first_unix_nano: Where time begins, for stores that are read by time.
         end_unix_nano: Where it ends.
         tenant: Header x-tenant of questions.
@@ -76,10 +76,12 @@ def open_source(url: str, first_unix_nano: int, end_unix_nano: int, *, tenant: s
             parts.netloc, first_unix_nano, end_unix_nano, tenant, is_secure=parts.scheme == "grpcs"
         )
     if parts.scheme in {"http", "https"} and parts.hostname:
-        return _Elasticsearch(url)
+        return _Elasticsearch(parts)
+    if parts.scheme in {"clickhouse", "clickhouses"} and parts.hostname:
+        return JaegerClickHouse(parts, is_secure=parts.scheme == "clickhouses")
     raise StartupError(
-        f'cannot read from "{url}": a source is grpc://HOST:17271 (jaeger.storage.v2) or '
-        "http://HOST:9200 (Elasticsearch, OpenSearch)"
+        f'cannot read from "{url}": a source is grpc://HOST:17271 (jaeger.storage.v2), '
+        "http://HOST:9200 (Elasticsearch, OpenSearch) or clickhouse://HOST:8123 (Jaeger's table)"
     )
 
 
@@ -166,15 +168,9 @@ class _JaegerStorage:
 class _Elasticsearch:
     """Jaeger's indices of spans: an index is a part."""
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        place = parts.hostname or ""
-        self._url = f"{parts.scheme}://{place}:{parts.port or 9200}"
-        self._prefix = parts.path.strip("/")
-        self._headers = {"Content-Type": "application/json"}
-        if parts.username:
-            pair = f"{parts.username}:{parts.password or ''}".encode()
-            self._headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+    def __init__(self, address: SplitResult) -> None:
+        self._source = HttpSource(address, port=9200, is_secure=address.scheme == "https")
+        self._prefix = unquote(address.path.strip("/"))
 
     def parts(self) -> Iterator[str]:
         """Yield the names of indices, the newest first."""
@@ -208,15 +204,5 @@ class _Elasticsearch:
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         sent = None if body is None else orjson.dumps(body)
-        asked = Request(  # noqa: S310 - the scheme was checked
-            self._url + path, sent, self._headers, method=method
-        )
-        try:
-            with urlopen(asked, timeout=_CALL_SECONDS_MAX) as answer:  # noqa: S310
-                return orjson.loads(answer.read())
-        except HTTPError as error:
-            words = error.read(2_000).decode("utf-8", "replace")
-            raise StartupError(f"{self._url} refuses {path}: {error.code} {words}") from error
-        except (URLError, OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise StartupError(f"nobody answers at {self._url} ({reason})") from error
+        with self._source.ask(method, path, sent) as answer:
+            return orjson.loads(answer.read())
