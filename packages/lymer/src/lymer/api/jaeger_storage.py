@@ -103,7 +103,7 @@ def _get_dependencies(service: QueryService, question: Any) -> Iterator[bytes]:
     start, end = _nano(question.start_time), _nano(question.end_time)
     shown = [
         STORAGE["Dependency"](parent=one.parent, child=one.child, call_count=one.call_count)
-        for one in (service.get_dependencies(start, end) if start < end else [])
+        for one in service.get_dependencies(start, end)
     ]
     yield STORAGE["GetDependenciesResponse"](dependencies=shown).SerializeToString()
 

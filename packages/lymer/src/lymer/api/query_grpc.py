@@ -240,10 +240,12 @@ def _unary(made: dict[str, Any]) -> list[tuple[str, _One]]:
     def get_dependencies(service: QueryService, question: Any) -> bytes:
         for name in ("start_time", "end_time"):
             if not question.HasField(name):
-                raise QuestionError("StartTime and EndTime are required")
+                raise QuestionError(
+                    "StartTime and EndTime must be initialized." if is_v2 else f"{name} is required"
+                )
         start, end = _nano(question.start_time), _nano(question.end_time)
         if start >= end and not is_v2:
-            raise QuestionError("start time must be before end time")
+            raise QuestionError("end_time must be after start_time")
         return _bytes(_dependencies(made, service.get_dependencies(start, end)))
 
     return [

@@ -389,6 +389,8 @@ class QueryService:
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int) -> list[DependencyLink]:
         """Return the calls between services in the minutes that overlap [start, end), sorted."""
+        if end_unix_nano <= start_unix_nano:
+            return []
         found = self._reader.get_dependencies(max(start_unix_nano, 0), max(end_unix_nano, 0))
         self._tell_estimates(start_unix_nano, end_unix_nano)
         return found

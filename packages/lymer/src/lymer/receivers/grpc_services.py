@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from lymer.transport.grpc_calls import Call, CallEndedError, CallServer, Code
+from lymer.wire import described_services
 from lymer.wire.content_encoding import decode_content
 from lymer.wire.proto_fields import field_bytes, iter_fields
 
@@ -29,16 +30,25 @@ _NAME: Final = 0x0A
 _NOT_FOUND: Final = 5
 _LIST, _BY_FILE, _BY_SYMBOL = 0x3A, 0x1A, 0x22
 _HOST: Final = 0x0A
-_KNOWN: Final = (trace_service_pb2.DESCRIPTOR.name,)
-"""Files of the services whose description we have."""
+_KNOWN: Final = (trace_service_pb2.DESCRIPTOR.name, *described_services.FILES)
+"""Files of the services of every port; who adds another brings its description."""
+_ONLY_WELL: Final = {"jaeger.api_v2.QueryService": "jaeger.api_v2.metrics.MetricsQueryService"}
+"""Service → another that Jaeger calls well beside it, though it is gone since 2.3.
+
+Source: Jaeger v2.20, `jaegerquery/internal/server.go`, `registerGRPCHandlers`.
+"""
 
 
 def add_health(server: CallServer) -> None:
     """Let `server` answer `Check`, `List` and `Watch`: whoever gets an answer is served."""
 
+    def well() -> list[str]:
+        served = server.services
+        return ["", *served, *(_ONLY_WELL[one] for one in served if one in _ONLY_WELL)]
+
     def check(message: bytes, call: Call) -> None:
         service = _text_of(decode_content(call.compression, message, _QUESTION_BYTES_MAX), _NAME)
-        if service and service not in server.services:
+        if service not in well():
             raise CallEndedError(_NOT_FOUND, f"unknown service {service[:200]}")
 
     async def answer(message: bytes, call: Call) -> bytes:
@@ -46,10 +56,9 @@ def add_health(server: CallServer) -> None:
         return _SERVING
 
     async def answer_list(_message: bytes, _call: Call) -> bytes:
-        names = ["", *server.services]
         return b"".join(
             field_bytes(0x0A, field_bytes(0x0A, name.encode()), field_bytes(0x12, _SERVING))
-            for name in names
+            for name in well()
         )
 
     async def watch(message: bytes, call: Call) -> AsyncIterator[bytes]:

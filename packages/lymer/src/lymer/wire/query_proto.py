@@ -1,7 +1,7 @@
 """The messages and services of Jaeger's query port, so that reflection can describe them.
 
-Source: jaeger-idl `proto/api_v2/{model,query}.proto`, `proto/api_v3/query_service.proto`. Enums are
-their numbers; the wire does not know the difference.
+Source: jaeger-idl `proto/api_v2/{model,query}.proto`, `proto/api_v3/query_service.proto`; pages are
+those of its pull request 213, with the types in section 4 of Jaeger's RFC 0014 of 2026-09-23.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ V2: Final[dict[str, Any]] = message_classes(
     "lymer/jaeger_api_v2_query.proto",
     "jaeger.api_v2",
     {
-        "KeyValue": "key:string=1 v_type:int32=2 v_str:string=3 v_bool:bool=4 v_int64:int64=5 "
+        "KeyValue": "key:string=1 v_type:ValueType=2 v_str:string=3 v_bool:bool=4 v_int64:int64=5 "
         "v_float64:double=6 v_binary:bytes=7",
         "Log": f"timestamp:{_TIME}=1 fields:KeyValue*=2",
-        "SpanRef": "trace_id:bytes=1 span_id:bytes=2 ref_type:int32=3",
+        "SpanRef": "trace_id:bytes=1 span_id:bytes=2 ref_type:SpanRefType=3",
         "Process": "service_name:string=1 tags:KeyValue*=2",
         "Span": "trace_id:bytes=1 span_id:bytes=2 operation_name:string=3 references:SpanRef*=4 "
         f"flags:uint32=5 start_time:{_TIME}=6 duration:{_LENGTH}=7 tags:KeyValue*=8 logs:Log*=9 "
@@ -70,6 +70,10 @@ V2: Final[dict[str, Any]] = message_classes(
         "GetOperations:GetOperationsRequest>GetOperationsResponse "
         "GetDependencies:GetDependenciesRequest>GetDependenciesResponse"
     },
+    enums={
+        "ValueType": "STRING BOOL INT64 FLOAT64 BINARY",
+        "SpanRefType": "CHILD_OF FOLLOWS_FROM",
+    },
 )
 """Messages of `jaeger.api_v2`, by name."""
 
@@ -83,8 +87,8 @@ EXPRESSION: Final[dict[str, Any]] = message_classes(
         "NestedReference": "level:string=1",
         "Scalar": "value:string=1 type:string=2",
         "List": "values:string*=1 type:string=2",
-        "Expression": "attr:AttributeReference=1 field:FieldReference=2 nested:NestedReference=3 "
-        "scalar:Scalar=4 list:List=5 call:Call=6",
+        "Expression": "attr:AttributeReference=1/term field:FieldReference=2/term "
+        "nested:NestedReference=3/term scalar:Scalar=4/term list:List=5/term call:Call=6/term",
         "Call": "op:string=1 args:Expression*=2",
     },
     pool=descriptor_pool.Default(),

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from contract.storage.corpus import corpus_requests
@@ -162,6 +162,14 @@ def test_names_and_dependencies(tmp_path: Path) -> None:
     assert {(one.parent, one.child, one.call_count) for one in answer.dependencies} == edges
 
 
+def test_a_range_that_ends_before_it_starts_has_no_dependencies(tmp_path: Path) -> None:
+    """Not those of the minute in which both lie."""
+    second = START // 10**9
+    span = {"start_time": {"seconds": second + 1}, "end_time": {"seconds": second}}
+    answer = ask(tmp_path, v2("GetDependencies", "GetDependenciesResponse", **span))
+    assert list(answer.dependencies) == []
+
+
 @pytest.mark.parametrize(
     ("question", "code", "message"),
     [
@@ -172,7 +180,10 @@ def test_names_and_dependencies(tmp_path: Path) -> None:
         (v2("FindTraces", "SpansResponseChunk"), "INVALID_ARGUMENT", "missing query"),
         (v3("FindTraces", TracesData), "INVALID_ARGUMENT", "missing query"),
         (v3("GetTrace", TracesData, trace_id=trace_hex(404)), "NOT_FOUND", "trace not found"),
-        (v2("GetDependencies", "GetDependenciesResponse"), "INVALID_ARGUMENT", "StartTime and EndTime are required"),
+        (v2("GetDependencies", "GetDependenciesResponse"), "INVALID_ARGUMENT", "StartTime and EndTime must be initialized."),
+        (v3("GetDependencies", V3["DependenciesResponse"]), "INVALID_ARGUMENT", "start_time is required"),
+        (v3("GetDependencies", V3["DependenciesResponse"], start_time={"seconds": 1}), "INVALID_ARGUMENT", "end_time is required"),
+        (v3("GetDependencies", V3["DependenciesResponse"], start_time={"seconds": 1}, end_time={"seconds": 1}), "INVALID_ARGUMENT", "end_time must be after start_time"),
     ],
 )  # fmt: skip
 def test_refusals(tmp_path: Path, question: Ask, code: str, message: str) -> None:
@@ -184,31 +195,53 @@ def test_refusals(tmp_path: Path, question: Ask, code: str, message: str) -> Non
 
 
 def test_reflection_lists_and_describes(tmp_path: Path) -> None:
-    """What grpcurl needs: names, and files that describe every message of them."""
+    """What grpcurl needs: names, and of each service the files that make its messages readable."""
 
     async def reflect(channel: grpc.aio.Channel) -> list[Any]:
-        async def questions() -> AsyncIterator[Any]:
-            yield REFLECTED["Question"](list_services="*")
-            yield REFLECTED["Question"](file_containing_symbol=SERVICE_V2)
-            yield REFLECTED["Question"](file_containing_symbol=SERVICE_V3)
-
         method = channel.stream_stream(
             REFLECTION,
             request_serializer=REFLECTED["Question"].SerializeToString,
             response_deserializer=REFLECTED["Answer"].FromString,
         )
-        return [answer async for answer in method(questions())]
+        talk = method()
+        await talk.write(REFLECTED["Question"](list_services="*"))
+        listed = await talk.read()
+        described = []
+        for one in listed.services.service:
+            await talk.write(REFLECTED["Question"](file_containing_symbol=one.name))
+            described.append((one.name, await talk.read()))
+        await talk.done_writing()
+        return described
 
-    listed, *described = ask(tmp_path, reflect)
-    names = {one.name for one in listed.services.service}
-    assert {SERVICE_V2, SERVICE_V3, "grpc.health.v1.Health"} <= names
-    for answer, service in zip(described, (SERVICE_V2, SERVICE_V3), strict=True):
-        files = [descriptor_pb2.FileDescriptorProto.FromString(one) for one in answer.files.file]
-        methods = {
-            method.name
-            for file in files
-            for one in file.service
-            if f"{file.package}.{one.name}" == service
-            for method in one.method
-        }
-        assert {"GetTrace", "FindTraces", "GetServices", "GetOperations"} <= methods
+    services: dict[str, Any] = {}
+    for service, answer in ask(tmp_path, reflect):
+        pool = descriptor_pool.DescriptorPool()
+        pending = [descriptor_pb2.FileDescriptorProto.FromString(one) for one in answer.files.file]
+        for file in reversed(pending):  # what it imports stands behind a file
+            pool.Add(file)
+        services[service] = pool.FindServiceByName(service)
+    assert {SERVICE_V2, SERVICE_V3, "grpc.health.v1.Health"} <= services.keys()
+    for service in (SERVICE_V2, SERVICE_V3):
+        names = set(services[service].methods_by_name)
+        assert {"GetTrace", "FindTraces", "GetServices", "GetOperations"} <= names
+    chunk = services[SERVICE_V2].methods_by_name["GetTrace"].output_type
+    tag = chunk.fields_by_name["spans"].message_type.fields_by_name["tags"].message_type
+    kinds = tag.fields_by_name["v_type"].enum_type.values_by_number
+    assert [kinds[number].name for number in range(5)] == [
+        "STRING", "BOOL", "INT64", "FLOAT64", "BINARY",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "service", ["", SERVICE_V2, SERVICE_V3, "jaeger.api_v2.metrics.MetricsQueryService"]
+)
+def test_each_service_that_jaeger_calls_well_is(tmp_path: Path, service: str) -> None:
+    """Also the one that is gone: probes still name it."""
+
+    async def check(channel: grpc.aio.Channel) -> bytes:
+        name = service.encode()
+        asked = b"\x0a" + bytes([len(name)]) + name
+        answer: bytes = await channel.unary_unary("/grpc.health.v1.Health/Check")(asked)
+        return answer
+
+    assert ask(tmp_path, check) == b"\x08\x01"

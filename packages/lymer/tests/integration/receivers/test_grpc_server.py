@@ -17,6 +17,8 @@ import pytest
 import zstandard
 
 from integration.receivers.doors import EXPORT, Doors, doors
+from lymer.receivers.grpc_server import BytesGrpcServer
+from lymer.sampling.strategy_proto import SERVICE
 from lymer.transport.grpc_calls import Call, CallServer
 from lymer.transport.http2_frames import header_block
 from make import make_request, make_span
@@ -187,6 +189,28 @@ async def test_what_the_reader_of_health_and_reflection_asks_is_answered() -> No
         assert b"not described here" in await asking.read()
         await asking.done_writing()
         assert await asking.read() == grpc.aio.EOF
+
+
+@pytest.mark.parametrize("service", ["jaeger.api_v2.CollectorService", SERVICE])
+async def test_each_service_of_a_port_is_described(service: str) -> None:
+    """Those that we read as bytes too: a tool calls only what it is told the messages of."""
+    server = BytesGrpcServer(service, "Method", _nothing, message_bytes_max=1_000)
+    port = server.bind("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        asking = channel.stream_stream(REFLECTION)()
+        for name in server.services:
+            sent = name.encode()
+            await asking.write(b"\x22" + bytes((len(sent),)) + sent)
+            described = await asking.read()
+            assert b"not described here" not in described
+            assert name.rpartition(".")[2].encode() in described[len(sent) + 4 :]
+        await asking.done_writing()
+    await server.stop(1)
+
+
+async def _nothing(_message: bytes, _call: Call) -> bytes:
+    return b""
 
 
 async def test_a_message_larger_than_every_window_arrives() -> None:

@@ -191,7 +191,8 @@ HELD: Final = {
     "test_services_and_operations test_summaries_byte_by_byte test_a_trace_as_otlp",
     "gRPC query, 16685: `jaeger.api_v2.QueryService`": f"{_GRPC} "
     "test_a_trace_comes_in_chunks_of_ten test_adjusted_unless_raw test_refusals "
-    "test_a_trace_is_archived test_reflection_lists_and_describes",
+    "test_a_trace_is_archived test_reflection_lists_and_describes "
+    "test_each_service_that_jaeger_calls_well_is",
     "pages of `FindTraceSummaries`, over HTTP and gRPC": "integration/api/"
     "test_structured_filter.py "
     "test_pages_visit_each_match_once test_pages_are_refused",
