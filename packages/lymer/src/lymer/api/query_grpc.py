@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, Final, TypeVar
@@ -19,7 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from lymer.api.answers import ANSWER_SECONDS_MAX
 from lymer.api.parameters import NO_PAGES_OF_TRACES, to_page, to_trace_id, with_filter
-from lymer.api.tempo_grpc import STREAMS
+from lymer.api.tempo_grpc import STREAMS, AnswerInParts
 from lymer.api.turn import Turn
 from lymer.errors import (
     LargeAnswerError,
@@ -97,7 +98,7 @@ class QueryGrpc(CallServer):
             for name, one in _unary(made):
                 self.add(service, name, self._single(made[f"{name}Request"], one))
         for name, (question_class, answer) in STREAMS.items():
-            self.add(TEMPO_SERVICE, name, self._streaming(question_class, answer))
+            self.add(TEMPO_SERVICE, name, self._in_parts(question_class, answer))
         archive = self._single(V2["ArchiveTraceRequest"], _archive_trace)
         self.add(SERVICE_V2, "ArchiveTrace", archive)
 
@@ -129,6 +130,28 @@ class QueryGrpc(CallServer):
                             )
                     while (part := await self._next(parts)) is not None:
                         yield part
+
+        return serve
+
+    def _in_parts(self, question_class: Any, answer: AnswerInParts) -> Method:
+        async def serve(message: bytes, call: Call) -> AsyncIterator[bytes]:
+            with _Place(self):
+                service, question = self._asked(question_class, message, call)
+                with _Told(call):
+                    parts: asyncio.Queue[bytes | None] = asyncio.Queue()
+                    loop = asyncio.get_running_loop()
+
+                    def send(part: bytes) -> None:
+                        loop.call_soon_threadsafe(parts.put_nowait, part)
+
+                    whole = asyncio.ensure_future(
+                        self._in_thread(lambda: answer(service, question, send))
+                    )
+                    whole.add_done_callback(lambda _: parts.put_nowait(None))
+                    while (part := await parts.get()) is not None:
+                        yield part
+                    with _Errors():
+                        yield await whole
 
         return serve
 
@@ -187,7 +210,7 @@ class _Errors:
 
 
 class _Told:
-    """Lets a call say behind its answer what that lacks."""
+    """Lets a call say behind its answer what that lacks; one that is cancelled stops what runs."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -196,7 +219,10 @@ class _Told:
     def __enter__(self) -> None:
         CALLER.set(self._caller)
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            # In a thread of its own, for all others may be taken.
+            threading.Thread(target=self._caller.leave, daemon=True).start()
         if partial := self._caller.partial:
             self._call.trailers.append((PARTIAL, partial))
 

@@ -10,12 +10,12 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final
 
 from lymer.errors import StorageError
 from lymer.telemetry.logs import EventLog
 
-__all__ = ["CALLER", "PARTIAL", "Caller", "leave_out", "stoppable"]
+__all__ = ["CALLER", "PARTIAL", "Caller", "leave_out", "listener", "stoppable"]
 
 PARTIAL: Final = "lymer-partial"
 """The header, and gRPC's trailing metadata, that says what an answer lacks."""
@@ -36,6 +36,9 @@ class Caller:
         """Why traces that are stored are not in the answer, by their ids."""
         self.is_told_estimates = False
         """Whether the answer counts spans some of which stand for several."""
+        self.on_part: Callable[[Any], object] | None = None
+        """Takes what will be in the answer as it is, while the rest is looked for: for a question
+        in the search language, `FoundSpansets` or `FoundSeries` in parts, newest first."""
 
     def leave(self) -> None:
         """Stop what runs, and refuse to begin anything else; blocks while it is told to stop."""
@@ -90,6 +93,12 @@ class Caller:
 
 CALLER: Final[ContextVar[Caller | None]] = ContextVar("CALLER", default=None)
 """Who waits for what is being done; None if nobody can leave."""
+
+
+def listener() -> Callable[[Any], object] | None:
+    """Return `Caller.on_part` of whoever waits here."""
+    caller = CALLER.get()
+    return caller.on_part if caller else None
 
 
 def stoppable(stop: Callable[[], object]) -> contextlib.AbstractContextManager[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,8 +19,15 @@ from fakes.asgi_client import Client
 from lymer.api.app import create_app, create_tempo_app
 from lymer.api.query_grpc import QueryGrpc
 from lymer.query.service import Queries
+from lymer.storage.caller import listener, stoppable
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
+from lymer.storage.search_contract import (
+    FoundSpanset,
+    FoundSpansets,
+    MatchedTrace,
+    SpansetQuestion,
+)
 from lymer.tenancy import Tenancy
 from lymer.wire.tempo_proto import SERVICE, TEMPO
 from make import START, trace_hex, write_segment_file
@@ -313,6 +321,22 @@ def test_a_tenant_sees_its_own(store: ClickHouseStore) -> None:
     assert [one["traceID"] for one in mine["traces"]] == [trace_hex(1).lstrip("0")]
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["{ .db.rows > 1 }", '{ .a =~ "b" }', "{ .a != 1 } >> { .b }", "{ resource.a < 2 }"],
+)  # fmt: skip
+def test_a_tenant_nobody_heard_of_has_nothing(store: ClickHouseStore, question: str) -> None:
+    """Whatever is asked: it may be one whose first span is under way."""
+    target = f"/api/search?{urlencode({'q': question, **RANGE})}"
+    counting = f"/api/metrics/query?{urlencode({'q': question + ' | rate()', **RANGE})}"
+    with ThreadPoolExecutor(1) as threads:
+        client = Client(create_tempo_app(Queries(store), executor=threads, tenancy=Tenancy()))
+        found = client.send("GET", target, headers={"X-Scope-OrgID": "nobody"})
+        series = client.send("GET", counting, headers={"X-Scope-OrgID": "nobody"})
+    assert (found.status_code, found.json()["traces"]) == (200, [])
+    assert (series.status_code, series.json()["series"]) == (200, [])
+
+
 def test_our_own_search_goes_on_where_it_ended(own: Client) -> None:
     """Pages by cursor are the whole answer, in either order."""
     for order in ("newest", "slowest"):
@@ -342,7 +366,34 @@ def test_streams_over_grpc_say_what_http_says(store: ClickHouseStore, tempo: Cli
     """`StreamingQuerier` on the query port's gRPC."""
     times = {name: int(text) for name, text in RANGE.items()}
 
-    async def run() -> list[Any]:
+    nanos = {name: second * SECOND for name, second in times.items()}
+    search = ("SearchRequest", {"Limit": 5, "SpansPerSpanSet": 2, **times})
+    ranged = {"step": 600 * SECOND, "exemplars": 3, **nanos}
+    found = "{ status = error } | select(.user)"
+    counted = "{ kind = server } | rate() by (resource.service.name)"
+    both = "({} | count_over_time() by (name)) / ({} | count_over_time() by (name)) | topk(2)"
+    calls: list[tuple[str, str, dict[str, Any], str, dict[str, str]]] = [
+        ("Search", *_with(search, Query=found), "/api/search",
+            {"q": found, "limit": "5", "spss": "2"}),
+        ("Search", *_with(search, Tags={"user": "BO"}, MinDurationMs=1), "/api/search",
+            {"tags": "user=BO", "minDuration": "1ms", "limit": "5", "spss": "2"}),
+        ("SearchTags", "SearchTagsRequest", {"scope": "span", **times}, "/api/search/tags",
+            {"scope": "span"}),
+        ("SearchTagsV2", "SearchTagsRequest", {"maxTagsPerScope": 3, **times},
+            "/api/v2/search/tags", {"limit": "3"}),
+        ("SearchTagValues", "SearchTagValuesRequest", {"tagName": "user", **times},
+            "/api/search/tag/user/values", {}),
+        ("SearchTagValuesV2", "SearchTagValuesRequest",
+            {"tagName": "span.user", "query": '{ name = "GET /pay" }', **times},
+            "/api/v2/search/tag/span.user/values", {"q": '{ name = "GET /pay" }'}),
+        *(("MetricsQueryRange", "QueryRangeRequest", {"query": one, **ranged},
+            "/api/metrics/query_range", {"q": one, "step": "600", "exemplars": "3"})
+            for one in (counted, both)),
+        ("MetricsQueryInstant", "QueryInstantRequest", {"query": counted, **nanos},
+            "/api/metrics/query", {"q": counted}),
+    ]  # fmt: skip
+
+    async def run() -> list[list[Any]]:
         with ThreadPoolExecutor(2) as threads:
             server = QueryGrpc(Queries(store), threads)
             port = server.bind("127.0.0.1:0")
@@ -350,26 +401,115 @@ def test_streams_over_grpc_say_what_http_says(store: ClickHouseStore, tempo: Cli
             try:
                 async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
                     return [
-                        await _stream(channel, "Search", "SearchRequest", "SearchResponse",
-                            Query="{ status = error }", **times),
-                        await _stream(channel, "SearchTagsV2", "SearchTagsRequest",
-                            "SearchTagsV2Response", scope="resource", **times),
-                        await _stream(channel, "SearchTagValuesV2", "SearchTagValuesRequest",
-                            "SearchTagValuesV2Response", tagName="span.user", **times),
-                        await _stream(channel, "MetricsQueryRange", "QueryRangeRequest",
-                            "QueryRangeResponse", query="{} | count_over_time()",
-                            step=3600 * SECOND, **{k: v * SECOND for k, v in times.items()}),
-                    ]  # fmt: skip
+                        await _stream(channel, method, asked, fields)
+                        for method, asked, fields, *_ in calls
+                    ]
             finally:
                 await server.stop(1)
 
-    found, tags, values, series = asyncio.run(run())
-    plain = ask(tempo, "/api/search", q="{ status = error }")["traces"]
-    assert [one.traceID for one in found.traces] == [one["traceID"] for one in plain]
-    assert {one.key for one in found.traces[1].serviceStats} == {"pay", "shop"}
-    assert [one.name for one in tags.scopes] == ["resource"]
-    assert {one.value for one in values.tagValues} == {"ann", "bob"}
-    assert sum(one.value for one in series.series[0].samples) == 10
+    streams = asyncio.run(run())
+    for (method, _, _, path, parameters), parts in zip(calls, streams, strict=True):
+        plain = ask(tempo, path, **parameters)
+        said = as_http_says(type(parts[0])(), plain)
+        assert as_grafana_reads(method, parts) == said, method
+        assert list(said) != []
+    assert [len(parts) > 1 for parts in streams] == [
+        method == "MetricsQueryRange" for method, *_ in calls
+    ]
+
+
+def as_grafana_reads(method: str, parts: list[Any]) -> dict[str, Any]:
+    """Return what a stream says: traces in a row, numbers of a series by their time."""
+    whole = type(parts[0])()
+    series: dict[bytes, Any] = {}
+    for part in parts:
+        if method == "MetricsQueryRange":
+            for one in part.series:
+                labels = b"".join(label.SerializeToString() for label in one.labels)
+                kept = series.setdefault(labels, type(one)(labels=one.labels))
+                assert not {a.timestampMs for a in kept.samples} & {
+                    a.timestampMs for a in one.samples
+                }
+                kept.MergeFrom(type(one)(samples=one.samples, exemplars=one.exemplars))
+            del part.series[:]
+        whole.MergeFrom(part)
+    for one in series.values():
+        one.samples.sort(key=lambda sample: sample.timestampMs)
+    if series:
+        whole.series.extend(series.values())
+    return comparable(whole)
+
+
+def as_http_says(message: Any, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer over HTTP as a stream would say it."""
+    for trace in answer.get("traces", ()):
+        stats = trace["serviceStats"].items()
+        trace["serviceStats"] = [{"key": name, "value": counts} for name, counts in stats]
+    return comparable(json_format.ParseDict(answer, message, ignore_unknown_fields=True))
+
+
+def comparable(message: Any) -> dict[str, Any]:
+    """Return a message without what was looked at; series in any order."""
+    shown: dict[str, Any] = json_format.MessageToDict(message)
+    shown.pop("metrics", None)
+    if "series" in shown:
+        shown["series"].sort(key=lambda one: str(one["labels"]))
+    return shown
+
+
+def _with(asked: tuple[str, dict[str, Any]], **fields: Any) -> tuple[str, dict[str, Any]]:
+    return asked[0], {**asked[1], **fields}
+
+
+class _Endless:
+    """A reader whose answer ends when nobody waits for it; it shows what it has before."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def for_tenant(self, _tenant: str) -> Any:
+        return self
+
+    def find_spansets(self, _question: SpansetQuestion) -> FoundSpansets:
+        show = listener()
+        assert show is not None
+        show(FoundSpansets((MatchedTrace("1" * 32, "", "", 1, 2, (), (FoundSpanset((), 1),), 1),)))
+        waits = threading.Event()
+        with stoppable(waits.set):
+            waits.wait(60)
+        self.ended.set()
+        return FoundSpansets()
+
+
+@pytest.mark.parametrize("how", ["cancel", "deadline"])
+def test_a_stream_that_nobody_reads_stops_its_statement(how: str) -> None:
+    """What is found comes before; whoever leaves, or waited long enough, ends what runs."""
+    store = _Endless()
+
+    async def run() -> tuple[int, bool]:
+        with ThreadPoolExecutor(2) as threads:
+            server = QueryGrpc(Queries(store), threads)
+            port = server.bind("127.0.0.1:0")
+            await server.start()
+            try:
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                    search = channel.unary_stream(
+                        f"/{SERVICE}/Search",
+                        request_serializer=TEMPO["SearchRequest"].SerializeToString,
+                        response_deserializer=TEMPO["SearchResponse"].FromString,
+                    )
+                    call = search(
+                        TEMPO["SearchRequest"](Query="{}"), timeout=1 if how == "deadline" else 60
+                    )
+                    first: Any = await call.read()
+                    if how == "cancel":
+                        call.cancel()
+                    ended = await asyncio.to_thread(store.ended.wait, 30)
+                    return len(first.traces), ended
+            finally:
+                await server.stop(1)
+
+    assert asyncio.run(run()) == (1, True)
 
 
 def test_streams_say_what_is_wrong_and_know_tenants(store: ClickHouseStore) -> None:
@@ -415,12 +555,12 @@ async def _asked_by_tenants(channel: grpc.aio.Channel) -> tuple[grpc.StatusCode,
 
 
 async def _stream(
-    channel: grpc.aio.Channel, method: str, question: str, answer: str, **fields: Any
-) -> Any:
+    channel: grpc.aio.Channel, method: str, question: str, fields: dict[str, Any]
+) -> list[Any]:
+    answer = {"MetricsQueryRange": "QueryRange", "MetricsQueryInstant": "QueryInstant"}
     call = channel.unary_stream(
         f"/{SERVICE}/{method}",
         request_serializer=TEMPO[question].SerializeToString,
-        response_deserializer=TEMPO[answer].FromString,
+        response_deserializer=TEMPO[answer.get(method, method) + "Response"].FromString,
     )
-    (one,) = [part async for part in call(TEMPO[question](**fields))]
-    return one
+    return [part async for part in call(TEMPO[question](**fields))]

@@ -5,11 +5,13 @@ Trace for trace, span for span, and in order.
 
 from __future__ import annotations
 
+import contextvars
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
+from typing import TypeVar
 
 import pytest
 
@@ -22,6 +24,7 @@ from lymer.language import tree
 from lymer.language.operands import PlaceError
 from lymer.language.parsing import parse
 from lymer.language.printing import text as printed
+from lymer.storage.caller import CALLER, Caller
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.spansets import minute_values
@@ -30,7 +33,12 @@ from lymer.storage.clickhouse.spansets.search import Asking
 from lymer.storage.clickhouse.spansets.walk import LOOK_AGAIN
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.contract import SpanReader
-from lymer.storage.search_contract import FoundSpansets, SeriesQuestion, SpansetQuestion
+from lymer.storage.search_contract import (
+    FoundSeries,
+    FoundSpansets,
+    SeriesQuestion,
+    SpansetQuestion,
+)
 from lymer.tenancy import DEFAULT_TENANT
 from make import START, write_segment_file
 
@@ -44,6 +52,7 @@ ASKED_WITH_ARRAYS = ASKED_WHOLE
 BITS_SHARED = 40
 ARRAY_FREE = frozenset(KEYS) - {ARRAYS_KEY}
 END = START + 10**11
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +98,11 @@ def differences(
         query, low, high, traces_max=rng.choice([1, 3, 20, 100]), spans_per_set_max=0, text=text
     )
     try:
-        found = reader.find_spansets(question)
+        found, parts = in_parts(lambda: reader.find_spansets(question))
     except QuestionError as error:
         return ("" if "at line" in str(error) else f"{text}: {error}"), False
+    if (shown := [one for part in parts for one in part.traces]) != [*found.traces[: len(shown)]]:
+        return f"seed {seed}: {text}: in parts {[one.trace_id for one in shown]}", True
     actual = [
         (one.trace_id, sorted(sorted(some.span_ids) for some in one.sets)) for one in found.traces
     ]
@@ -107,6 +118,16 @@ def differences(
     assert found.has_more == (len(expected) > question.traces_max), text
     followed = "" if seed % 8 else _followed(reader, question, found, [one for one, _ in expected])
     return followed, bool(actual)
+
+
+def in_parts(ask: Callable[[], T]) -> tuple[T, list[T]]:
+    """Ask as somebody who takes what there is; return the answer, and what was shown before."""
+    parts: list[T] = []
+    caller = Caller()
+    caller.on_part = parts.append
+    context = contextvars.copy_context()
+    context.run(CALLER.set, caller)
+    return context.run(ask), parts
 
 
 def _followed(
@@ -205,7 +226,7 @@ def test_questions_that_share_a_statement_are_answered_as_brute_force_does(
     assert found > asked // 4
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[[list[float], int], float | None]] = {
     "count_over_time": lambda _, spans: float(spans),
     "sum_over_time": lambda numbers, _: sum(numbers) if numbers else None,
     "min_over_time": lambda numbers, _: min(numbers) if numbers else None,
@@ -215,7 +236,7 @@ FUNCTIONS = {
         sorted(numbers)[min(int(0.5 * len(numbers)), len(numbers) - 1)] if numbers else None
     ),
 }
-LABELS = (
+LABELS: tuple[tree.Field, ...] = (
     tree.Attribute("service.name", "resource"),
     tree.Intrinsic("span:name"),
     tree.Intrinsic("trace:rootName"),
@@ -248,17 +269,27 @@ def measured(
     return {key: result for key, result in results.items() if result is not None}
 
 
+def numbers_of(parts: list[FoundSeries]) -> dict[tuple[object, int], float]:
+    """Return series and instant → value."""
+    series = [one for part in parts for one in part.series]
+    return {(one.labels, at): number for one in series for at, number in one.samples}
+
+
 def test_numbers_over_time_are_those_of_brute_force(
     stored: tuple[SpanReader, dict[str, list[OracleSpan]]],
 ) -> None:
     """Functions of random spans, by labels of span, resource and trace."""
     reader, traces = stored
-    step, asked = 10**9, 0
+    step, asked, shown = 10**9, 0, 0
     for seed in range(40):
         rng = random.Random(seed)
         asker = Asker(rng)
         function = rng.choice(list(FUNCTIONS))
-        field = rng.choice([tree.Intrinsic("span:duration"), tree.Attribute("a", "span")])
+        fields: list[tree.Field] = [
+            tree.Intrinsic("span:duration"),
+            tree.Attribute("a", "span"),
+        ]
+        field = rng.choice(fields)
         made = tree.MetricsQuery(
             tree.Pipeline((asker.spanset(rng.choice([0, 0, 1])),)),
             function,
@@ -269,10 +300,17 @@ def test_numbers_over_time_are_those_of_brute_force(
         text = printed(tree.Query(made))
         try:
             query = parse(text)
-            answer_of = reader.get_series(SeriesQuestion(query, START, END, step, text=text))
+            measuring = SeriesQuestion(query, START, END, step, exemplars_max=9, text=text)
+            answer_of = reader.get_series(measuring)
+            again, parts = in_parts(lambda asked=measuring: reader.get_series(asked))  # type: ignore[misc]
         except QuestionError:
             continue
         asked += 1
+        whole, first_ones = numbers_of([answer_of]), numbers_of(parts)
+        shown += len(parts) > 1
+        assert numbers_of([again]) == pytest.approx(whole, rel=1e-9), text
+        assert len(first_ones) == sum(len(numbers_of([one])) for one in parts), text
+        assert first_ones == pytest.approx({key: whole[key] for key in first_ones}, rel=1e-9), text
         assert isinstance(query.body, tree.MetricsQuery)
         first = START // step * step
         found = {
@@ -286,3 +324,4 @@ def test_numbers_over_time_are_those_of_brute_force(
         }
         assert found == pytest.approx(measured(query.body, traces, step), rel=1e-9), text
     assert asked > 25
+    assert shown > asked // 4

@@ -18,6 +18,7 @@ from lymer.language import tree
 from lymer.language.operands import PlaceError
 from lymer.language.parsing import place_error
 from lymer.model.question import SPAN_KINDS
+from lymer.storage.caller import listener
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Engine, Settings
 from lymer.storage.clickhouse.select import Query
@@ -83,6 +84,8 @@ _NEVER_TOO_LONG: Final = ("Code: 159.", "Code: 394.")
 _BAD_PATTERN: Final = "Code: 427."
 _TOO_LARGE: Final = ("Code: 62.", "Code: 167.", "Code: 168.", "Code: 306.")
 """SYNTAX_ERROR (over max_query_size), TOO_DEEP_AST, TOO_BIG_AST, TOO_DEEP_RECURSION."""
+_PARTS: Final = (16, 4)
+"""The newest parts of a large range, one after another, for somebody who takes what there is."""
 _PROBED: Final = 32
 """The newest part of a range that is looked at before its attribute's values are."""
 _MINUTES_MAX: Final = 14 * 1440
@@ -294,6 +297,8 @@ class _Search:
         self._looked_at: set[bytes] = set()
         self._spans = 0
         self._reason = ""
+        self._listener = listener()
+        self._shown = 0
 
     def run(self) -> FoundSpansets:
         wanted = self._question.traces_max
@@ -327,7 +332,13 @@ class _Search:
         spans_max = max(_FIRST_SPANS, _SPANS_PER_TRACE * wanted)
         rows: list[tuple[bytes, int]] | None = None
         may_be_less = bool(plan.needs.of_values) or alone != where
-        is_large = may_be_less and self._values.is_large(self._asking.rows_of)
+        is_large = (may_be_less or self._listener is not None) and self._values.is_large(
+            self._asking.rows_of
+        )
+        if is_large and self._listener is not None and alone == where and not within:
+            within, is_enough = self._newest_parts(plan, where, spans_max)
+            if is_enough:
+                return True
         if is_large and plan.needs.of_values and self._has_minutes():
             minutes, rows = self._by_minutes(plan, within + alone, spans_max)
             within = minutes + within
@@ -348,6 +359,7 @@ class _Search:
                 self._learn(plan)
             if is_all or len(self._ordered(rows[-1][1])) >= wanted:
                 return True
+            self._show(rows[-1][1])
             # To find what else their traces must have is dear: it is done once.
             spans_max = _SPANS_LIMITED_MAX if rounds else spans_max * _WIDEN
             rounds, rows = [], None
@@ -381,6 +393,38 @@ class _Search:
         clause = plan.names.clause(where)
         text = naming_statement("newest", self._key, where, clause, spans_max=spans_max)
         return list(zip(*self._asking.rows(plan, text, 2), strict=True))
+
+    # ------------------------------------------------------------------ answers in parts
+
+    def _newest_parts(self, plan: Plan, where: str, spans_max: int) -> tuple[str, bool]:
+        """Look at the newest of a range first, for somebody who takes what there is.
+
+        Return the condition for what is left, and whether enough is found without it.
+        """
+        low, high = self._question.start_unix_nano_min, self._question.start_unix_nano_max
+        within = ""
+        for part in _PARTS if self._key == "start" else ():
+            begin = max(high - (high - low) // part, 0)
+            asked = f"{within}start >= {plan.names.whole(begin)}\n    AND {where}"
+            rows = self._newest(plan, asked, spans_max)
+            is_read = self._read(list(dict.fromkeys(one for one, _ in rows)), {})
+            if len(rows) == spans_max or not is_read:
+                break  # what is common is found soon
+            self._show(begin - 1)
+            within = f"start < {plan.names.whole(begin)}\n    AND "
+            if len(self._ordered(begin - 1)) > self._question.traces_max:
+                return within, True
+        return within, False
+
+    def _show(self, floor: int) -> None:
+        """Hand over what is in its place."""
+        if self._listener is not None:
+            found = self._ordered(floor)[: self._question.traces_max]
+            if found[self._shown :]:
+                scanned = Scanned(len(self._looked_at), self._spans)
+                new = tuple(found[self._shown :])
+                self._listener(FoundSpansets(new, has_more=True, scanned=scanned))
+                self._shown = len(found)
 
     # ------------------------------------------------------------------ minutes that can match
 
@@ -473,8 +517,10 @@ class _Search:
         new = [one for one in ids if one not in self._looked_at]
         for first in range(0, len(new), _TRACES_PER_READ):
             some = new[first : first + _TRACES_PER_READ]
-            if ranks and len(self._ordered(ranks[some[0]])) >= wanted:
-                return True
+            if ranks:
+                if len(self._ordered(ranks[some[0]])) >= wanted:
+                    return True
+                self._show(ranks[some[0]])
             # Literals: a function for each would be most of what there is to plan.
             blobs = ", ".join(literal(one) for one in some)
             where = f"trace_id IN ({blobs})"

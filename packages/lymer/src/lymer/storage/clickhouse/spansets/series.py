@@ -17,6 +17,7 @@ from lymer.errors import QuestionError
 from lymer.language import tree
 from lymer.language.operands import PlaceError
 from lymer.language.parsing import place_error
+from lymer.storage.caller import listener
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.spansets.expressions import printed
 from lymer.storage.clickhouse.spansets.partials import (
@@ -59,6 +60,8 @@ _PLAIN_KEYS: Final = frozenset({"name", "kind", "status", "resource.service.name
 _WHOLE_PART: Final = 0.6
 """Of the time for an answer, for the whole of it; then as much of it as can be had is counted."""
 _PARTS: Final = 8
+_SHOWN_PARTS: Final = (16, 8, 4)
+"""The newest parts of a range, each shown when it is counted."""
 
 
 def find_series(asking: Asking, catalog: Catalog, question: SeriesQuestion) -> FoundSeries:
@@ -127,6 +130,8 @@ class _Counting:
         self._per_octave = question.buckets_per_octave
         self._reason = ""
         self._spans = self._traces = 0
+        self._low, self._high = 0, self._grid.count
+        self._counted_already: dict[int, dict[Labels, dict[int, Partial]]] = {}
         if self._grid.count > INTERVALS_MAX:
             raise QuestionError(
                 f"cannot count over time: the step makes {self._grid.count} intervals, "
@@ -134,6 +139,16 @@ class _Counting:
             )
 
     def run(self, body: tree.Metrics) -> FoundSeries:
+        take = listener()
+        if take is not None and not self._grid.is_instant and self._counts_all(body):
+            for part in _SHOWN_PARTS:
+                self._low = self._grid.count - self._grid.count // part
+                if self._low < self._high:
+                    counted = self._series(body)
+                    if isinstance(counted, dict) and len(counted) <= self._question.series_max:
+                        take(self._shown(counted))
+                    self._high = self._low
+            self._low = 0
         values = self._series(body)
         if isinstance(values, float):
             values = {(): [values] * self._grid.count}
@@ -153,6 +168,28 @@ class _Counting:
             reason=self._reason,
             scanned=Scanned(self._traces, self._spans),
         )
+
+    def _counts_all(self, node: tree.Metrics) -> bool:
+        """Tell whether the engine counts all of it: then parts cost little more than the whole."""
+        match node:
+            case tree.MetricsMath(_, left, right):
+                return self._counts_all(left) and self._counts_all(right)
+            case tree.MetricsStaged(source, _):
+                return self._counts_all(source)
+            case tree.MetricsQuery(comparison=None):
+                return self._is_counted(node)
+            case _:
+                return not isinstance(node, tree.MetricsQuery)
+
+    def _shown(self, series: dict[Labels, Values]) -> FoundSeries:
+        """Return what was counted last."""
+        nothing: Values = [None] * self._low
+        made = [
+            self._made(labels, nothing + values[self._low : self._high], [])
+            for labels, values in sorted(series.items(), key=lambda one: str(one[0]))
+        ]
+        scanned = Scanned(self._traces, self._spans)
+        return FoundSeries(tuple(one for one in made if one.samples), scanned=scanned)
 
     def _made(self, labels: Labels, values: Values, exemplars: list[Exemplar]) -> Series:
         samples = tuple(
@@ -181,11 +218,10 @@ class _Counting:
                 return self._measured(node)
 
     def _measured(self, query: tree.MetricsQuery) -> dict[Labels, Values]:
-        plan = Plan(query.source, self._catalog)
-        label_texts = [plan.said(one) for one in query.by]
-        operand = plan.measured(query.operand) if query.operand is not None else ("1", "1.", False)
-        if plan.is_plain and operand is not None and None not in label_texts:
-            partials = self._counted(query, with_arrays=False)
+        if self._is_counted(query):
+            partials = self._counted_already.setdefault(id(query), defaultdict(dict))
+            for labels, counted in self._counted(query, with_arrays=False).items():
+                partials[labels].update(counted)
         else:
             partials = self._walked(query)
         series = finished(query, partials, self._grid)
@@ -198,8 +234,15 @@ class _Counting:
 
     # ------------------------------------------------------------------ counted by the engine
 
+    def _is_counted(self, query: tree.MetricsQuery) -> bool:
+        plan = Plan(query.source, self._catalog)
+        label_texts = [plan.said(one) for one in query.by]
+        has_operand = query.operand is None or plan.measured(query.operand) is not None
+        return plan.is_plain and has_operand and None not in label_texts
+
     def _range(self, plan: Plan) -> str:
-        low, high = plan.names.whole(self._grid.start), plan.names.whole(self._grid.end)
+        start, step = self._grid.start, self._grid.step
+        low, high = (plan.names.whole(start + place * step) for place in (self._low, self._high))
         return f"start {'>=' if self._grid.is_instant else '>'} {low} AND start <= {high}"
 
     def _interval(self, plan: Plan) -> str:
