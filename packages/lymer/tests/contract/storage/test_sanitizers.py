@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from contract.storage.conftest import Store, Write
 from lymer.model.columns import SpanColumns
 from make import START, Plain, make_request, make_span, span_hex, trace_hex
@@ -11,7 +13,8 @@ from make import START, Plain, make_request, make_span, span_hex, trace_hex
 
 def read(store: Store, trace_id: str = trace_hex(1)) -> SpanColumns:
     """Return the columns of one trace, raw."""
-    return store.get_traces([trace_id], raw=True, skeleton=False)
+    found: SpanColumns = store.get_traces([trace_id], raw=True, skeleton=False)
+    return found
 
 
 def test_service_names(store: Store, write: Write) -> None:
@@ -173,6 +176,16 @@ def test_trace_ids_of_any_length_are_stored(store: Store, write: Write) -> None:
         columns = read(store, stored)
         assert [stored] == columns.trace_id
         assert [warnings] == columns.warnings
+
+
+@pytest.mark.parametrize("number", [1, 16])
+def test_a_short_trace_id_alone_in_its_segment_is_stored(
+    store: Store, write: Write, number: int
+) -> None:
+    """On two shards, as it was sent one is the other's, and as it is stored it is the other way."""
+    write(make_request(make_span(number.to_bytes(6, "big"), 1)))
+
+    assert read(store, f"{number:032x}").trace_id == [f"{number:032x}"]
 
 
 def test_a_trace_id_of_zeros_is_empty(store: Store, write: Write) -> None:

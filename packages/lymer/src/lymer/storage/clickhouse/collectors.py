@@ -160,10 +160,10 @@ class Sharing:
 
     @property
     def share(self) -> str:
-        """A clause WHERE for the traces that this shard keeps, where they are loaded."""
+        """A condition on the traces that this shard keeps, where they are loaded; empty: all."""
         if self.shards == 1:
             return ""
-        return f" WHERE cityHash64(trace) % {self.shards} = {self.shard}"
+        return f"cityHash64(trace) % {self.shards} = {self.shard}"
 
 
 def share(engines: Sequence[Engine], data_dir: Path, cluster: str = "") -> list[Sharing]:

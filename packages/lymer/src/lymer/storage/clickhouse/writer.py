@@ -44,8 +44,8 @@ class SegmentWriter:
     ) -> None:
         """Remember whom to tell, and what one load may use of memory, bytes.
 
-        `ours` is a clause WHERE on `seg`, if others write to the same table; `share` one on
-        `trace`, if other shards keep the rest.
+        `ours` is a clause WHERE on `seg`, if others write to the same table; `share` a
+        condition on `trace`, if other shards keep the rest.
         """
         self._share = share
         self._engine = engine
@@ -147,10 +147,16 @@ class SegmentWriter:
         self._repaired_for -= 1
 
     def _load(self, statement: str, segment: SealedSegment, path: Path) -> None:
-        filled = statement.replace("{seg}", str(segment.segment_id)) + self._share
+        filled = statement.replace("{seg}", str(segment.segment_id))
         guard, settings = guard_of(self._engine)
+        share = self._share
+        if share and statement == LOAD_USUAL:
+            # An id that is repaired is another shard's before than after: neither would keep it.
+            share = f"({share} OR bad)"
+        conditions = [one for one in (share, guard) if one]
+        if conditions:
+            filled += f" WHERE {' AND '.join(conditions)}"
         if guard:
-            filled += f"{' AND' if self._share else ' WHERE'} {guard}"
             settings = {**self._load_settings, **settings}
         self._engine.load_file(
             self._database, filled, path, STRUCTURE, settings or self._load_settings
