@@ -10,7 +10,7 @@ PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
 
-.PHONY: airgap charts images kube-assets help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full clean ci
+.PHONY: airgap charts images kube-assets help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full bench-peers clean ci
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ bench: setup ## measure at a million spans, about five minutes; ARGS="--spans 20
 
 bench-full: setup ## measure at 1 and 10 million spans and write docs/benchmarks.md
 	$(BIN)/python -m bench --spans 1m,10m --markdown docs/benchmarks.md $(ARGS)
+
+bench-peers: setup ## beside other backends, named by LYMER_PEER_*; writes docs/benchmarks.md; ARGS="--spans 1m,10m"
+	$(BIN)/python -m bench.peers --markdown docs/benchmarks.md $(ARGS)
 
 clean: ## remove everything that was made, .venv included; no trace data is touched
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

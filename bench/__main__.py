@@ -10,19 +10,13 @@ import tempfile
 from pathlib import Path
 
 from bench.measure import Plan, measure
+from bench.numbers import count_of
 from bench.process import require_linux
-from bench.report import circumstances, markdown, plain
+from bench.report import circumstances, markdown, plain, write_between
 from lymer import clock
 
-_MARK_BEGIN, _MARK_END = "<!-- bench begin -->", "<!-- bench end -->"
-_UNITS = {"k": 1_000, "m": 1_000_000}
 _LARGE_SPANS = 5_000_000
 _DAY_SECONDS = 86400.0
-
-
-def _spans(text: str) -> int:
-    number, unit = (text[:-1], _UNITS[text[-1].lower()]) if text[-1].isalpha() else (text, 1)
-    return round(float(number) * unit)
 
 
 def _arguments() -> argparse.Namespace:
@@ -51,7 +45,7 @@ def main() -> int:
     require_linux()
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     figures = []
-    for size in map(_spans, arguments.spans.split(",")):
+    for size in map(count_of, arguments.spans.split(",")):
         window = arguments.window
         if window is None and size >= _LARGE_SPANS:
             window = _DAY_SECONDS
@@ -77,20 +71,12 @@ def main() -> int:
             return 1
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    facts = circumstances(load)
+    facts = circumstances(["bench", *sys.argv[1:]], load)
     print("\n".join(f"{name}: {value}" for name, value in facts), end="\n\n")
     print(plain(figures))
     if arguments.markdown:
-        _write(arguments.markdown, markdown(figures, facts))
+        write_between(arguments.markdown, "bench", markdown(figures, facts))
     return 0
-
-
-def _write(path: Path, tables: str) -> None:
-    """Replace what stands between the marks; what people wrote around them stays."""
-    text = path.read_text(encoding="utf-8") if path.exists() else f"{_MARK_BEGIN}{_MARK_END}\n"
-    before, _, rest = text.partition(_MARK_BEGIN)
-    after = rest.partition(_MARK_END)[2]
-    path.write_text(f"{before}{_MARK_BEGIN}\n{tables}\n{_MARK_END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ __all__ = ["Sent", "send_all", "send_paced", "send_small", "small_requests"]
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _RETRY_SECONDS = 0.1
+_STANDSTILL_SECONDS_MAX = 120.0
+"""Nothing acknowledged for so long: nobody is there any more."""
 _SMALL_SPANS_MAX = 10
 
 
@@ -50,6 +52,8 @@ class _Queue:
         self._began = clock.monotonic_seconds()
         self._taken = 0
         self._lock = threading.Lock()
+        self.moved = self._began
+        """When something was last acknowledged."""
         self.latencies: list[float] = []
         self.spans = self.retries = 0
         self.refused = ""
@@ -72,7 +76,7 @@ class _Queue:
 
 
 def send_all(
-    server: Server,
+    endpoint: str,
     workload: Workload,
     protocol: str,
     connections: int,
@@ -81,20 +85,19 @@ def send_all(
     """Send the whole workload; return when everything is acknowledged.
 
     Args:
-        server: Where to.
+        endpoint: Where to, such as `http://localhost:4318`.
         workload: What.
         protocol: `grpc` or `http/protobuf`.
         connections: Each has one request on its way.
         pace_spans_per_second: No faster than this; None is as fast as it goes.
 
     Raises:
-        RuntimeError: A request was refused for good.
+        RuntimeError: A request was refused for good, or not acknowledged after a long time.
     """
-    port = server.ports["grpc" if protocol == "grpc" else "http"]
     with workload.bodies() as bodies:
         queue = _Queue(bodies, pace_spans_per_second)
         threads = [
-            threading.Thread(target=_send, args=(queue, f"http://localhost:{port}", protocol))
+            threading.Thread(target=_send, args=(queue, endpoint, protocol))
             for _ in range(connections)
         ]
         began = clock.monotonic_seconds()
@@ -127,12 +130,15 @@ def _send(queue: _Queue, endpoint: str, protocol: str) -> None:
             reply = sender.send(body)
             if reply.outcome is not Outcome.RETRY:
                 break
+            if clock.monotonic_seconds() - queue.moved > _STANDSTILL_SECONDS_MAX:
+                break
             retries += 1
             pause.wait(reply.retry_after_seconds or _RETRY_SECONDS)
-        if reply.outcome is Outcome.REFUSED or reply.refused_spans:
+        if reply.outcome is not Outcome.ACCEPTED or reply.refused_spans:
             queue.refused = reply.message or "spans were rejected"
             break
-        latencies.append(clock.monotonic_seconds() - started)
+        queue.moved = clock.monotonic_seconds()
+        latencies.append(queue.moved - started)
         sent += spans
     sender.close()
     queue.done(latencies, sent, retries)

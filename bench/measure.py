@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +12,13 @@ from bench.floor import Floor, measure_floor
 from bench.freshness import Freshness, measure_freshness
 from bench.load import Sent, send_all, send_paced, send_small, small_requests
 from bench.numbers import Spread, spread_of
-from bench.process import disk_bytes
+from bench.process import disk_bytes, run_module
 from bench.questions import Question, make_questions
 from bench.server import Server
 from bench.workload import Workload, make_workload
 from lymer import clock
 
-__all__ = ["Figures", "Plan", "measure", "segments_of"]
+__all__ = ["Figures", "Plan", "check_sums", "measure", "segments_of"]
 
 _SEGMENT_BYTES = 24 * 2**20
 """Lymer's default."""
@@ -122,7 +119,8 @@ def _ingest(
 ) -> None:
     say("sending")
     plan, cpu = figures.plan, server.cpu()
-    sent = figures.sent = send_all(server, workload, plan.protocol, plan.connections)
+    sent = send_all(server.endpoint(plan.protocol), workload, plan.protocol, plan.connections)
+    figures.sent = sent
     figures.cpu_door = server.cpu() - cpu
     figures.stored_seconds = server.wait_stored(workload.spans) - sent.began_seconds
     say(f"sent in {sent.seconds:.1f} s, stored in {figures.stored_seconds:.1f} s; settling")
@@ -139,19 +137,28 @@ def _ask_store(
         "folder": str(store),
         "questions": [[one.group, one.method, one.arguments] for one in questions],
     }
-    answers = _child("bench.direct", order)
+    answers = run_module("bench.direct", order)
     figures.parts = answers["bytes"]
     figures.direct = {
         group: spread_of(timed["milliseconds"], timed["cpu"])
         for group, timed in answers["groups"].items()
     }
+    check_sums(answers, workload)
+
+
+def check_sums(answers: dict[str, Any], workload: Workload) -> None:
+    """Compare what `bench.direct` found in a store with what was sent.
+
+    Raises:
+        RuntimeError: Spans are missing, too many, or different.
+    """
     sums = workload.checksum
     wanted = [sums.spans, sums.span_ids, sums.trace_ids, sums.starts, sums.durations]
+    found = answers["checksum"]
     if not workload.has_checksum:
-        wanted, answers["checksum"] = wanted[:1], answers["checksum"][:1]
-    if answers["checksum"] != wanted:
-        message = f"the store holds {answers['checksum']}, sent were {wanted}"
-        raise RuntimeError(f"refusing to report: {message}")
+        wanted, found = wanted[:1], found[:1]
+    if found != wanted:
+        raise RuntimeError(f"refusing to report: the store holds {found}, sent were {wanted}")
     if answers["red_calls"] != workload.spans:
         message = f"RED counts {answers['red_calls']} calls of {workload.spans}"
         raise RuntimeError(f"refusing to report: {message}")
@@ -171,7 +178,7 @@ def _measure_freshness(
         part = Workload(workload.path, "", workload.requests[: spans // plan.request_spans])
 
         def load(part: Workload = part, pace: int | None = pace) -> None:
-            send_all(server, part, plan.protocol, plan.connections, pace)
+            send_all(server.endpoint(plan.protocol), part, plan.protocol, plan.connections, pace)
 
         figures.freshness[what] = measure_freshness(server, 1000, load)
         server.wait_loaded()
@@ -202,7 +209,7 @@ def _measure_small(
 def _measure_ceiling(workload: Workload, folder: Path) -> dict[str, Any]:
     segments = list(segments_of(workload, folder / "segments"))
     order = {"folder": str(folder / "ceiling"), "segments": segments}
-    return _child("bench.ceiling", order)
+    return run_module("bench.ceiling", order)
 
 
 def segments_of(workload: Workload, folder: Path) -> list[tuple[str, int]]:
@@ -219,18 +226,3 @@ def segments_of(workload: Workload, folder: Path) -> list[tuple[str, int]]:
                 segments.append((str(path), spans))
                 offset, spans = end, 0
     return segments
-
-
-def _child(module: str, order: dict[str, Any]) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", module],
-        input=json.dumps(order),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-        cwd=Path(__file__).resolve().parents[1],
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"cannot measure: {module} ended with exit code {done.returncode}")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result

@@ -9,51 +9,31 @@ something on a quiet machine. The old tree needs its own `.venv`.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
 
 from bench.asking import ask_all
 from bench.measure import segments_of
 from bench.numbers import Spread, spread_of
-from bench.process import disk_bytes, require_linux
+from bench.process import ROOT, disk_bytes, require_linux, run_module
 from bench.questions import Question, make_questions
 from bench.server import Server
 from bench.workload import make_workload
 
 __all__ = ["main"]
 
-_NEW: Final = Path(__file__).resolve().parents[1]
 _Rounds = dict[str, dict[Path, list[Spread]]]
 """Group → tree → one for each round."""
 
 
-def _child(tree: Path, module: str, order: dict[str, Any]) -> dict[str, Any]:
-    """Run a module of `bench` as that tree has it."""
-    done = subprocess.run(
-        [str(tree / ".venv/bin/python"), "-m", module],
-        input=json.dumps(order),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-        cwd=tree,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"cannot measure: {module} of {tree} ended with {done.returncode}")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
 def _load(tree: Path, store: Path, segments: Sequence[tuple[str, int]]) -> dict[str, float]:
     """Load the segments; return what that took."""
-    figures = _child(tree, "bench.ceiling", {"folder": str(store), "segments": segments})
+    figures = run_module("bench.ceiling", {"folder": str(store), "segments": segments}, tree)
     spans = figures["spans"]
     return {
         "CPU-us a span, merges over": figures["cpu_settled"] / spans * 1e6,
@@ -66,7 +46,7 @@ def _load(tree: Path, store: Path, segments: Sequence[tuple[str, int]]) -> dict[
 def _ask_stores(stores: dict[Path, Path], questions: Sequence[Question], rounds: _Rounds) -> None:
     asked = [[f"store: {one.group}", one.method, one.arguments] for one in questions]
     for tree, store in stores.items():
-        answers = _child(tree, "bench.direct", {"folder": str(store), "questions": asked})
+        answers = run_module("bench.direct", {"folder": str(store), "questions": asked}, tree)
         for group, timed in answers["groups"].items():
             rounds[group][tree].append(spread_of(timed["milliseconds"], timed["cpu"]))
 
@@ -84,7 +64,7 @@ def _print(rounds: _Rounds, old: Path) -> None:
         line = ""
         for name in ("cpu", "p50", "p99"):
             before, after = (
-                median(getattr(one, name) for one in trees[tree]) for tree in (old, _NEW)
+                median(getattr(one, name) for one in trees[tree]) for tree in (old, ROOT)
             )
             line += f"{before:8.2f} →{after:6.2f} {after / before if before else 0:5.2f}x"
         print(f"{group:56}{line}")
@@ -108,17 +88,17 @@ def main() -> int:
     workload = make_workload(folder / "workload.bin", arguments.spans, 512, arguments.window)
     segments = list(segments_of(workload, folder / "segments"))
     questions = make_questions(workload, arguments.scale)
-    stores = {old: folder / "old/store", _NEW: folder / "new/store"}
+    stores = {old: folder / "old/store", ROOT: folder / "new/store"}
     loads: dict[Path, dict[str, float]] = {}
     for tree, store in stores.items():
         shutil.rmtree(store.parent, ignore_errors=True)
-        if tree == _NEW and arguments.same_data:
+        if tree == ROOT and arguments.same_data:
             shutil.copytree(stores[old].parent, store.parent, symlinks=True)
             loads[tree] = loads[old]
         else:
             loads[tree] = _load(tree, store, segments)
     for what, before in loads[old].items():
-        print(f"{what:30}{before:8.2f} →{loads[_NEW][what]:8.2f} {loads[_NEW][what] / before:.2f}x")
+        print(f"{what:30}{before:8.2f} →{loads[ROOT][what]:8.2f} {loads[ROOT][what] / before:.2f}x")
     rounds: _Rounds = defaultdict(lambda: defaultdict(list))
     for _ in range(arguments.rounds):
         _ask_stores(stores, questions, rounds)

@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +13,10 @@ from pathlib import Path
 
 from bench.measure import Figures
 from bench.numbers import Spread
+from bench.process import ROOT
 from lymer import clock
 
-__all__ = ["circumstances", "markdown", "plain"]
+__all__ = ["circumstances", "describe", "markdown", "number", "plain", "write_between"]
 
 _GIB, _MIB = 2**30, 2**20
 _GOAL_10M = 10_000_000
@@ -42,7 +42,7 @@ class _Row:
         goal = "" if self.goal is None else f"{'≥' if self.is_more_better else '≤'} {self.goal:g}"
         return [
             self.what,
-            _number(self.value),
+            number(self.value),
             self.unit,
             self._ratio(self.ceiling),
             self._ratio(self.floor),
@@ -52,10 +52,11 @@ class _Row:
     def _ratio(self, other: float | None) -> str:
         if not other or not self.value:
             return ""
-        return f"{_number(other)} ({self.value / other:.2f}×)"
+        return f"{number(other)} ({self.value / other:.2f}×)"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Return three digits or so."""
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value >= 100 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
@@ -184,20 +185,19 @@ def markdown(figures: Sequence[Figures], facts: Sequence[tuple[str, str]]) -> st
         lines += ["| " + " | ".join(row.cells()) + " |" for row in _rows(f)]
         blocks.append("\n\n".join([f"### {_title(f)}", "\n".join(lines), _checked(f)]))
         missed = [
-            f"{row.what}: {_number(row.value)} {row.unit}" for row in _rows(f) if not row.is_met
+            f"{row.what}: {number(row.value)} {row.unit}" for row in _rows(f) if not row.is_met
         ]
         blocks.append("Goals missed: " + ("; ".join(missed) if missed else "none") + ".")
     return "\n\n".join(blocks)
 
 
-def circumstances(load_before: str) -> list[tuple[str, str]]:
+def circumstances(command: Sequence[str], load_before: str) -> list[tuple[str, str]]:
     """Return machine, versions and load: without them no figure means anything."""
-    root = Path(__file__).resolve().parents[1]
     moment = datetime.fromtimestamp(clock.unix_nano() / 1e9, UTC)
     return [
         ("date", moment.strftime("%Y-%m-%d %H:%M UTC")),
-        ("command", "python -m bench " + " ".join(sys.argv[1:])),
-        ("commit", _output(["git", "describe", "--always", "--dirty"], root)),
+        ("command", " ".join(["python -m", *command])),
+        ("commit", describe(ROOT)),
         ("machine", f"{os.cpu_count()} processors, {_processor()}, {_memory()}"),
         ("system", f"{platform.system()} {platform.release()}, Python {platform.python_version()}"),
         (
@@ -211,12 +211,23 @@ def circumstances(load_before: str) -> list[tuple[str, str]]:
     ]
 
 
+def write_between(path: Path, mark: str, text: str) -> None:
+    """Replace what stands between the marks; what people wrote around them stays."""
+    begin, end = f"<!-- {mark} begin -->", f"<!-- {mark} end -->"
+    whole = path.read_text(encoding="utf-8") if path.exists() else f"{begin}{end}\n"
+    before, _, rest = whole.partition(begin)
+    after = rest.partition(end)[2]
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 def _load() -> str:
     return " ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
-def _output(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def describe(tree: Path) -> str:
+    """Return the commit of a source tree, and whether it was changed since."""
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
 
 

@@ -16,18 +16,15 @@ from typing import Self
 
 import yaml
 
-from bench.process import cpu_seconds, memory_bytes, peak_memory_bytes
+from bench.process import cpu_seconds, memory_bytes, peak_memory_bytes, wait_quiet
 from lymer import clock
 
 __all__ = ["Server"]
 
 _START_SECONDS_MAX = 120.0
 _STOP_SECONDS_MAX = 120.0
-_SETTLE_SECONDS_MAX = 600.0
-_QUIET_SECONDS = 5
-_QUIET_CPU = 0.06
-"""Part of a processor. The engine at rest takes about 0.02, reading its metrics included."""
-_ROLLUP_PERIOD_SECONDS = 70.0
+_STORED_SECONDS_MAX = 600.0
+_ROLLUP_PERIOD_SECONDS = 71.0
 """A few spans are counted after 60 s by a worker with a period of 10: a server that looks idle may
 only be waiting for it."""
 _PORTS = {
@@ -95,6 +92,10 @@ class Server:
         """The process."""
         return self._process.pid
 
+    def endpoint(self, protocol: str) -> str:
+        """Return where spans are sent by `grpc` or `http/protobuf`."""
+        return f"http://localhost:{self.ports['grpc' if protocol == 'grpc' else 'http']}"
+
     def cpu(self) -> float:
         """Processor seconds so far."""
         return cpu_seconds(self.pid)
@@ -124,7 +125,7 @@ class Server:
         Raises:
             RuntimeError: They are not, after a long time.
         """
-        deadline = clock.monotonic_seconds() + _SETTLE_SECONDS_MAX
+        deadline = clock.monotonic_seconds() + _STORED_SECONDS_MAX
         stored = 0.0
         while clock.monotonic_seconds() < deadline:
             stored = self.metric("lymer_store_spans_total")
@@ -138,28 +139,22 @@ class Server:
         while self.metric("lymer_journal_backlog_bytes") > 0:
             time.sleep(0.1)
 
-    def settle(self) -> float:
+    def settle(self, seconds_min: float = _ROLLUP_PERIOD_SECONDS) -> float:
         """Wait until nothing is left to do; return the processor seconds when the quiet began.
 
-        Nothing is left when the backlog is empty, the rollup worker has had its turn, and the
-        process took less than 6 % of a processor for 5 seconds in a row: so merges are over too.
+        Nothing is left when the backlog is empty, the rollup worker has had its turn
+        (`seconds_min`), and the process is quiet: so merges are over too.
 
         Raises:
             RuntimeError: It does not come to rest.
         """
-        began = clock.monotonic_seconds()
-        deadline = began + _SETTLE_SECONDS_MAX
-        while clock.monotonic_seconds() < deadline:
-            before, at = self.cpu(), clock.monotonic_seconds()
-            for _ in range(_QUIET_SECONDS):
-                time.sleep(1)
-                if self.cpu() - before > _QUIET_CPU * _QUIET_SECONDS:
-                    break
-            else:
-                rollups_ran = at - began > _ROLLUP_PERIOD_SECONDS + 1
-                if rollups_ran and self.metric("lymer_journal_backlog_bytes") == 0:
-                    return before
-        raise RuntimeError("refusing to report: the server does not come to rest")
+        return wait_quiet(
+            self.pid, seconds_min, lambda: self.metric("lymer_journal_backlog_bytes") == 0
+        )
+
+    def settle_now(self) -> float:
+        """Settle without the rollup worker's turn: for a smoke run."""
+        return self.settle(seconds_min=0)
 
     def stop(self) -> float:
         """Ask it to end; return how long that took, seconds.

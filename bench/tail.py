@@ -40,7 +40,7 @@ def _run(workload: Workload, settings: tuple[str, ...], connections: int) -> tup
     """Return CPU seconds for a million spans, and what was decided."""
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder), settings) as server:
         before = server.cpu()
-        send_all(server, workload, "grpc", connections)
+        send_all(server.endpoint("grpc"), workload, "grpc", connections)
         server.wait_stored(workload.spans)
         # Both kinds wait as long, for a server at rest takes a little, too.
         time.sleep(_GRACE_SECONDS + _DECIDED_SECONDS)
