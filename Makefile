@@ -59,6 +59,7 @@ kube-assets: ## compile a kube-apiserver for the cluster tests; prints KUBEBUILD
 
 kafka-assets: ## bring the jars of a Kafka broker for the tests; prints their folder
 	@tools/kafka_assets.sh
+	@tools/opensearch_assets.sh
 
 charts: setup ## package the Helm charts into dist/charts, a repository that any web server can serve
 	$(BIN)/python tools/package_charts.py $(ARGS)
