@@ -256,7 +256,7 @@ def test_poison_is_set_aside(broker: Broker, store: ClickHouseStore, tmp_path: P
     with topic.ingester():
         topic.wait_until_stored(4)
 
-    (kept,) = topic.quarantine.iterdir()
+    (kept,) = topic.quarantine.glob("*.otlp")
     assert kept.name == f"kafka-{topic.name}-0-2.otlp"
     assert kept.read_bytes() == b"\xff no spans"
     assert topic.metrics.registry.get_sample_value("lymer_kafka_poison_messages_total") == 1

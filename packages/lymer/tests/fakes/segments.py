@@ -71,9 +71,15 @@ class FakeSegments:
 class FakeWriter:
     """A `SpanWriter` that keeps bodies, and fails as it is told."""
 
-    def __init__(self, *, is_poison: Callable[[bytes], bool]) -> None:
-        """Refuse to decode what is poison."""
+    def __init__(
+        self,
+        *,
+        is_poison: Callable[[bytes], bool],
+        refusal: Callable[[bytes], Exception | None] = lambda _: None,
+    ) -> None:
+        """Refuse to decode what is poison; fail with what `refusal` says of a body."""
         self._is_poison = is_poison
+        self._refusal = refusal
         self.stored: dict[int, list[bytes]] = {}
         """Segment id → bodies, in the order they were stored."""
         self.calls: list[tuple[str, int]] = []
@@ -107,6 +113,15 @@ class FakeWriter:
         """Keep bodies until `recover_segment` finds them to be all."""
         self.parts.setdefault(segment.segment_id, []).extend(self._readable(path))
 
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """Do as if, unless the next call would fail whatever it were."""
+        if self.fails_always is not None:
+            raise self.fails_always
+        if self.errors:
+            raise self.errors[0]
+        self._readable(path)
+        self.part_sizes.pop()
+
     def expect(self, segments: Sequence[SealedSegment], /) -> None:
         """Remember who was said to come."""
         self.expected += [segment.segment_id for segment in segments]
@@ -137,6 +152,8 @@ class FakeWriter:
         bodies = read_segment(path)
         if any(map(self._is_poison, bodies)):
             raise UndecodableError("poison")
+        for refused in filter(None, map(self._refusal, bodies)):
+            raise refused
         if sum(map(_span_count, bodies)) > self.spans_max:
             raise StorageMemoryError("too many spans")
         self.part_sizes.append(sum(map(_span_count, bodies)))

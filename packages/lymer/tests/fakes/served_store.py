@@ -99,6 +99,10 @@ class ServedStore(RemoteStore):
         """See `SpanWriter.write_part`."""
         self._store.write_part(segment, path)
 
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter.try_part`."""
+        self._store.try_part(segment, path)
+
     def expect(self, segments: Sequence[SealedSegment], /) -> None:
         """See `SpanWriter.expect`."""
         self._store.expect(segments)

@@ -64,6 +64,11 @@ class TwoCollectors:
         which, ours = self._whose(segment)
         self._stores[which].write_part(ours, path)
 
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter`."""
+        which, ours = self._whose(segment)
+        self._stores[which].try_part(ours, path)
+
     def expect(self, segments: Sequence[SealedSegment], /) -> None:
         """See `SpanWriter`."""
         for segment in segments:

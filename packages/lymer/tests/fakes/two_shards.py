@@ -58,6 +58,10 @@ class _Looking(ShardedStore):
         """See `SpanWriter`."""
         super().write_part(self._ours(segment), path)
 
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter`."""
+        super().try_part(self._ours(segment), path)
+
     def expect(self, segments: Sequence[SealedSegment], /) -> None:
         """See `SpanWriter`."""
         super().expect([self._ours(segment) for segment in segments])

@@ -311,7 +311,7 @@ class Forwarder:
     async def _set_aside(self, parcel: Parcel) -> None:
         name = f"{parcel.segment:020d}-{parcel.index:07d}-{parcel.part}"
         folder = self._data_dir / "quarantine"
-        requests = [(name, parcel.request.body)]
+        requests = [(name, parcel.request.body, parcel.reason)]
         await self._until_done("quarantine not written, will retry", set_aside, folder, requests)
         self._metrics.quarantined.inc()
         _log.error("request quarantined", request=name, folder=folder, reason=parcel.reason)

@@ -1,10 +1,11 @@
 """A segment that cannot be stored as it is: in parts, down to the span that is to blame.
 
-A segment may need more memory than a load may use, or hold what the engine cannot read. Its
+A segment may need more memory than a load may use, or hold what the engine cannot read: its
 requests are written again as files of their own and stored one file after another under the
 segment's id, the small ones first; what fails is halved, first between requests, then between the
 spans of one, and a request the engine cannot read is written canonically before it is. A span that
-still fails goes to the quarantine folder.
+still fails goes to the quarantine folder. What fails for any other reason is looked for by trials
+that store nothing (`find_culprits`), for whether a failed statement has stored is not known.
 
 Exactly once: the segment's id and number of spans stay the law. While only some parts are stored,
 the store has another number of its spans than the segment, so a crash ends in `recover_segment`
@@ -15,12 +16,16 @@ atomically by one without them before the spans are counted for the last time.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from lymer.errors import StorageMemoryError, UndecodableError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+
+from lymer.errors import LymerError, StorageError, StorageMemoryError, UndecodableError
 from lymer.journal.disk import sync_folder
 from lymer.journal.record import encode_record
 from lymer.journal.recovery import REWRITE_SUFFIX, TRIAL_SUFFIX, open_records
@@ -30,7 +35,7 @@ from lymer.storage.contract import SpanWriter
 from lymer.wire.otlp_proto import canonical_request
 from lymer.wire.otlp_split import split_request
 
-__all__ = ["PART_SPANS_MAX", "write_in_parts"]
+__all__ = ["PART_SPANS_MAX", "check_works", "find_culprits", "write_in_parts"]
 
 PART_SPANS_MAX: Final = 100_000
 """Spans of the first parts: the emptiest span needs 1.3 kB of memory while it is loaded."""
@@ -48,12 +53,25 @@ class _Request(NamedTuple):
     is_canonical: bool = False
 
 
+_PROBE_SPANS: Final = 32
+"""Each of another trace: whichever shard there is, some of them are its own."""
+
+
+class _Bad(NamedTuple):
+    request: _Request
+    reason: str
+
+
+_Attempt = Callable[[list[_Request], Path], LymerError | None]
+"""Stores requests, written to a path; returns why they must be tried in smaller parts."""
+
+
 def write_in_parts(
     segment: SealedSegment,
     writer: SpanWriter,
     quarantine: Path,
     between: Callable[[], None] = lambda: None,
-) -> tuple[SealedSegment, int]:
+) -> tuple[SealedSegment, Counter[str]]:
     """Store the spans of `segment`, of which none are stored; `recover_segment` must follow.
 
     Args:
@@ -63,44 +81,135 @@ def write_in_parts(
         between: Called after each part: others must not wait for the last one.
 
     Returns:
-        The segment as it is now, and how many requests or single spans were set aside.
+        The segment as it is now, and how many requests or single spans were set aside, by reason.
 
     Raises:
         StorageError: Some parts are stored, or it is not known: the segment must be recovered.
         OSError: Likewise.
     """
+    is_announced = False
+
+    def attempt(part: list[_Request], trial: Path) -> LymerError | None:
+        nonlocal is_announced
+        if not is_announced and _is_slow(part[0]):  # all that are quick are stored
+            writer.announce(segment)
+            is_announced = True
+        try:
+            writer.write_part(segment, trial)
+        except StorageMemoryError as error:
+            if _spans_of(part) < 2 and len(part[0].body) < _HUNGRY_BYTES_MIN:
+                raise
+            return error
+        except UndecodableError as error:
+            return error
+        return None
+
+    return _in_parts(segment, attempt, quarantine, between)
+
+
+def find_culprits(
+    segment: SealedSegment,
+    writer: SpanWriter,
+    quarantine: Path,
+    between: Callable[[], None] = lambda: None,
+) -> tuple[SealedSegment, Counter[str]]:
+    """Set aside the spans of `segment` that a store which works cannot store, by trials only.
+
+    A span is to blame when it fails alone, the store takes a span of our own right after it, and it
+    fails again.
+
+    Args: As `write_in_parts`.
+
+    Returns:
+        As `write_in_parts`; nothing is stored yet.
+
+    Raises:
+        StorageError: The store takes nothing now; nobody is to blame.
+        OSError: The segment cannot be read, or written anew.
+    """
+
+    def attempt(part: list[_Request], trial: Path) -> LymerError | None:
+        failure = _failure(segment, writer, trial)
+        if failure is None or _spans_of(part) > 1:
+            return failure
+        check_works(segment, writer)
+        return _failure(segment, writer, trial)
+
+    return _in_parts(segment, attempt, quarantine, between)
+
+
+def _failure(segment: SealedSegment, writer: SpanWriter, path: Path) -> LymerError | None:
+    try:
+        writer.try_part(segment, path)
+    except (StorageError, UndecodableError) as error:
+        return error
+    return None
+
+
+def check_works(segment: SealedSegment, writer: SpanWriter) -> None:
+    """Return if the store takes a small span of ours for the tenant of `segment`.
+
+    Raises:
+        StorageError: It does not, whoever is to blame.
+        OSError: The span cannot be written.
+    """
+    path = segment.path.with_suffix(f".probe{TRIAL_SUFFIX}")
+    _write(path, [_Request(_probe(), _PROBE_SPANS)])
+    try:
+        writer.try_part(segment, path)
+    except UndecodableError as error:
+        raise StorageError(str(error)) from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _in_parts(
+    segment: SealedSegment, attempt: _Attempt, quarantine: Path, between: Callable[[], None]
+) -> tuple[SealedSegment, Counter[str]]:
     good: list[_Request] = []
-    bad: list[_Request] = []
+    bad: list[_Bad] = []
     trial = segment.path.with_suffix(TRIAL_SUFFIX)
     quick, slow = _sorted_requests(segment.path)
     pending = [*_first_parts(quick), *_first_parts(slow)][::-1]
-    is_announced = not quick
     try:
         while pending:
             part = pending.pop()
-            if not is_announced and _is_slow(part[0]):
-                writer.announce(segment)
-                is_announced = True
             _write(trial, part)
-            try:
-                writer.write_part(segment, trial)
-            except (StorageMemoryError, UndecodableError) as error:
+            error = attempt(part, trial)
+            if error is None:
+                good += part
+            else:
                 smaller = _smaller(part, error)
                 if smaller is None:
-                    bad += part
+                    bad += (_Bad(one, str(error)) for one in part)
                 pending += (smaller or [])[::-1]
-            else:
-                good += part
             between()
     finally:
         trial.unlink(missing_ok=True)
     if not bad:
-        return segment, 0
+        return segment, Counter()
     names = (f"{segment.path.stem}-{place:05d}" for place in range(len(bad)))
-    set_aside(quarantine, zip(names, (one.body for one in bad), strict=True))
+    set_aside(
+        quarantine,
+        ((name, one.request.body, one.reason) for name, one in zip(names, bad, strict=True)),
+    )
     _replace(segment.path, good)
-    spans = sum(one.span_count for one in good)
-    return replace(segment, span_count=spans, byte_count=segment.path.stat().st_size), len(bad)
+    left = replace(segment, span_count=_spans_of(good), byte_count=segment.path.stat().st_size)
+    return left, Counter(one.reason for one in bad)
+
+
+def _probe() -> bytes:
+    spans = [
+        Span(trace_id=bytes([number]) * 16, span_id=bytes([number]) * 8, name="probe")
+        for number in range(1, 1 + _PROBE_SPANS)
+    ]
+    return ExportTraceServiceRequest(
+        resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])]
+    ).SerializeToString()
+
+
+def _spans_of(requests: Sequence[_Request]) -> int:
+    return sum(one.span_count for one in requests)
 
 
 def _sorted_requests(path: Path) -> tuple[list[_Request], list[_Request]]:
@@ -139,7 +248,7 @@ def _first_parts(requests: Sequence[_Request]) -> Iterator[list[_Request]]:
         yield part
 
 
-def _smaller(part: list[_Request], error: Exception) -> list[list[_Request]] | None:
+def _smaller(part: list[_Request], error: LymerError) -> list[list[_Request]] | None:
     """Return what to try instead of a part that failed; None if there is nothing left to try."""
     if isinstance(error, UndecodableError) and not all(one.is_canonical for one in part):
         return _canonical(part)
@@ -148,8 +257,6 @@ def _smaller(part: list[_Request], error: Exception) -> list[list[_Request]] | N
         return [part[:middle], part[middle:]]
     (request,) = part
     if request.span_count < 2:
-        if isinstance(error, StorageMemoryError) and len(request.body) < _HUNGRY_BYTES_MIN:
-            raise error
         return None
     try:
         return [[one] for one in _split(request, max(1, request.span_count // 2))]

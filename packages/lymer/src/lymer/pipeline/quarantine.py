@@ -15,17 +15,18 @@ QUARANTINE_BYTES_MAX: Final = 256 * 2**20
 """When the quarantine folder holds so much, requests are still set aside, but not kept."""
 
 
-def set_aside(folder: Path, requests: Iterable[tuple[str, bytes]]) -> None:
-    """Keep requests, (name, OTLP body), one file each; durable when it returns.
+def set_aside(folder: Path, requests: Iterable[tuple[str, bytes, str]]) -> None:
+    """Keep requests, (name, OTLP body, reason), in two files each; durable when it returns.
 
     The same name is the same request: a crash in between does no harm.
     """
     make_folder(folder)
     held = sum(entry.stat().st_size for entry in folder.iterdir())
-    for name, body in requests:
+    for name, body, reason in requests:
         held += len(body)
         if held > QUARANTINE_BYTES_MAX:
             break
+        (folder / f"{name}.reason.txt").write_text(f"{reason}\n", encoding="utf-8")
         with (folder / f"{name}.otlp").open("wb") as file:
             file.write(body)
             file.flush()

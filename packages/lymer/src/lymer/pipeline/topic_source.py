@@ -300,6 +300,11 @@ class TopicSource:
         with self._ours(segment):
             self._store.write_part(segment, path)
 
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter.try_part`."""
+        with self._ours(segment):
+            self._store.try_part(segment, path)
+
     def expect(self, segments: Sequence[SealedSegment], /) -> None:
         """See `SpanWriter.expect`."""
         self._store.expect(segments)
@@ -517,7 +522,7 @@ class TopicSource:
         _log.error("message quarantined", message=name, error=error)
         while not self._stop.is_set():
             try:
-                set_aside(self._quarantine, [(name, body)])
+                set_aside(self._quarantine, [(name, body, str(error))])
             except OSError as failure:
                 self._problem = f"cannot write to {self._quarantine}: {failure}"
                 self._stop.wait(_RETRY_SECONDS)

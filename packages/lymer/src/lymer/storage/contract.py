@@ -79,6 +79,15 @@ class SpanWriter(Protocol):
         Raises: As `write_segment`.
         """
 
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """Do with the spans in the file `path` all that storing them means, where nobody sees it.
+
+        In a table of trial, made like the real one and dropped again: it tells spans that cannot be
+        stored from a store that stores nothing now.
+
+        Raises: As `write_segment`; nothing is stored, whatever happens.
+        """
+
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """Store `segment` if an interrupted `write_segment` did not; idempotent, same promises."""
 

@@ -107,7 +107,7 @@ class Metrics:
         )
         self.quarantined_requests: Final = self._counter(
             "lymer_quarantine_requests",
-            "Acknowledged requests the engine cannot read; they lie in the quarantine folder.",
+            "Acknowledged requests the store cannot take; they lie in the quarantine folder.",
         )
         self.rollup_failures: Final = self._counter(
             "lymer_rollup_failures", "Steps of the rollups that failed and will be repeated."

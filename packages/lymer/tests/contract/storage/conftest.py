@@ -44,6 +44,7 @@ class Store:
         self.write_segment = opened.write_segment
         self.recover_segment = opened.recover_segment
         self.write_part = opened.write_part
+        self.try_part = opened.try_part
         self.expect = opened.expect
         self.announce = opened.announce
         self.close = opened.close

@@ -97,6 +97,19 @@ def test_a_segment_in_parts_is_stored_once(store: Store, tmp_path: Path, parts: 
     assert sorted(span_ids(store)) == [span_hex(1), span_hex(2)]
 
 
+def test_a_trial_stores_nothing(store: Store, tmp_path: Path) -> None:
+    """Neither spans nor what is known of them, and the segment is stored as if it had not been."""
+    segment = write_segment_file(tmp_path, make_request(make_span(1, 1), service="tried"))
+
+    store.try_part(segment, segment.path)
+    store.try_part(segment, segment.path)
+
+    assert span_ids(store) == []
+    assert store.get_services() == []
+    store.write_segment(segment)
+    assert span_ids(store) == [span_hex(1)]
+
+
 def test_what_counts_waits_for_a_segment_in_parts(store: Store, tmp_path: Path) -> None:
     """Later segments are stored meanwhile; its calls are counted once, when it is whole."""
     call = [make_span(1, 1, kind=3), make_span(1, 2, kind=2, parent=1)]

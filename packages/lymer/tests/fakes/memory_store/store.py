@@ -91,6 +91,10 @@ class MemoryStore:
         """See `SpanWriter.write_part`."""
         self._parts.setdefault(segment.segment_id, []).extend(_spans(path))
 
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter.try_part`."""
+        _spans(path)
+
     def expect(self, segments: Sequence[SealedSegment], /) -> None:
         """See `SpanWriter.expect`; parts are not to be seen here before they are whole."""
 

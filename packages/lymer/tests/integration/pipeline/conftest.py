@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from fakes.engine_lines import engine_lines
 from fakes.segments import FakeSegments
+from lymer.clock import monotonic_seconds
 from lymer.journal.record import encode_record
 from lymer.model.segment import SealedSegment
 from lymer.pipeline.loader import Loader
@@ -20,6 +22,14 @@ from lymer.telemetry.metrics import Metrics
 from lymer.wire.otlp_proto import CheckedRequest
 
 _MEMORY_BYTES_MAX = 900 * 2**20
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once something became true; fail after 30 s."""
+    deadline = monotonic_seconds() + 30
+    while not condition():
+        assert monotonic_seconds() < deadline, "waited 30 s in vain"
+        time.sleep(0.005)
 
 
 @dataclass(slots=True)
@@ -45,7 +55,7 @@ class RealStore:
         for requests in segments:
             made.append(self._segment(requests))
             source.seal(made[-1])
-        assert loader.finish(30), loader.problem
+        assert loader.finish(120), loader.problem
         assert loader.problem == ""
         self.removed = [one.segment_id for one in source.removed]
         assert sorted(self.removed) == [one.segment_id for one in made]
@@ -65,7 +75,7 @@ class RealStore:
         """Return what was set aside."""
         if not self.quarantine.exists():
             return []
-        return [one.read_bytes() for one in sorted(self.quarantine.iterdir())]
+        return [one.read_bytes() for one in sorted(self.quarantine.glob("*.otlp"))]
 
     def _segment(self, requests: list[CheckedRequest]) -> SealedSegment:
         segment_id = next(self._segment_ids)

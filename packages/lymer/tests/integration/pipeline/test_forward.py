@@ -221,7 +221,7 @@ async def test_poison_is_found_and_set_aside_and_blocks_nothing(tmp_path: Path) 
             assert agent.count("lymer_forward_quarantined_requests_total") == 1
 
         assert collector.spans() == span_ids(*(n for n in range(1, 10) if n != 5))
-        (kept,) = (tmp_path / "quarantine").iterdir()
+        (kept,) = (tmp_path / "quarantine").glob("*.otlp")
         assert body_of(5) == kept.read_bytes()
 
 
@@ -244,7 +244,7 @@ async def test_a_request_that_only_ever_fails_is_poison_if_others_succeed(tmp_pa
             await agent.sent()
 
         assert collector.spans() == span_ids(*range(2, 40))
-        assert len(list((tmp_path / "quarantine").iterdir())) == 1
+        assert len(list((tmp_path / "quarantine").glob("*.otlp"))) == 1
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["by our limit", "by the collector's"])

@@ -248,6 +248,15 @@ class Catalog:
         with self._telling:
             self._add(segment_id)
 
+    def holdings(self, segment_id: int, table: str = "{db}.spans") -> list[tuple[Any, ...]]:
+        """Return what a segment holds in `table`, as `holdings.sql` says.
+
+        Raises:
+            StorageError: The engine failed.
+        """
+        text = _HOLDINGS.replace("{db}.spans", table)
+        return self._rows(text.replace("{seg}", str(segment_id)), 6)
+
     def forget(self, statements: Sequence[str], settings: Mapping[str, str | int]) -> None:
         """Change the tables by these statements, and know what they say then.
 
@@ -266,9 +275,7 @@ class Catalog:
     def _add(self, segment_id: int) -> None:
         operations: set[_Operation] = set()
         origins: dict[tuple[int, int], set[bytes]] = defaultdict(set)
-        for service, name, kind, resource, scope, keys in self._rows(
-            _HOLDINGS.replace("{seg}", str(segment_id)), 6
-        ):
+        for service, name, kind, resource, scope, keys in self.holdings(segment_id):
             operations.add((service, name, kind))
             origins[resource, scope].update(keys)
         due = segment_id - self._refresh

@@ -95,6 +95,11 @@ class ShardedStore:
         for shard in self._shards:
             shard.write_part(segment, path)
 
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter.try_part`."""
+        for shard in self._shards:
+            shard.try_part(segment, path)
+
     def expect(self, segments: Sequence[SealedSegment], /) -> None:
         """See `SpanWriter.expect`."""
         for shard in self._shards:

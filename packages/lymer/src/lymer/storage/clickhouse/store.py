@@ -239,6 +239,10 @@ class ClickHouseStore:
         """See `SpanWriter.write_part`."""
         self._made(segment.tenant).writer.write_part(segment, path)
 
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """See `SpanWriter.try_part`."""
+        self._made(segment.tenant).writer.try_part(segment, path)
+
     def expect(self, segments: Sequence[SealedSegment], /) -> None:
         """See `SpanWriter.expect`."""
         for segment in segments:
@@ -481,6 +485,7 @@ class ClickHouseStore:
             load_memory_bytes_max=memory_bytes_max * 2 // 3,
             ours="" if sharing is None else sharing.ours,
             share="" if sharing is None else sharing.share,
+            collector=0 if sharing is None else sharing.collector,
         )
         rollups = (
             Rollups(self._engine, database, memory_bytes_max=memory_bytes_max // 2)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 from typing import Final
 
-from lymer.errors import StorageError
+from lymer.errors import StorageError, StorageMemoryError
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import ONE_PART, Engine
@@ -16,6 +17,7 @@ from lymer.storage.clickhouse.statements import LOAD, LOAD_USUAL, UNUSUAL_CODES
 
 __all__ = ["SegmentWriter"]
 
+_SPANS: Final = "{db}.spans"
 _REPAIRED_FOR: Final = 50
 """Loads that expect something to be repaired, once something was."""
 _LOADING: Final[dict[str, str | int]] = {
@@ -41,13 +43,15 @@ class SegmentWriter:
         load_memory_bytes_max: int,
         ours: str = "",
         share: str = "",
+        collector: int = 0,
     ) -> None:
         """Remember whom to tell, and what one load may use of memory, bytes.
 
-        `ours` is a clause WHERE on `seg`, if others write to the same table; `share` a
-        condition on `trace`, if other shards keep the rest.
+        `ours` is a clause WHERE on `seg`, if others write to the same table; `share` a condition on
+        `trace`, if other shards keep the rest; `collector` our number among those others.
         """
         self._share = share
+        self._trial = f"{{db}}.spans_trial_{collector}"
         self._engine = engine
         self._database = database
         self._load_settings = {
@@ -95,8 +99,7 @@ class SegmentWriter:
     def write_segment(self, segment: SealedSegment, /) -> None:
         """Store a segment; see `SpanWriter.write_segment`."""
         self.write_part(segment, segment.path)
-        self._catalog.add(segment.segment_id)
-        self._settle(segment)
+        self.settle(segment)
 
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """Store a segment unless it is; see `SpanWriter.recover_segment`.
@@ -112,8 +115,15 @@ class SegmentWriter:
         self.write_segment(segment)
 
     def settle(self, segment: SealedSegment, /) -> None:
-        """Know that all that is to be stored of a segment is."""
-        self._catalog.add(segment.segment_id)
+        """Know that all that is to be stored of a segment is.
+
+        Raises:
+            StorageError: The catalog could not be told; the spans are stored.
+        """
+        try:
+            self._catalog.add(segment.segment_id)
+        except StorageMemoryError as error:  # which would say that nothing is stored
+            raise StorageError(f"cannot tell the catalog: {error}") from error
         self._settle(segment)
 
     def erase(self, segment: SealedSegment, /) -> None:
@@ -145,6 +155,26 @@ class SegmentWriter:
                 return
         self._load(LOAD, segment, path)
         self._repaired_for -= 1
+
+    def try_part(self, segment: SealedSegment, path: Path, /) -> None:
+        """Do with some spans all that storing them means; see `SpanWriter.try_part`.
+
+        The table's twin has its columns, indexes and constraints. What only the table itself can
+        refuse, however good the spans are (too many parts, no right to write), is asked of it by an
+        insert of no rows.
+        """
+        drop = f"DROP TABLE IF EXISTS {self._trial} SYNC"
+        self._engine.command(self._database, drop)
+        self._engine.command(self._database, f"CREATE TABLE {self._trial} AS {_SPANS}")
+        try:
+            self._load(LOAD.replace(_SPANS, self._trial), segment, path)
+            self._catalog.holdings(segment.segment_id, self._trial)
+            self._engine.command(
+                self._database, f"INSERT INTO {_SPANS} SELECT * FROM {self._trial} WHERE 0"
+            )
+        finally:
+            with contextlib.suppress(StorageError):  # the next trial drops it
+                self._engine.command(self._database, drop)
 
     def _load(self, statement: str, segment: SealedSegment, path: Path) -> None:
         filled = statement.replace("{seg}", str(segment.segment_id))
