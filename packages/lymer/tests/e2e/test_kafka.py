@@ -357,6 +357,7 @@ def _assert_rollups(stored: StoredSpans) -> None:
 def _wait_for_lag(ingester: Lymer) -> None:
     """Wait until no message is left, for longer than it takes to look at that anew."""
     quiet_since = monotonic_seconds()
+    lags: list[float] = []
     for _ in poll(_WAIT_SECONDS_MAX):
         text = ingester.http.get(f"{ingester.admin_url}/metrics").text
         lags = [

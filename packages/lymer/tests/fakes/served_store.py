@@ -62,7 +62,7 @@ class ApiThread:
             started.set_result(api)
 
         def run() -> None:
-            self._loop.create_task(start())
+            _starting = self._loop.create_task(start())
             self._loop.run_forever()
 
         self._thread = threading.Thread(target=run)

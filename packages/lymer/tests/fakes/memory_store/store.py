@@ -53,6 +53,7 @@ from lymer.storage.search_contract import (
     Series,
     SeriesQuestion,
     SpansetQuestion,
+    TypedValue,
 )
 from lymer.wire.jaeger_json import to_text
 
@@ -353,6 +354,7 @@ class _Tenant:
         ]
         count = float(sum(map(len, sets)))
         if question.query.body.function == "histogram_over_time":
+            labels: tuple[tuple[str, TypedValue | None], ...]
             labels = (("status", ("status", "unset")), ("__bucket", ("float", 1.0)))
             return FoundSeries((Series(labels, ((0, count),)),) if count else ())
         return FoundSeries((Series((), ((0, count),)),) if count else ())
