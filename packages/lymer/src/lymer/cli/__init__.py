@@ -46,7 +46,7 @@ _COMMANDS: Final = {
     "graph": _Entry("lymer.cli.live", "graph", "Show who calls whom."),
     "export": _Entry("lymer.cli.files", "export", "Write traces to a file."),
     "import": _Entry("lymer.cli.files", "import_", "Store the spans of files."),
-    "migrate": _Entry("lymer.cli.migrate", "migrate", "Move what a Jaeger's store holds."),
+    "migrate": _Entry("lymer.cli.migrate", "migrate", "Move what another store holds."),
     "anonymize": _Entry("lymer.cli.files", "anonymize", "Write files with codes for texts."),
     "delete": _Entry("lymer.cli.deletion", "delete", "Delete traces, for good."),
     "root-cause": _Entry("lymer.cli.diagnosis", "root_cause", "Rank where an anomaly began."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import orjson
 from lymer import ports
 from lymer.cli.asking import place_options
 from lymer.cli.files import Problems, open_destination
+from lymer.cli.lymer_source import is_lymer, open_lymer_source
 from lymer.cli.progress import Progress
 from lymer.cli.traffic import duration
 from lymer.clock import unix_nano
@@ -75,26 +77,30 @@ def migrate(
     source_tenant: str,
     **place: Any,
 ) -> int:
-    """Move the spans of a Jaeger's store here, each once, and count them at both ends.
+    """Move the spans of another store here, each once, and count them at both ends.
 
     SOURCE is grpc://HOST:17271 for whatever a Jaeger serves as jaeger.storage.v2 (its
     remote-storage: Badger, Cassandra, Elasticsearch, ClickHouse, memory), http://HOST:9200 for
     Elasticsearch and OpenSearch, with the prefix of the indices as path, or clickhouse://HOST:8123
-    for Jaeger's tables in ClickHouse, with the database as path. What is here already is left out,
-    so it may be repeated, and interrupted.
+    for Jaeger's tables in ClickHouse, with the database as path. It may also be another Lymer: the
+    data folder of one that is stopped, or lymer://HOST:16686. What is here already is left out, so
+    it may be repeated, and interrupted.
 
     Exit codes: 0 every span of the source is here, 1 something could not be read, was refused or is
     missing.
     """
-    from lymer.files.migrating import open_source
-
-    end = unix_nano()
-    opened = open_source(source, end - int(since * 1e9), end, tenant=source_tenant)
+    if place["data_dir"] is not None and Path(source).is_dir():
+        raise StartupError(
+            "cannot move from one folder into another: start lymer on the second one"
+        )
     done = _Done(state, source)
     problems = Problems()
     counts = _Counts()
     progress = Progress("spans")
-    with open_destination(**place) as importer:
+    with (
+        _opened(source, since, source_tenant) as opened,
+        open_destination(**place) as importer,
+    ):
         parts = list(opened.parts())
         for number, part in enumerate(parts, 1):
             if part in done:
@@ -123,6 +129,18 @@ def migrate(
             + (f"; {done.before} parts were done before" if done.before else "")
         )
     return 1 if problems.count or counts.missing or counts.refused else 0
+
+
+@contextmanager
+def _opened(source: str, since: float, tenant: str) -> Iterator[Source]:
+    from lymer.files.migrating import open_source
+
+    if is_lymer(source):
+        with open_lymer_source(source, tenant) as opened:
+            yield opened
+        return
+    end = unix_nano()
+    yield open_source(source, end - int(since * 1e9), end, tenant=tenant)
 
 
 @dataclass(slots=True)

@@ -81,7 +81,8 @@ def open_source(url: str, first_unix_nano: int, end_unix_nano: int, *, tenant: s
         return JaegerClickHouse(parts, is_secure=parts.scheme == "clickhouses")
     raise StartupError(
         f'cannot read from "{url}": a source is grpc://HOST:17271 (jaeger.storage.v2), '
-        "http://HOST:9200 (Elasticsearch, OpenSearch) or clickhouse://HOST:8123 (Jaeger's table)"
+        "http://HOST:9200 (Elasticsearch, OpenSearch), clickhouse://HOST:8123 (Jaeger's table), or "
+        "another Lymer: lymer://HOST:16686, or its data folder when it is stopped"
     )
 
 

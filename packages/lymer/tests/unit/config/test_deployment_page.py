@@ -26,12 +26,12 @@ def _blocks(language: str) -> list[str]:
 
 
 def _commands() -> Iterator[list[str]]:
-    """Yield the arguments behind `lymer` of every command on the page."""
+    """Yield the arguments behind `lymer` of every role that the page starts."""
     shell = "\n".join(_blocks("sh")).replace("\\\n", " ")
     units = re.findall(r"^ExecStart=\S*(lymer .*)$", "\n".join(_blocks("ini")), re.MULTILINE)
     for line in [*shell.splitlines(), *units]:
         words = shlex.split(line, comments=True)
-        if words[:1] == ["lymer"]:
+        if words[:1] == ["lymer"] and words[1] in ROLES:
             yield words[1:]
 
 
