@@ -56,5 +56,9 @@ class Client:
             "server": ("lymer", 80),
             "client": ("127.0.0.1", 1),
         }
-        asyncio.run(self._app(scope, receive, send))
+
+        async def run() -> None:
+            await self._app(scope, receive, send)
+
+        asyncio.run(run())
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)

@@ -24,7 +24,7 @@ from lymer.api.fair_queue import FairQueue
 from lymer.api.turn import Pace, Turn
 from lymer.errors import LargeAnswerError, OverloadedError, TooLargeError
 from lymer.query.service import ALLOWS_LARGE
-from lymer.storage.caller import CALLER, PARTIAL, Caller
+from lymer.storage.caller import CALLER, Caller
 
 __all__ = ["TENANT_IN_SCOPE", "Answers"]
 
@@ -321,10 +321,8 @@ def _told(call: Callable[[], Response]) -> Response:
     """Let an answer that is partial, or estimated, say so in a header: not all have a place."""
     answer = call()
     caller = CALLER.get()
-    if caller is not None and caller.lacks:
-        answer.headers[PARTIAL] = caller.partial
-    if caller is not None and caller.is_told_estimates:
-        answer.headers["lymer-estimate"] = "spans count as many as their sampling threshold says"
+    if caller is not None:
+        answer.headers.update(dict(caller.told))
     return answer
 
 

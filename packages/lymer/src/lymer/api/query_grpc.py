@@ -33,7 +33,7 @@ from lymer.errors import (
 from lymer.model.question import DependencyLink, TraceQuestion, TraceSummary
 from lymer.query.checks import FOUND_TRACES_MAX, AnyQuestion
 from lymer.query.service import ALLOWS_LARGE, Queries, QueryService
-from lymer.storage.caller import CALLER, PARTIAL, Caller, leave_out
+from lymer.storage.caller import CALLER, Caller, leave_out
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 from lymer.transport.gate import Gate
 from lymer.transport.grpc_calls import Call, CallEndedError, CallServer, Method
@@ -223,8 +223,7 @@ class _Told:
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             # In a thread of its own, for all others may be taken.
             threading.Thread(target=self._caller.leave, daemon=True).start()
-        if partial := self._caller.partial:
-            self._call.trailers.append((PARTIAL, partial))
+        self._call.trailers.extend(self._caller.told)
 
 
 class _Place:

@@ -249,7 +249,7 @@ _OTHERS: Final[dict[str, Schema]] = {
     "Search": object_of(traces=list_of(object_of(traceID=TEXT, spanSets=list_of(ANYTHING)))),
     "Instant": object_of(series=list_of(object_of(labels=list_of(ANYTHING)))),
     "Series": object_of(
-        {"complete": TRUTH, "reason": TEXT},
+        {"complete": TRUTH, "reason": TEXT, "estimated": TRUTH},
         series=list_of(
             object_of(
                 labels=list_of(ANYTHING), promLabels=TEXT,
@@ -292,7 +292,7 @@ _OTHERS: Final[dict[str, Schema]] = {
     ),
     "Heatmap": object_of(
         startUnixNano=TEXT, stepNano=WHOLE, perOctave=WHOLE, column=_WHOLES, row=_WHOLES,
-        spans=_WHOLES, errors=_WHOLES, complete=TRUTH, reason=TEXT,
+        spans=_WHOLES, errors=_WHOLES, complete=TRUTH, reason=TEXT, estimated=TRUTH,
     ),
     "Fields": object_of(fields=list_of(object_of(scope=TEXT, name=TEXT, type=TEXT, count=WHOLE))),
     "Values": object_of(values=list_of(object_of(type=TEXT, value=TEXT, count=WHOLE))),

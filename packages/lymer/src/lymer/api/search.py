@@ -69,7 +69,12 @@ class Searches:
                 parameters.get("q", ""), times, step, exemplars_max=exemplars
             )
             shown = tempo_json.series_range(found)
-            return {**shown, "complete": found.is_complete, "reason": found.reason}
+            return {
+                **shown,
+                "complete": found.is_complete,
+                "reason": found.reason,
+                "estimated": found.is_estimated,
+            }
 
         return await self._answers.json(request, lambda: orjson.dumps(make()))
 

@@ -132,7 +132,7 @@ def _camel(values: Mapping[str, Any]) -> dict[str, Any]:
 def _told(found: FoundSeries, start: int, step: int) -> dict[str, Any]:
     """Return cells as columns of numbers: place in time, bound's number, spans, failed ones."""
     first = start // step * step
-    cells: dict[tuple[int, int], list[int]] = {}
+    cells: dict[tuple[int, int], list[float]] = {}
     for series in found.series:
         labels = dict(series.labels)
         bound = labels["__bucket"]
@@ -143,9 +143,9 @@ def _told(found: FoundSeries, start: int, step: int) -> dict[str, Any]:
         for milli, value in series.samples:
             if value:
                 at = round((milli * 1_000_000 - first) / step) - 1
-                cell = cells.setdefault((at, row), [0, 0])
-                cell[0] += int(value)
-                cell[1] += int(value) if failed else 0
+                cell = cells.setdefault((at, row), [0.0, 0.0])
+                cell[0] += value
+                cell[1] += value if failed else 0
     ordered = sorted(cells.items())
     return {
         "startUnixNano": str(first),
@@ -153,8 +153,9 @@ def _told(found: FoundSeries, start: int, step: int) -> dict[str, Any]:
         "perOctave": PER_OCTAVE,
         "column": [at for (at, _), _ in ordered],
         "row": [row for (_, row), _ in ordered],
-        "spans": [spans for _, (spans, _) in ordered],
-        "errors": [errors for _, (_, errors) in ordered],
+        "spans": [round(spans) for _, (spans, _) in ordered],
+        "errors": [round(errors) for _, (_, errors) in ordered],
         "complete": found.is_complete,
         "reason": found.reason,
+        "estimated": found.is_estimated,
     }

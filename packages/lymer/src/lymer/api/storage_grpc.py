@@ -18,7 +18,7 @@ import grpc
 from lymer.api.jaeger_storage import SERVICES, Answer, question_of
 from lymer.errors import LymerError, OverloadedError, UndecodableError
 from lymer.query.service import ALLOWS_LARGE, Queries
-from lymer.storage.caller import CALLER, PARTIAL, Caller
+from lymer.storage.caller import CALLER, Caller
 from lymer.storage.contract import SpanReader, TenantReaders
 from lymer.storage.remote.codec import (
     METHODS,
@@ -130,19 +130,21 @@ class StorageApi:
             parts = await self._run(context, ask, body, caller=caller)
             while (part := await self._run(context, _next, parts, caller=caller)) is not None:
                 yield part
-            if caller.lacks:
-                context.set_trailing_metadata(((PARTIAL, caller.partial),))
+            if told := caller.told:
+                context.set_trailing_metadata(told)
 
         return serve
 
     def _single(self, question: str, answer: Answer) -> Callable[[bytes, Any], Awaitable[bytes]]:
         async def serve(body: bytes, context: Any) -> bytes:
-            ask = self._asking(question, answer, context)
+            ask, caller = self._asking(question, answer, context), Caller()
 
             def whole(body: bytes) -> bytes:
                 return b"".join(ask(body))
 
-            found: bytes = await self._run(context, whole, body)
+            found: bytes = await self._run(context, whole, body, caller=caller)
+            if told := caller.told:
+                context.set_trailing_metadata(told)
             return found
 
         return serve

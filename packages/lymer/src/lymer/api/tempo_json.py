@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from opentelemetry.proto.common.v1 import common_pb2
 
+from lymer.storage.caller import ESTIMATED
 from lymer.storage.search_contract import (
     FieldValue,
     FoundSeries,
@@ -192,7 +193,10 @@ def _plain(value: TypedValue) -> str:
 
 
 def _status(found: FoundSeries) -> dict[str, Any]:
-    return {} if found.is_complete else {"status": "PARTIAL", "message": found.reason}
+    told = [] if found.is_complete else [found.reason]
+    told += [ESTIMATED] if found.is_estimated else []
+    status = {} if found.is_complete else {"status": "PARTIAL"}
+    return {**status, "message": "; ".join(told)} if told else status
 
 
 def tag_value(one: FieldValue) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from lymer.errors import QuestionError, TooLargeError
 from lymer.language import tree
 from lymer.language.parsing import QUESTION_CHARACTERS_MAX, parse
+from lymer.storage.caller import tell_estimates
 from lymer.storage.contract import SpanReader
 from lymer.storage.search_contract import (
     Cursor,
@@ -113,7 +114,7 @@ class LanguageService:
         _check_range(time_range)
         if step_nano and step_nano < STEP_MIN_NANO:
             raise QuestionError("cannot count over time: the step is shorter than 1 ms")
-        return self._reader.get_series(
+        return self._counted(
             SeriesQuestion(
                 parse(text),
                 *time_range,
@@ -143,7 +144,7 @@ class LanguageService:
             operand=tree.Intrinsic("span:duration"),
             by=(tree.Intrinsic("span:status"),),
         )
-        return self._reader.get_series(
+        return self._counted(
             SeriesQuestion(
                 tree.Query(measured, query.hints),
                 *time_range,
@@ -153,6 +154,11 @@ class LanguageService:
                 buckets_per_octave=buckets_per_octave,
             )
         )
+
+    def _counted(self, question: SeriesQuestion) -> FoundSeries:
+        found = self._reader.get_series(question)
+        tell_estimates(is_estimated=found.is_estimated)
+        return found
 
     def names(
         self, time_range: TimeRange, condition: str = "", *, limit: int = 1_000

@@ -48,7 +48,7 @@ from lymer.query.pages import Page, on_page, token_after
 from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.service_graph import is_estimated
 from lymer.query.transform import transform_request
-from lymer.storage.caller import CALLER, leave_out
+from lymer.storage.caller import CALLER, leave_out, tell_estimates
 from lymer.storage.contract import SpanReader, TenantReaders
 from lymer.storage.sanitizers import stored_service
 from lymer.storage.search_contract import Cursor
@@ -426,9 +426,9 @@ class QueryService:
 
     def _tell_estimates(self, start_unix_nano: int, end_unix_nano: int) -> None:
         """Let the answer say so if spans of a window count as several; its shape is Jaeger's."""
-        caller = CALLER.get()
-        if caller is not None:
-            caller.is_told_estimates = is_estimated(self.get_graph(start_unix_nano, end_unix_nano))
+        if CALLER.get() is not None:
+            edges = self.get_graph(start_unix_nano, end_unix_nano)
+            tell_estimates(is_estimated=is_estimated(edges))
 
     def _check_size(self, trace_ids: Sequence[str]) -> None:
         """Raise `LargeAnswerError` if the traces have many spans and that is not allowed now."""

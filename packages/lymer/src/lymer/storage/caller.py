@@ -15,10 +15,23 @@ from typing import Any, Final
 from lymer.errors import StorageError
 from lymer.telemetry.logs import EventLog
 
-__all__ = ["CALLER", "PARTIAL", "Caller", "leave_out", "listener", "stoppable"]
+__all__ = [
+    "CALLER",
+    "ESTIMATE",
+    "ESTIMATED",
+    "PARTIAL",
+    "Caller",
+    "leave_out",
+    "listener",
+    "stoppable",
+    "tell_estimates",
+]
 
 PARTIAL: Final = "lymer-partial"
 """The header, and gRPC's trailing metadata, that says what an answer lacks."""
+ESTIMATE: Final = "lymer-estimate"
+"""The header, and gRPC's trailing metadata, that says that numbers are estimates."""
+ESTIMATED: Final = "spans count as many as their sampling threshold says"
 _PARTIAL_CHARACTERS_MAX: Final = 2_000
 _log = EventLog(__name__)
 
@@ -39,6 +52,12 @@ class Caller:
         self.on_part: Callable[[Any], object] | None = None
         """Takes what will be in the answer as it is, while the rest is looked for: for a question
         in the search language, `FoundSpansets` or `FoundSeries` in parts, newest first."""
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """What the answer says of itself: names and values of headers."""
+        partial = [(PARTIAL, self.partial)] if self.lacks else []
+        return partial + ([(ESTIMATE, ESTIMATED)] if self.is_told_estimates else [])
 
     def leave(self) -> None:
         """Stop what runs, and refuse to begin anything else; blocks while it is told to stop."""
@@ -105,6 +124,13 @@ def stoppable(stop: Callable[[], object]) -> contextlib.AbstractContextManager[N
     """Return `Caller.running` of whoever waits here."""
     caller = CALLER.get()
     return caller.running(stop) if caller else contextlib.nullcontext()
+
+
+def tell_estimates(*, is_estimated: bool) -> None:
+    """Let the answer that is being made say that it is an estimate, if it is."""
+    caller = CALLER.get()
+    if caller is not None and is_estimated:
+        caller.is_told_estimates = True
 
 
 def leave_out(trace_id: str, why: object) -> None:

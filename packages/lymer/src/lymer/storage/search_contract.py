@@ -147,6 +147,9 @@ class FoundSpansets:
 class SeriesQuestion:
     """What to count or measure over time.
 
+    A span counts, and is measured, as often as its sampling threshold says that it stands for spans
+    like it; the least and the most are of spans as they are.
+
     Interval i of a range holds the spans that start in (start + i step, start + (i + 1) step]; its
     value stands at its end. The range is widened to whole steps since the epoch.
     Source: Grafana Tempo, `pkg/traceql/engine_metrics.go`, `IntervalMapperQueryRange`.
@@ -198,6 +201,8 @@ class FoundSeries:
     is_complete: bool = True
     reason: str = ""
     """Why the answer is not complete."""
+    is_estimated: bool = False
+    """Whether some span that was counted stands for several."""
     scanned: Scanned = field(default_factory=Scanned)
 
 

@@ -41,6 +41,8 @@ def holds(node: tree.Expression, span: OracleSpan, of: dict[str, Any] | None = N
             each = [of] if scope is None else getattr(span, scope + "s")
             found = any(exists(value(operand, span, one)) for one in each)
             return found != negated
+        case _:
+            pass
     scope = many(node)
     if scope is not None and of is None:
         return any(holds(node, span, one) for one in getattr(span, scope + "s"))
@@ -79,7 +81,10 @@ def compared(sign: str, left: Typed | None, right: Typed | None, span: OracleSpa
         if left[0] == right[0]:
             return False
         array, is_left = (left[1], True) if left[0] == "array" else (right[1], False)
-        each = [compared(sign, *((one, right) if is_left else (left, one)), span) for one in array]
+        each = [
+            compared(sign, one if is_left else left, right if is_left else one, span)
+            for one in array
+        ]
         return all(each) if sign in {"!=", "!~"} else any(each)
     one, two = ("string" if side[0] == "intrinsic" else side[0] for side in (left, right))
     if not (one == two or {one, two} <= NUMBERS) or one == "other":

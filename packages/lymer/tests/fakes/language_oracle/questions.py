@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any, cast
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -17,6 +18,16 @@ WORDS = ("", "GET", "POST", "get it", "주문", 'q"\\')
 WHOLE = (0, 1, 2, 7, 500, -3, 2**40, 2**63 - 1)
 FRACTIONS = (0.5, 2.0, -1.5, 500.0, 1e18)
 SIGNS = ("=", "!=", "<", "<=", ">", ">=")
+TRACE_STATES = (
+    "",
+    "",
+    "",
+    "ot=th:0",
+    "ot=th:8",
+    "a=b,ot=th:c",
+    "ot=rv:ffffffffffffff;th:fd70a3d70a3d71",
+)
+"""Spans that stand for 1, 1, 2, 4 and 100."""
 PATTERNS = ("G.*", "(?i)get.*", ".*", "", "POST|GET", "주.", ".+t")
 
 
@@ -33,7 +44,8 @@ def plain(rng: random.Random, *, deep: bool = True) -> Plain:
     if deep:
         choices.append([plain(rng, deep=False) for _ in range(rng.randrange(3))])
         choices.append([rng.choice(WORDS) for _ in range(rng.randrange(1, 3))])
-        choices.append(rng.choice([b"\x01", None, {"k": 1}]))
+        others: list[Plain] = [b"\x01", None, {"k": 1}]
+        choices.append(rng.choice(others))
     return rng.choice(choices)
 
 
@@ -46,6 +58,7 @@ def pairs(rng: random.Random) -> list[tuple[str, Plain]]:
 def random_traces(rng: random.Random, traces: int) -> list[ExportTraceServiceRequest]:
     """Return traces of a few spans each; some parents are missing, some traces have two roots."""
     requests = []
+    states = random.Random(12)
     for trace in range(1, traces + 1):
         count = rng.choice([1, 2, 3, 5, 8, 12])
         spans = []
@@ -71,6 +84,7 @@ def random_traces(rng: random.Random, traces: int) -> list[ExportTraceServiceReq
                     * rng.choice([0, 0, 1]),
                     status=rng.choice([0, 0, 1, 2]),
                     message=rng.choice(["", "boom"]),
+                    trace_state=states.choice(TRACE_STATES),
                 )
             )
         rng.shuffle(spans)
@@ -103,7 +117,10 @@ class Asker:
         rng = self.rng
         stages: list[tree.Stage] = [self.spanset(rng.choice([0, 0, 1, 1, 2]))]
         while rng.random() < 0.4:
-            stages.append(rng.choice([self.scalar_filter, self.group, self.filter, self.select])())
+            made: list[Callable[[], tree.Stage]] = [
+                *(self.scalar_filter, self.group, self.filter, self.select)
+            ]
+            stages.append(rng.choice(made)())
             if isinstance(stages[-1], tree.Group):
                 if rng.random() < 0.7:
                     stages.append(self.scalar_filter())
@@ -247,15 +264,16 @@ class Asker:
             tree.Attribute(rng.choice(KEYS), cast("Any", rng.choice(["", "span", "resource"])))
             for _ in range(2)
         ]
-        return tree.Binary(rng.choice(SIGNS), *sides)
+        return tree.Binary(rng.choice(SIGNS), sides[0], sides[1])
 
     def of_arithmetic(self) -> tree.Expression:
         """Compare a calculation with a number."""
         rng = self.rng
         own = cast("Any", rng.choice(["", "span", "event"]))
-        left: tree.Expression = rng.choice(
-            [tree.Attribute(rng.choice(KEYS), own), tree.Intrinsic("span:duration")]
-        )
+        sides: list[tree.Expression] = [
+            tree.Attribute(rng.choice(KEYS), own), tree.Intrinsic("span:duration")
+        ]  # fmt: skip
+        left = rng.choice(sides)
         for _ in range(rng.randrange(1, 3)):
             number = rng.choice(
                 [tree.Literal(2, "int"), tree.Literal(0.5, "float"), tree.Literal(0, "int")]
@@ -292,9 +310,10 @@ class Asker:
         name = rng.choice(["count", "avg", "max", "min", "sum"])
         if name == "count":
             return tree.Aggregate("count")
-        operand = rng.choice(
-            [tree.Intrinsic("span:duration"), tree.Attribute(rng.choice(KEYS), "span")]
-        )
+        operands: list[tree.Expression] = [
+            tree.Intrinsic("span:duration"), tree.Attribute(rng.choice(KEYS), "span")
+        ]  # fmt: skip
+        operand = rng.choice(operands)
         return tree.Aggregate(name, operand)
 
     def group(self) -> tree.Group:

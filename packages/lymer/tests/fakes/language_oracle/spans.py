@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from fakes.sampling_weight import weight_of
+
 if TYPE_CHECKING:  # the store in memory asks us
     from fakes.memory_store.span import StoredSpan
 
@@ -38,6 +40,8 @@ class OracleSpan:
     scope: dict[str, Typed]
     events: list[dict[str, Any]]
     links: list[dict[str, Any]]
+    weight: float
+    """How many spans it stands for."""
     trace: list[OracleSpan] = field(default_factory=list, repr=False)
 
     @cached_property
@@ -140,4 +144,5 @@ def _span(span: Any, resource: dict[str, Typed], scope: Any) -> OracleSpan:
             }
             for one in span.links
         ],
+        weight_of(span.trace_state),
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from fakes.memory_store.span import StoredSpan
+from fakes.sampling_weight import weight_of
 from lymer.model.graph import GraphEdge
 
-__all__ = ["graph_of", "weight_of"]
+__all__ = ["graph_of"]
 
 CALLERS, CALLEES = {3, 4}, {2, 5}
 _Key = tuple[str, str, str, str, str]
@@ -23,18 +23,8 @@ def graph_of(traces: Sequence[Sequence[StoredSpan]], first: int, last: int) -> l
     for spans in traces:
         for key, span in _edges(spans, every):
             if first <= span.start_unix_nano < last:
-                sums[key].append((span, weight_of(span)))
+                sums[key].append((span, weight_of(span.span.trace_state)))
     return [_edge(key, counted) for key, counted in sums.items()]
-
-
-def weight_of(span: StoredSpan) -> float:
-    """Return how many spans one stands for."""
-    for member in span.span.trace_state.split(","):
-        name, _, value = member.strip().partition("=")
-        found = re.search(r"(?:^|;)th:([0-9a-f]{1,14})(?:;|$)", value) if name == "ot" else None
-        if found:
-            return min(1 / (1 - int(found[1].ljust(14, "0"), 16) / 2**56), 2.0**20)
-    return 1.0
 
 
 def _edges(

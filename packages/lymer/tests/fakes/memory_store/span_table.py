@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from fakes.memory_store.span import Attributes as Pairs
 from fakes.memory_store.span import StoredSpan
 from lymer.model.span_table import Attributes, SpanSample, SpanTable
 from lymer.wire.jaeger_json import to_text
@@ -61,8 +62,8 @@ def to_span_table(spans: list[StoredSpan], sample: SpanSample) -> SpanTable:
     )
 
 
-def _first(pairs: Iterable[tuple[str, object]]) -> list[tuple[str, object]]:
-    return list(dict(reversed(list(pairs))).items())
+def _first(pairs: Pairs) -> Pairs:
+    return tuple(dict(reversed(pairs)).items())
 
 
 def _numbers(texts: Iterable[str]) -> np.ndarray:

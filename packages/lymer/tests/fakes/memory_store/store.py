@@ -17,11 +17,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, TracesData
 
 from fakes.language_oracle import answer, oracle_spans, run
 from fakes.memory_store.columns import is_found, to_columns
-from fakes.memory_store.graph import graph_of, weight_of
+from fakes.memory_store.graph import graph_of
 from fakes.memory_store.match import is_match
 from fakes.memory_store.segment import decode_segment
 from fakes.memory_store.span import Attributes, StoredSpan, to_stored_spans
 from fakes.memory_store.span_table import sampled, to_span_table
+from fakes.sampling_weight import weight_of
 from lymer.errors import QuestionError, StorageError
 from lymer.language.tree import Combine, Filter, MetricsQuery, Pipeline, Relate
 from lymer.model.columns import SpanColumns
@@ -246,7 +247,7 @@ class _Tenant:
         for span in self._all_spans():
             if first <= span.start_unix_nano < end and service in {"", span.service}:
                 key = (span.service, span.name, SPAN_KINDS[span.kind])
-                groups.setdefault(key, []).extend([span] * round(weight_of(span)))
+                groups.setdefault(key, []).extend([span] * round(weight_of(span.span.trace_state)))
         return [_red(*key, groups[key]) for key in sorted(groups)]
 
     def get_red_slots(
@@ -270,7 +271,7 @@ class _Tenant:
             ):
                 name = span.name if by_operation else ""
                 key = (span.service, name, minute // slot_minutes * slot_minutes)
-                groups.setdefault(key, []).extend([span] * round(weight_of(span)))
+                groups.setdefault(key, []).extend([span] * round(weight_of(span.span.trace_state)))
         return [
             RedSlot(
                 *key,
@@ -289,9 +290,9 @@ class _Tenant:
         if of == "operations":
             rows = [
                 ((span.service, span.name), span.start_unix_nano // _NANO_PER_MINUTE,
-                 weight_of(span), weight_of(span) * (span.status_code == 2),
-                 weight_of(span) * (_bucket(span) + 0.5) / 8)
+                 weight, weight * (span.status_code == 2), weight * (_bucket(span) + 0.5) / 8)
                 for span in self._all_spans()
+                for weight in (weight_of(span.span.trace_state),)
                 if not services or span.service in services
             ]  # fmt: skip
         else:
@@ -343,7 +344,7 @@ class _Tenant:
         )
 
     def get_series(self, question: SeriesQuestion, /) -> FoundSeries:
-        """See `SpanReader.get_series`; it counts spans, whatever is measured."""
+        """See `SpanReader.get_series`; it counts spans by weight, whatever is measured."""
         if not isinstance(question.query.body, MetricsQuery):
             raise QuestionError("the store in memory counts spans only")
         source = question.query.body.source
@@ -352,12 +353,17 @@ class _Tenant:
             for spans in oracle_spans(self._all_spans()).values()
             for some in run([source], [spans])
         ]
-        count = float(sum(map(len, sets)))
+        weights = [span.weight for some in sets for span in some]
+        count, is_estimated = sum(weights), any(one > 1 for one in weights)
         if question.query.body.function == "histogram_over_time":
-            labels: tuple[tuple[str, TypedValue | None], ...]
-            labels = (("status", ("status", "unset")), ("__bucket", ("float", 1.0)))
-            return FoundSeries((Series(labels, ((0, count),)),) if count else ())
-        return FoundSeries((Series((), ((0, count),)),) if count else ())
+            labels: tuple[tuple[str, TypedValue | None], ...] = (
+                ("status", ("status", "unset")),
+                ("__bucket", ("float", 1.0)),
+            )
+            series = Series(labels, ((0, count),))
+        else:
+            series = Series((), ((0, count),))
+        return FoundSeries((series,) if count else (), is_estimated=is_estimated)
 
     def get_field_names(self, question: FieldQuestion, /) -> list[FieldName]:
         """See `SpanReader.get_field_names`."""
@@ -462,7 +468,7 @@ def _calls(spans: Iterable[StoredSpan]) -> Iterator[tuple[str, str, int, int]]:
     for span in spans:
         one = (span.span_id, span.parent_span_id, span.service, span.kind)
         starts[one] = min(starts.get(one, span.start_unix_nano), span.start_unix_nano)
-        weights[one] = round(weight_of(span))
+        weights[one] = round(weight_of(span.span.trace_state))
     for one, start in starts.items():
         span_id, parent_id, service, kind = one
         callers = [each for each in starts if each[0] == span_id and each[3] in CALLERS]

@@ -6,8 +6,10 @@ Trace for trace, span for span, and in order.
 from __future__ import annotations
 
 import contextvars
+import math
 import os
 import random
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -53,6 +55,7 @@ BITS_SHARED = 40
 ARRAY_FREE = frozenset(KEYS) - {ARRAYS_KEY}
 END = START + 10**11
 T = TypeVar("T")
+STEP = 10**9
 
 
 @pytest.fixture(scope="module")
@@ -226,16 +229,52 @@ def test_questions_that_share_a_statement_are_answered_as_brute_force_does(
     assert found > asked // 4
 
 
-FUNCTIONS: dict[str, Callable[[list[float], int], float | None]] = {
-    "count_over_time": lambda _, spans: float(spans),
-    "sum_over_time": lambda numbers, _: sum(numbers) if numbers else None,
-    "min_over_time": lambda numbers, _: min(numbers) if numbers else None,
-    "max_over_time": lambda numbers, _: max(numbers) if numbers else None,
-    "avg_over_time": lambda numbers, _: sum(numbers) / len(numbers) if numbers else None,
-    "quantile_over_time": lambda numbers, _: (
-        sorted(numbers)[min(int(0.5 * len(numbers)), len(numbers) - 1)] if numbers else None
-    ),
+Numbers = list[tuple[float, float]]
+"""What was measured of each span, and how many spans it stands for."""
+
+
+def _quantile(numbers: Numbers, quantile: float) -> float:
+    """Return the least number such that more than the quantile of all weight is not above it."""
+    total, seen = sum(weight for _, weight in numbers), 0.0
+    for number, weight in sorted(numbers):
+        seen += weight
+        if seen > quantile * total * (1 + 1e-9):
+            return number
+    return max(numbers)[0]
+
+
+def _sum(numbers: Numbers) -> float:
+    return sum(number * weight for number, weight in numbers)
+
+
+def _count(numbers: Numbers) -> float:
+    return sum(weight for _, weight in numbers)
+
+
+def _histogram(numbers: Numbers) -> dict[float, float]:
+    """Return the weight of what is not above each power of two, and above the one before."""
+    found: dict[float, float] = defaultdict(float)
+    for number, weight in numbers:
+        if number >= 2:
+            found[2.0 ** math.ceil(math.log2(number))] += weight
+    return found
+
+
+FUNCTIONS: dict[str, Callable[[Numbers, float], float | dict[float, float] | None]] = {
+    "rate": lambda _, spans: spans / (STEP / 10**9),
+    "count_over_time": lambda _, spans: spans,
+    "sum_over_time": lambda numbers, _: _sum(numbers) if numbers else None,
+    "min_over_time": lambda numbers, _: min(numbers)[0] if numbers else None,
+    "max_over_time": lambda numbers, _: max(numbers)[0] if numbers else None,
+    "avg_over_time": lambda numbers, _: _sum(numbers) / _count(numbers) if numbers else None,
+    "quantile_over_time": lambda numbers, _: _quantile(numbers, 0.5) if numbers else None,
+    "histogram_over_time": lambda numbers, _: _histogram(numbers),
 }
+"""All of the language, by weight; the least and the most are of spans as they are."""
+MEASURED: tuple[tree.Field, ...] = (
+    tree.Intrinsic("span:duration"),
+    tree.Attribute("a", "span"),
+)
 LABELS: tuple[tree.Field, ...] = (
     tree.Attribute("service.name", "resource"),
     tree.Intrinsic("span:name"),
@@ -245,9 +284,10 @@ LABELS: tuple[tree.Field, ...] = (
 
 def measured(
     query: tree.MetricsQuery, traces: dict[str, list[OracleSpan]], step: int
-) -> dict[tuple[str, int], float]:
-    """Return label and interval → value, by brute force."""
-    groups: dict[tuple[str, int], tuple[list[float], list[int]]] = {}
+) -> dict[tuple[object, ...], float]:
+    """Return label, interval and bound of a bucket (0 if it is none) → value, by brute force."""
+    groups: dict[tuple[str, int], tuple[Numbers, list[float]]] = {}
+    divisor = 1.0
     for spans in traces.values():
         chosen = {id(one): one for some in run([query.source], [spans]) for one in some}
         for span in chosen.values():
@@ -257,16 +297,22 @@ def measured(
             label = value(query.by[0], span)
             key = (label[1] if label else "", place)
             numbers, counted = groups.setdefault(key, ([], []))
-            counted.append(1)
+            counted.append(span.weight)
             if query.operand is not None:
                 found = value(query.operand, span)
                 if found is not None and found[0] in {"int", "float", "duration"}:
-                    numbers.append(found[1] / (1e9 if found[0] == "duration" else 1))
-    results = {
-        key: FUNCTIONS[query.function](numbers, len(counted))
-        for key, (numbers, counted) in groups.items()
-    }
-    return {key: result for key, result in results.items() if result is not None}
+                    numbers.append((found[1], span.weight))
+                    divisor = 1e9 if found[0] == "duration" else 1.0
+    results: dict[tuple[object, ...], float] = {}
+    for key, (numbers, counted) in groups.items():
+        result = FUNCTIONS[query.function](numbers, sum(counted))
+        buckets = result if isinstance(result, dict) else {0.0: result}
+        for bound, number in buckets.items():
+            is_bucket = isinstance(result, dict)
+            if number is not None:
+                at = bound / divisor
+                results[*key, at] = number if is_bucket else number / divisor
+    return results
 
 
 def numbers_of(parts: list[FoundSeries]) -> dict[tuple[object, int], float]:
@@ -278,50 +324,89 @@ def numbers_of(parts: list[FoundSeries]) -> dict[tuple[object, int], float]:
 def test_numbers_over_time_are_those_of_brute_force(
     stored: tuple[SpanReader, dict[str, list[OracleSpan]]],
 ) -> None:
-    """Functions of random spans, by labels of span, resource and trace."""
+    """All functions, of random spans, some of which were sampled; labels of span and trace."""
     reader, traces = stored
-    step, asked, shown = 10**9, 0, 0
-    for seed in range(40):
+    asked: Counter[str] = Counter()
+    shown = 0
+    for seed in range(48):
         rng = random.Random(seed)
         asker = Asker(rng)
-        function = rng.choice(list(FUNCTIONS))
-        fields: list[tree.Field] = [
-            tree.Intrinsic("span:duration"),
-            tree.Attribute("a", "span"),
-        ]
-        field = rng.choice(fields)
+        function = list(FUNCTIONS)[seed % len(FUNCTIONS)]
+        field = rng.choice(MEASURED)
         made = tree.MetricsQuery(
             tree.Pipeline((asker.spanset(rng.choice([0, 0, 1])),)),
             function,
-            None if function == "count_over_time" else field,
+            None if function in {"rate", "count_over_time"} else field,
             (0.5,) if function == "quantile_over_time" else (),
             (rng.choice(LABELS),),
         )
         text = printed(tree.Query(made))
         try:
             query = parse(text)
-            measuring = SeriesQuestion(query, START, END, step, exemplars_max=9, text=text)
+            measuring = SeriesQuestion(query, START, END, STEP, exemplars_max=9, text=text)
             answer_of = reader.get_series(measuring)
             again, parts = in_parts(lambda asked=measuring: reader.get_series(asked))  # type: ignore[misc]
         except QuestionError:
             continue
-        asked += 1
+        asked[function] += 1
         whole, first_ones = numbers_of([answer_of]), numbers_of(parts)
         shown += len(parts) > 1
         assert numbers_of([again]) == pytest.approx(whole, rel=1e-9), text
         assert len(first_ones) == sum(len(numbers_of([one])) for one in parts), text
         assert first_ones == pytest.approx({key: whole[key] for key in first_ones}, rel=1e-9), text
         assert isinstance(query.body, tree.MetricsQuery)
-        first = START // step * step
-        found = {
-            (
-                one.labels[0][1][1] if one.labels[0][1] else "",
-                (at * 10**6 - first) // step - 1,
-            ): number
-            for one in answer_of.series
-            for at, number in one.samples
-            if number or function != "count_over_time"
-        }
-        assert found == pytest.approx(measured(query.body, traces, step), rel=1e-9), text
-    assert asked > 25
-    assert shown > asked // 4
+        first = START // STEP * STEP
+        found = {}
+        for one in answer_of.series:
+            labels = dict(one.labels)
+            bound = labels.pop("__bucket", None)
+            labels.pop("p", None)
+            ((_, label),) = labels.items()
+            for at, number in one.samples:
+                if number or function not in {"rate", "count_over_time", "histogram_over_time"}:
+                    place = (at * 10**6 - first) // STEP - 1
+                    found[label[1] if label else "", place, bound[1] if bound else 0.0] = number
+        assert found == pytest.approx(measured(query.body, traces, STEP), rel=1e-9), text
+        assert answer_of.is_estimated == _is_estimated(query.body, traces), text
+    assert len(asked) == len(FUNCTIONS)
+    assert min(asked.values()) > 3
+    assert shown > sum(asked.values()) // 4
+
+
+def _is_estimated(query: tree.MetricsQuery, traces: dict[str, list[OracleSpan]]) -> bool:
+    return any(
+        one.weight > 1
+        for spans in traces.values()
+        for some in run([query.source], [spans])
+        for one in some
+        if one.start > START // STEP * STEP
+    )
+
+
+def test_comparisons_are_those_of_brute_force(
+    stored: tuple[SpanReader, dict[str, list[OracleSpan]]],
+) -> None:
+    """By weight: what a selection has, and what the rest has."""
+    reader, traces = stored
+    text = "{ duration > 2ms } | compare({ status = error }, 1000)"
+    found = reader.get_series(SeriesQuestion(parse(text), START, END, STEP, text=text))
+    counted: dict[tuple[str, str, object], float] = defaultdict(float)
+    for span in (one for spans in traces.values() for one in spans):
+        if span.duration <= 2_000_000 or span.start <= START // STEP * STEP:
+            continue
+        side = "selection" if span.status == "error" else "baseline"
+        pairs = [("resource.service.name", span.resource["service.name"])]
+        pairs += [("name", ("string", span.name)), ("kind", ("kind", span.kind))]
+        pairs += [("status", ("status", span.status))]
+        pairs += [("span.a", span.attributes["a"])] if "a" in span.attributes else []
+        for key, content in pairs:
+            counted[side, key, content] += span.weight
+            counted[f"{side}_total", key, ("string", "nil")] += span.weight
+    actual = {
+        (str(one.labels[0][1][1]), *one.labels[1]): total  # type: ignore[index]
+        for one in found.series
+        if (total := sum(number for _, number in one.samples))
+        and one.labels[1][0] in {"resource.service.name", "name", "kind", "status", "span.a"}
+    }
+    assert found.is_estimated
+    assert actual == pytest.approx(counted, rel=1e-9)

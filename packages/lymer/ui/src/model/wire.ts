@@ -1,5 +1,5 @@
 /** Types of the query API. Written by tools/gen_ui_api.py: edit api/schemas.py instead.
- *  Document: ce929531dbc29d683ee8ddd45f3c473e1f3aafdbbc607d36f86b6e6420d4436d */
+ *  Document: 16239befde89c731ba244401b971ef325f2e7bdb47f7618b5ac6a2f207fd7f90 */
 
 export interface paths {
     "/api/services": {
@@ -2399,6 +2399,7 @@ export interface components {
             }[];
             complete?: boolean;
             reason?: string;
+            estimated?: boolean;
         };
         QuestionPlace: {
             cause: string;
@@ -2456,6 +2457,7 @@ export interface components {
             errors: number[];
             complete: boolean;
             reason: string;
+            estimated: boolean;
         };
         Fields: {
             fields: {

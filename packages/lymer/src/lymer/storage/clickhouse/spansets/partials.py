@@ -15,12 +15,25 @@ from typing import Final
 from lymer.language import tree
 from lymer.storage.search_contract import Exemplar, SeriesQuestion, TypedValue
 
-__all__ = ["Grid", "Labels", "Partial", "Values", "calculated", "finished", "merged", "staged"]
+__all__ = [
+    "SHARES",
+    "Grid",
+    "Labels",
+    "Partial",
+    "Values",
+    "calculated",
+    "finished",
+    "merged",
+    "share",
+    "staged",
+]
 
 Labels = tuple[tuple[str, TypedValue | None], ...]
 Values = list[float | None]
 """One for each interval; None where nothing was measured."""
 
+SHARES: Final = 1024
+"""A span that stands for itself has so many shares in a quantile."""
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     "=": operators.eq,
     "!=": operators.ne,
@@ -69,20 +82,25 @@ class Grid:
 
 @dataclass(slots=True)
 class Partial:
-    """What was found in one interval of one series."""
+    """What was found in one interval of one series; all but `least` and `most` by weight."""
 
-    spans: int = 0
-    measured: int = 0
+    spans: float = 0.0
+    measured: float = 0.0
     total: float = 0.0
     least: float = math.inf
     most: float = -math.inf
-    numbers: list[float] = field(default_factory=list)
-    """All that was measured, where quantiles are asked for, sorted."""
+    numbers: list[tuple[float, int]] = field(default_factory=list)
+    """All that was measured and its `share`, where quantiles are asked for, sorted."""
     quantiles: list[float] = field(default_factory=list)
     """The quantiles asked for, where the engine found them."""
-    buckets: dict[float, int] = field(default_factory=dict)
+    buckets: dict[float, float] = field(default_factory=dict)
     """Upper bound to count, where a histogram is."""
     exemplar: Exemplar | None = None
+
+
+def share(weight: float) -> int:
+    """Return a weight as quantiles count it: whole numbers."""
+    return round(weight * SHARES)
 
 
 def finished(
@@ -136,15 +154,18 @@ def _each(
 
 
 def _quantile(place: int, quantile: float) -> Callable[[Partial], float | None]:
-    """The engine's rule, too: the number at `quantile` of their count, counted from 0."""
+    """The engine's rule, too: the least number such that more than `quantile` is not above it."""
 
     def measure(one: Partial) -> float | None:
         if one.quantiles:
             return one.quantiles[place]
-        if not one.numbers:
-            return None
-        last = len(one.numbers) - 1
-        return one.numbers[min(int(quantile * len(one.numbers)), last)]
+        wanted = quantile * sum(share for _, share in one.numbers)
+        seen = 0
+        for number, share in one.numbers:
+            seen += share
+            if seen > wanted:
+                return number
+        return one.numbers[-1][0] if one.numbers else None
 
     return measure
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import math
 from bisect import insort
-from collections import Counter, defaultdict
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
+from heapq import nlargest
 from typing import Any, Final
 
 from lymer.errors import QuestionError
@@ -19,8 +21,10 @@ from lymer.language.operands import PlaceError
 from lymer.language.parsing import place_error
 from lymer.storage.caller import listener
 from lymer.storage.clickhouse.catalog import Catalog
+from lymer.storage.clickhouse.sampling_threshold import WEIGHT
 from lymer.storage.clickhouse.spansets.expressions import printed
 from lymer.storage.clickhouse.spansets.partials import (
+    SHARES,
     Grid,
     Labels,
     Partial,
@@ -28,6 +32,7 @@ from lymer.storage.clickhouse.spansets.partials import (
     calculated,
     finished,
     merged,
+    share,
     staged,
 )
 from lymer.storage.clickhouse.spansets.plan import Plan
@@ -55,6 +60,8 @@ __all__ = ["INTERVALS_MAX", "find_series"]
 INTERVALS_MAX: Final = 11_000
 """Values of one series, as Prometheus has it."""
 _ROWS_MAX: Final = 500_000
+_ONE: Final = ("1", "1.", False)
+"""What is measured of a span where spans are counted; see `Plan.measured`."""
 _NUMBERS: Final = ("int", "float", "duration", "time")
 _PLAIN_KEYS: Final = frozenset({"name", "kind", "status", "resource.service.name"})
 _WHOLE_PART: Final = 0.6
@@ -62,6 +69,8 @@ _WHOLE_PART: Final = 0.6
 _PARTS: Final = 8
 _SHOWN_PARTS: Final = (16, 8, 4)
 """The newest parts of a range, each shown when it is counted."""
+_ONE_MORE: Final = 1e-12
+"""Of a quantile: the engine takes the number at a share, we the one behind it."""
 
 
 def find_series(asking: Asking, catalog: Catalog, question: SeriesQuestion) -> FoundSeries:
@@ -91,6 +100,7 @@ def _newest_parts(
     samples: dict[Labels, list[tuple[int, float]]] = defaultdict(list)
     exemplars: dict[Labels, list[Exemplar]] = defaultdict(list)
     traces = spans = 0
+    is_estimated = False
     last = grid.count
     with contextlib.suppress(LateError):
         while last > 0 and not grid.is_instant:
@@ -102,6 +112,7 @@ def _newest_parts(
                 exemplars_max=question.exemplars_max // _PARTS,
             )
             found = _Counting(asking, catalog, some).run(body)
+            is_estimated |= found.is_estimated
             for one in found.series:
                 samples[one.labels][:0] = one.samples
                 exemplars[one.labels] += one.exemplars
@@ -114,6 +125,7 @@ def _newest_parts(
         tuple(Series(one, tuple(samples[one]), tuple(exemplars[one])) for one in ordered),
         is_complete=False,
         reason=reason,
+        is_estimated=is_estimated,
         scanned=Scanned(traces, spans),
     )
 
@@ -129,6 +141,7 @@ class _Counting:
         self._exemplars: dict[Labels, list[Exemplar]] = defaultdict(list)
         self._per_octave = question.buckets_per_octave
         self._reason = ""
+        self._is_estimated = self._by_weight = False
         self._spans = self._traces = 0
         self._low, self._high = 0, self._grid.count
         self._counted_already: dict[int, dict[Labels, dict[int, Partial]]] = {}
@@ -166,6 +179,7 @@ class _Counting:
             tuple(one for one in series if one.samples),
             is_complete=not self._reason,
             reason=self._reason,
+            is_estimated=self._is_estimated,
             scanned=Scanned(self._traces, self._spans),
         )
 
@@ -188,8 +202,11 @@ class _Counting:
             self._made(labels, nothing + values[self._low : self._high], [])
             for labels, values in sorted(series.items(), key=lambda one: str(one[0]))
         ]
-        scanned = Scanned(self._traces, self._spans)
-        return FoundSeries(tuple(one for one in made if one.samples), scanned=scanned)
+        return FoundSeries(
+            tuple(one for one in made if one.samples),
+            is_estimated=self._is_estimated,
+            scanned=Scanned(self._traces, self._spans),
+        )
 
     def _made(self, labels: Labels, values: Values, exemplars: list[Exemplar]) -> Series:
         samples = tuple(
@@ -220,7 +237,7 @@ class _Counting:
     def _measured(self, query: tree.MetricsQuery) -> dict[Labels, Values]:
         if self._is_counted(query):
             partials = self._counted_already.setdefault(id(query), defaultdict(dict))
-            for labels, counted in self._counted(query, with_arrays=False).items():
+            for labels, counted in self._counted(query).items():
                 partials[labels].update(counted)
         else:
             partials = self._walked(query)
@@ -252,23 +269,25 @@ class _Counting:
         return f"intDiv(toInt64(start) - {start} - 1, {step})"
 
     def _counted(
-        self, query: tree.MetricsQuery, *, with_arrays: bool
+        self, query: tree.MetricsQuery, *, with_arrays: bool = False
     ) -> dict[Labels, dict[int, Partial]]:
         plan = Plan(query.source, self._catalog, with_arrays=with_arrays)
         labels = [plan.said(one) or "''" for one in query.by]
         operand = plan.measured(query.operand) if query.operand is not None else None
-        has, value, is_duration = operand or ("1", "1.", False)
-        levels = ", ".join(plan.names.fraction(one) for one in query.quantiles)
+        has, value, is_duration = operand or _ONE
         more = {
-            "quantile_over_time": f"quantilesExactIf({levels})({value}, {has})",
+            "quantile_over_time": _quantiles(
+                plan, query.quantiles, operand or _ONE, by_weight=self._by_weight
+            ),
             "histogram_over_time": f"sumMapIf([{_exponent(value, self._per_octave)}], "
-            f"[toUInt64(1)], {has})",
+            f"[weight], {has})",
         }.get(query.function, "[]")
         where = joined_all([self._range(plan), plan.needs.span])
         names = [f"label{place}" for place in range(len(labels))]
         pieces = {
             "interval": self._interval(plan),
             "arrays": f"toUInt8({plan.arrays})",
+            "weight": WEIGHT,
             "has": has,
             "value": value,
             "more": more,
@@ -278,17 +297,22 @@ class _Counting:
         clause = plan.names.clause(where, *pieces.values())
         text = statement("spansets_series", rows_max=_ROWS_MAX, **pieces)
         text = text.replace("{with}", clause).replace("{where}", where)
-        columns = self._asking.rows(plan, text, 9 + len(labels))
-        if not with_arrays and any(columns[1]):
-            return self._counted(query, with_arrays=True)
+        columns = self._asking.rows(plan, text, 11 + len(labels))
+        needs_arrays = not with_arrays and any(columns[1])
+        # Quantiles by weight are three times as dear: they are asked for where there are weights.
+        needs_weight = not self._by_weight and any(columns[2])
+        self._by_weight |= needs_weight
+        if needs_arrays or (needs_weight and query.function == "quantile_over_time"):
+            return self._counted(query, with_arrays=with_arrays or needs_arrays)
+        self._is_estimated |= any(columns[2])
         if len(columns[0]) >= _ROWS_MAX:
             self._reason = f"more than {_ROWS_MAX} values were counted"
         divisor = 1e9 if is_duration else 1.0
         rows = [
-            (self._labels(query, row[9:]), row[0], _partial(row, divisor, self._per_octave))
+            (self._labels(query, row[11:]), row[0], _partial(row, divisor, self._per_octave))
             for row in zip(*columns, strict=True)
         ]
-        self._spans += sum(partial.spans for _, _, partial in rows)
+        self._spans += sum(columns[3])
         return merged(rows)
 
     def _labels(self, query: tree.MetricsQuery, said: tuple[bytes, ...]) -> Labels:
@@ -298,10 +322,10 @@ class _Counting:
     # ------------------------------------------------------------------ counted here
 
     def _walked(self, query: tree.MetricsQuery) -> dict[Labels, dict[int, Partial]]:
-        plan, labels, operand = self._walking(query, with_arrays=False)
+        plan, labels, operand, weight = self._walking(query, with_arrays=False)
         traces = self._read(plan)
         if any(flags & LOOK_AGAIN for trace in traces for flags in trace.flags):
-            plan, labels, operand = self._walking(query, with_arrays=True)
+            plan, labels, operand, weight = self._walking(query, with_arrays=True)
             traces = self._read(plan)
         found: dict[Labels, dict[int, Partial]] = defaultdict(lambda: defaultdict(Partial))
         for trace in traces:
@@ -312,16 +336,18 @@ class _Counting:
                     values = [one(trace, row) for one in labels]
                     named = _labelled(query, [v and typed_value(v) for v in values])
                     value = operand and operand(trace, row)
-                    _add(found[named][place], trace, row, value, query, self._per_octave)
+                    counts = weight(trace, row)
+                    self._is_estimated |= counts > 1
+                    _add(found[named][place], trace, row, value, counts, query, self._per_octave)
         return found
 
     def _walking(
         self, query: tree.MetricsQuery, *, with_arrays: bool
-    ) -> tuple[Plan, list[Any], Any]:
+    ) -> tuple[Plan, list[Any], Any, Any]:
         plan = Plan(query.source, self._catalog, with_arrays=with_arrays)
         labels = [plan.getter(one) for one in query.by]
         operand = plan.getter(query.operand) if query.operand is not None else None
-        return plan, labels, operand
+        return plan, labels, operand, plan.weight()
 
     def _read(self, plan: Plan) -> list[Trace]:
         names, grid = plan.names, self._grid
@@ -361,28 +387,29 @@ class _Counting:
         where = joined_all([self._range(source), source.needs.span])
         pieces = {
             "interval": self._interval(source),
-            "arrays": "toUInt8(0)",
+            "weight": WEIGHT,
             "selected": f"toUInt8({selection})",
         }
         text = statement("spansets_compare", rows_max=_ROWS_MAX, **pieces)
         clause = source.names.clause(where, *pieces.values())
         text = text.replace("{with}", clause).replace("{where}", where)
-        rows = zip(*self._asking.rows(source, text, 6), strict=True)
-        return self._compared_series(list(rows), comparison.top)
+        rows = list(zip(*self._asking.rows(source, text, 6), strict=True))
+        self._is_estimated |= any(row[1] for row in rows)
+        return self._compared_series(rows, comparison.top)
 
     def _compared_series(self, rows: list[tuple[Any, ...]], top: int) -> dict[Labels, Values]:
-        counts: dict[tuple[int, bytes, bytes], list[int]] = {}
+        counts: dict[tuple[int, bytes, bytes], list[float]] = {}
         for interval, _, is_selected, key, said, spans in rows:
-            values = counts.setdefault((is_selected, key, said), [0] * self._grid.count)
+            values = counts.setdefault((is_selected, key, said), [0.0] * self._grid.count)
             values[interval] += spans
-        by_key: dict[tuple[int, bytes], Counter[bytes]] = defaultdict(Counter)
+        by_key: dict[tuple[int, bytes], dict[bytes, float]] = defaultdict(dict)
         for (is_selected, key, said), values in counts.items():
             by_key[is_selected, key][said] = sum(values)
         found: dict[Labels, Values] = {}
         for (is_selected, key), values_of_key in by_key.items():
             word = "selection" if is_selected else "baseline"
             name = key.decode(errors="replace")
-            total = [0] * self._grid.count
+            total = [0.0] * self._grid.count
             for said in values_of_key:
                 total = [a + b for a, b in zip(total, counts[is_selected, key, said], strict=True)]
             if not name:
@@ -391,11 +418,11 @@ class _Counting:
                 ("__meta_type", ("string", f"{word}_total")),
                 (name, ("string", "nil")),
             )
-            found[totals] = [float(one) for one in total]
-            for said, _ in values_of_key.most_common(top):
+            found[totals] = [*total]
+            for said in nlargest(top, values_of_key, key=values_of_key.__getitem__):
                 value = _said(name, said)
                 labels: Labels = (("__meta_type", ("string", word)), (name, value))
-                found[labels] = [float(one) for one in counts[is_selected, key, said]]
+                found[labels] = [*counts[is_selected, key, said]]
         return found
 
 
@@ -412,7 +439,7 @@ def _labelled(query: tree.MetricsQuery, values: list[TypedValue | None]) -> Labe
 
 
 def _partial(row: tuple[Any, ...], divisor: float, per_octave: int) -> Partial:
-    _, _, spans, measured, total, least, most, more, one = row[:9]
+    _, _, _, _, spans, measured, total, least, most, more, one = row[:11]
     trace_id, span_id, start, value = one
     partial = Partial(
         spans,
@@ -433,6 +460,18 @@ def _partial(row: tuple[Any, ...], divisor: float, per_octave: int) -> Partial:
     return partial
 
 
+def _quantiles(
+    plan: Plan, quantiles: Sequence[float], operand: tuple[str, str, bool], *, by_weight: bool
+) -> str:
+    has, value, _ = operand
+    more = _ONE_MORE if by_weight else 0.0
+    levels = ", ".join(plan.names.fraction(min(one + more, 1.0)) for one in quantiles)
+    if by_weight:
+        shares = f"toUInt64(round(weight * {SHARES}))"
+        return f"quantilesExactWeightedIf({levels})({value}, {shares}, {has})"
+    return f"quantilesExactIf({levels})({value}, {has})"
+
+
 def _exponent(value: str, per_octave: int) -> str:
     """Return of which power of two a number is not above; 0 for what is below 2.
 
@@ -447,10 +486,11 @@ def _add(
     trace: Trace,
     row: int,
     value: Any,
+    weight: float,
     query: tree.MetricsQuery,
     per_octave: int,
 ) -> None:
-    partial.spans += 1
+    partial.spans += weight
     number = 1.0
     if query.operand is not None:
         kind, content = typed_value(value) if value is not None else ("nil", 0)
@@ -461,11 +501,11 @@ def _add(
         if query.function == "histogram_over_time" and (content >= 2 or per_octave > 1):
             power = math.ceil(math.log2(content) * per_octave) if content >= 2 else 0
             bound = 2.0 ** (power / per_octave) / divisor
-            partial.buckets[bound] = partial.buckets.get(bound, 0) + 1
+            partial.buckets[bound] = partial.buckets.get(bound, 0) + weight
         if query.function == "quantile_over_time":
-            insort(partial.numbers, number)
-    partial.measured += 1
-    partial.total += number
+            insort(partial.numbers, (number, share(weight)))
+    partial.measured += weight
+    partial.total += number * weight
     partial.least = min(partial.least, number)
     partial.most = max(partial.most, number)
     if partial.exemplar is None:

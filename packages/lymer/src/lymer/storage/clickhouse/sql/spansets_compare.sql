@@ -1,7 +1,7 @@
--- How often each value of each attribute was met, in a selection of spans and in the rest.
-{with}SELECT {mark}, {interval} AS interval, max({arrays}) AS look_again,
+-- How often each value of each attribute was met, in a selection of spans and in the rest: by weight.
+{with}SELECT {mark}, {interval} AS interval, max(({weight} AS weight) > 1) AS is_estimated,
     {selected} AS is_selected, tupleElement(pair, 1) AS key, tupleElement(pair, 2) AS said,
-    count() AS spans
+    sum(weight) AS spans
 FROM {db}.spans
 ARRAY JOIN arrayConcat(
     arrayZip(arrayMap(k -> concat('span.', k), mapKeys(attrs)), mapValues(attrs)),
