@@ -57,7 +57,7 @@ e2e: setup ## the program as a user starts it, with real SDKs
 kube-assets: ## compile a kube-apiserver for the cluster tests; prints KUBEBUILDER_ASSETS
 	@tools/kube_assets.sh
 
-kafka-assets: ## bring the jars of a Kafka broker for the tests; prints their folder
+kafka-assets: ## bring the jars of a Kafka broker and of OpenSearch for the tests; prints their folders
 	@tools/kafka_assets.sh
 	@tools/opensearch_assets.sh
 

@@ -102,6 +102,25 @@ class StorageSettings:
     years: a person chose each of them, so they are few. Shorter forgets what somebody wanted to
     keep; longer costs about 100 bytes a span."""
 
+    cold_after_seconds: Annotated[float, duration(0, 18_250 * _DAY)] = 0.0
+    """How long spans lie on the local disk after they arrived, in seconds; then they move to object
+    storage until their retention ends. Default 0: never. Whole parts move, so a day's spans up to a
+    day later. A question that reaches them waits for the network. Where to: `cold_s3_url` for the
+    embedded engine, `cold_policy` for a ClickHouse server."""
+
+    cold_s3_url: Annotated[str, URL] = ""
+    """Object storage that speaks S3, for the embedded engine: endpoint, bucket and a prefix that
+    nobody else uses, such as `https://s3.example.com/bucket/lymer`. Default empty: none. Once spans
+    lie there the store does not start without it, and no two stores may share a prefix."""
+
+    cold_s3_key_file: Annotated[Path | None, FILE] = None
+    """File with two lines: access key id and secret. Default none: what the machine offers
+    (`AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or the role of the instance)."""
+
+    cold_policy: Annotated[str, text("a name")] = ""
+    """Storage policy of the ClickHouse server with a volume `cold` for old spans, beside the volume
+    `default` with the disk `default`. Default empty: none. Every shard has it."""
+
     memory_bytes_max: Annotated[int, size(200 * _MIB, 64 * _TIB)] = 900 * _MIB
     """Memory the engine may allocate for loads, merges, queries and caches together, in bytes.
     Default 900 MiB: with journal and interpreter the process stays below 1.2 GiB. Too small:

@@ -31,6 +31,7 @@ from lymer.query.service import Queries
 from lymer.receivers.intake import Intake
 from lymer.roles.receiving import make_intake
 from lymer.roles.storing import Loading, open_deliveries, open_store
+from lymer.storage.clickhouse.tiers import has_cold_spans
 from lymer.storage.contract import SpanReader, TenantReaders
 from lymer.telemetry.metrics import Metrics
 from lymer.tenancy import DEFAULT_TENANT
@@ -102,6 +103,12 @@ def open_stopped_folder(
         )
     if not writes and not (folder / "store").is_dir():
         raise StartupError(f"there is no store in {folder}; name another folder with --data-dir")
+    if not writes and has_cold_spans(folder / "store"):
+        # A copy of the folder would remove what it no longer needs from the storage that both use.
+        raise StartupError(
+            f"cannot read {folder} alone: old spans lie on object storage; start lymer and ask it "
+            "with --url"
+        )
     lock = FolderLock(folder)
     try:
         with _opened(folder, writes=writes) as opened, asyncio.Runner() as runner:

@@ -32,6 +32,7 @@ from lymer.storage.clickhouse.engine_server import ServerEngine
 from lymer.storage.clickhouse.reading_store import ReadingStore
 from lymer.storage.clickhouse.sharded_store import ShardedStore
 from lymer.storage.clickhouse.store import ClickHouseStore, Retention
+from lymer.storage.clickhouse.tiers import EMBEDDED_POLICY, ObjectStorage, Tiers
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
 from lymer.transport.watched_files import read_file
@@ -44,6 +45,7 @@ __all__ = [
     "open_engines",
     "open_reading_store",
     "open_store",
+    "tiers_of",
 ]
 
 Store: TypeAlias = ClickHouseStore | ShardedStore
@@ -51,7 +53,7 @@ Store: TypeAlias = ClickHouseStore | ShardedStore
 _log = EventLog(__name__)
 GRAPH_AGE_SECONDS_MAX: Final = 2.0
 """How far behind the service graph may be for readers, seconds: counting takes a quarter of one."""
-_CLUSTER: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 _DRAIN_SECONDS_MAX: Final = 30.0
 """The store may take so long to load what the journal holds; the rest waits for the next start."""
 _WAIT_SECONDS_MAX: Final = 60.0
@@ -116,6 +118,7 @@ def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> Store:
                         (service, round(seconds))
                         for service, seconds in settings.retention_by_service
                     ),
+                    tiers_of(config),
                 ),
             )
             for engine, one in zip(engines, sharing, strict=True)
@@ -161,11 +164,57 @@ def open_engines(config: Config, data_dir: Path) -> list[ChdbEngine | ServerEngi
     """
     if not config.storage.clickhouse_url:
         claim_folder(data_dir / "store")
-        return [ChdbEngine(data_dir / "store", memory_bytes_max=config.storage.memory_bytes_max)]
+        return [
+            ChdbEngine(
+                data_dir / "store",
+                memory_bytes_max=config.storage.memory_bytes_max,
+                cold=_object_storage(config),
+            )
+        ]
     try:
         return [_connect(config, url) for url in _urls(config)]
     except StorageError as error:
         raise StartupError(str(error)) from error
+
+
+def tiers_of(config: Config) -> Tiers:
+    """Return when spans leave the local disk.
+
+    Raises:
+        StartupError: It is not said where to.
+    """
+    settings = config.storage
+    is_server = bool(settings.clickhouse_url)
+    policy = settings.cold_policy if is_server else settings.cold_s3_url and EMBEDDED_POLICY
+    if settings.cold_after_seconds and not policy:
+        needed = "storage.cold_policy" if is_server else "storage.cold_s3_url"
+        raise StartupError(f"cannot move old spans: {needed} must say where to")
+    if policy and not _NAME.match(policy):
+        raise StartupError(
+            "cannot use storage.cold_policy: a name has letters, digits, - and _ only"
+        )
+    return Tiers(policy, round(settings.cold_after_seconds))
+
+
+def _object_storage(config: Config) -> ObjectStorage | None:
+    """Return where the embedded engine may put old spans.
+
+    Raises:
+        StartupError: Its key cannot be read.
+    """
+    settings = config.storage
+    if not settings.cold_s3_url:
+        return None
+    if settings.cold_s3_key_file is None:
+        return ObjectStorage(settings.cold_s3_url)
+    content = read_file(settings.cold_s3_key_file, "storage.cold_s3_key_file")
+    lines = content.decode(errors="replace").split()
+    if len(lines) != 2:
+        raise StartupError(
+            f"cannot use storage.cold_s3_key_file {settings.cold_s3_key_file}: it must have two "
+            "lines, access key id and secret"
+        )
+    return ObjectStorage(settings.cold_s3_url, *lines)
 
 
 def _urls(config: Config) -> list[str]:
@@ -177,7 +226,7 @@ def _urls(config: Config) -> list[str]:
             f"cannot use {len(urls)} servers: storage.clickhouse_cluster must name the cluster "
             "whose shards they are"
         )
-    if settings.clickhouse_cluster and not _CLUSTER.match(settings.clickhouse_cluster):
+    if settings.clickhouse_cluster and not _NAME.match(settings.clickhouse_cluster):
         raise StartupError(
             "cannot use storage.clickhouse_cluster: a name has letters, digits, - and _ only"
         )

@@ -31,6 +31,7 @@ from lymer.storage.clickhouse.engine import (
     shortened,
 )
 from lymer.storage.clickhouse.granules import refine_granules
+from lymer.storage.clickhouse.tiers import ObjectStorage, disks
 
 __all__ = ["ChdbEngine"]
 
@@ -38,18 +39,21 @@ __all__ = ["ChdbEngine"]
 class ChdbEngine:
     """An `Engine` on a folder, one Session per thread."""
 
-    def __init__(self, folder: Path, *, memory_bytes_max: int) -> None:
+    def __init__(
+        self, folder: Path, *, memory_bytes_max: int, cold: ObjectStorage | None = None
+    ) -> None:
         """Open or create the database in `folder`.
 
         Args:
             folder: Belongs to the engine alone.
             memory_bytes_max: What statements and merges together may use, bytes; over it a
                 statement fails and the process lives.
+            cold: Where old spans may lie; needed for ever once some do.
 
         Raises:
-            StartupError: chDB is not installed, or cannot open the folder.
+            StartupError: chDB is not installed, cannot open the folder, or `cold` is away.
         """
-        options = {
+        options: dict[str, str | int] = {
             "max_server_memory_usage": memory_bytes_max,
             # The defaults are made for a server: 5 GB of marks and as much again of index.
             "mark_cache_size": 64 * 2**20,
@@ -63,7 +67,6 @@ class ChdbEngine:
             "background_fetches_pool_size": 1,
             "background_move_pool_size": 1,
         }
-        self._address = f"{folder}?{urlencode(options)}"
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sessions: set[Any] = set()
@@ -71,7 +74,8 @@ class ChdbEngine:
         self._schemas = folder / "format_schemas"
         folder.mkdir(parents=True, exist_ok=True)
         refine_granules(folder)
-        with starting(folder / "scratch"):
+        with disks(folder, cold) as of_disks, starting(folder / "scratch"):
+            self._address = f"{folder}?{urlencode(options | of_disks, safe='/')}"
             self._session_class: Any = session_class()
             # The data are closed with the last Session; this one asks nothing and stays.
             self._keeper = self._open()

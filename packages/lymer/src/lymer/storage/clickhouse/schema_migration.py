@@ -9,11 +9,13 @@ from typing import Final
 from lymer.errors import StartupError
 from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.statements import schema_scripts
+from lymer.storage.clickhouse.tiers import COLD_VOLUME, Tiers
 from lymer.telemetry.logs import EventLog
 
-__all__ = ["ARCHIVE_SECONDS", "Kept", "migrate"]
+__all__ = ["ARCHIVE_SECONDS", "NO_TIERS", "Kept", "migrate"]
 
 _log = EventLog(__name__)
+NO_TIERS: Final = Tiers()
 RETENTION: Final = {
     "spans": "toDateTime(intDiv(seg, 1000000), 'UTC')",
     "operations": "seen",
@@ -44,6 +46,7 @@ class Kept:
 
     spans: int
     archive: int = ARCHIVE_SECONDS
+    tiers: Tiers = NO_TIERS
 
     def seconds(self, table: str) -> int:
         """Return how long a table keeps them: sums are small, and asked for after the spans."""
@@ -108,13 +111,21 @@ def _ttl(instant: str, retention_seconds: int) -> str:
 
 
 def _set_retention(engine: Engine, database: str, kept: Kept) -> None:
-    """Change the TTL of tables that were made with another retention."""
+    """Change policy and TTL of tables that were made with another retention, or without tiers."""
     statement = "SELECT {mark}, name, create_table_query FROM system.tables WHERE database = '{db}'"
     names, texts = engine.select(database, statement, 2)
     present = dict(zip(names, texts, strict=True))
+    tiers = kept.tiers
+    policy = f"storage_policy = '{tiers.policy}'"
+    if tiers.policy and policy.encode() not in present[b"spans"]:
+        engine.command(database, f"ALTER TABLE {{db}}.spans MODIFY SETTING {policy}")
+        _log.info("storage policy changed", table="spans", policy=tiers.policy)
     for table, instant in RETENTION.items():
         ttl = _ttl(instant, kept.seconds(table))
-        if ttl.encode() in present[table.encode()]:
+        if table == "spans" and 0 < tiers.after_seconds < kept.spans:
+            moved = _ttl(instant, tiers.after_seconds).removeprefix("TTL ")
+            ttl += f", {moved} TO VOLUME '{COLD_VOLUME}'"
+        if f"{ttl} SETTINGS".encode() in present[table.encode()]:
             continue
         engine.command(
             database, f"ALTER TABLE {{db}}.{table} MODIFY {ttl}", {}, {"mutations_sync": 0}

@@ -10,7 +10,7 @@ import contextlib
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,13 +33,14 @@ from lymer.storage.clickhouse.nothing import NoEngine
 from lymer.storage.clickhouse.offsets import PartitionClaim
 from lymer.storage.clickhouse.reader import TenantReader
 from lymer.storage.clickhouse.rollup import Rollups
-from lymer.storage.clickhouse.schema_migration import ARCHIVE_SECONDS, Kept, migrate
+from lymer.storage.clickhouse.schema_migration import ARCHIVE_SECONDS, NO_TIERS, Kept, migrate
 from lymer.storage.clickhouse.shared_rollup import ADD_MARKS, SharedRollups
 from lymer.storage.clickhouse.span_counts import SpanCounts
 from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX
 from lymer.storage.clickhouse.tail import TailSampler, check_policies
 from lymer.storage.clickhouse.tenants import database_of, stored_tenants
 from lymer.storage.clickhouse.throughput import put_rates, select_rates, select_throughput
+from lymer.storage.clickhouse.tiers import Tiers
 from lymer.storage.clickhouse.writer import SegmentWriter
 from lymer.storage.contract import SpanReader
 from lymer.storage.sampling_contract import SamplingStore
@@ -110,11 +111,12 @@ class _Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Tenants and services whose spans are not kept as long as all others."""
+    """Spans that are not kept as long as all others, or not on the local disk."""
 
     seconds_by_tenant: tuple[tuple[str, int], ...] = ()
     seconds_by_service: tuple[tuple[str, int], ...] = ()
     """A name that ends in `*` stands for all that begin so."""
+    tiers: Tiers = NO_TIERS
 
 
 NO_EXCEPTIONS: Final = Retention()
@@ -156,14 +158,15 @@ class ClickHouseStore:
             graph_age_seconds_max: A service graph counted so recently is not counted anew for a
                 reader.
             sharing: Which of several collectors this is; None: nobody else writes.
-            retention: Of tenants and services that are kept for another time.
+            retention: Of tenants and services that are kept for another time, and when spans leave
+                the local disk.
 
         Raises:
             StartupError: A database was made by a newer program.
         """
         self._engine = engine
         self._sharing = sharing
-        self._kept = Kept(retention_seconds, archive_retention_seconds)
+        self._kept = Kept(retention_seconds, archive_retention_seconds, retention.tiers)
         self._retention = retention
         self._expired_seconds = -math.inf
         self._memory_bytes_max = memory_bytes_max
@@ -532,7 +535,7 @@ class ClickHouseStore:
 
     def _kept_of(self, tenant: str) -> Kept:
         seconds = dict(self._retention.seconds_by_tenant).get(tenant, self._kept.spans)
-        return Kept(seconds, self._kept.archive)
+        return replace(self._kept, spans=seconds)
 
     def _migrate(self, tenant: str, database: str) -> None:
         """Bring the schema up to date; of several collectors, one after the other does so."""
