@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, Final, TypeVar
 
-import orjson
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
@@ -31,6 +30,7 @@ from lymer.errors import (
     UndecodableError,
 )
 from lymer.model.question import DependencyLink, TraceQuestion, TraceSummary
+from lymer.query.adjust.otlp import take_warnings
 from lymer.query.checks import FOUND_TRACES_MAX, AnyQuestion
 from lymer.query.service import ALLOWS_LARGE, Queries, QueryService
 from lymer.storage.caller import CALLER, Caller, leave_out
@@ -41,7 +41,6 @@ from lymer.wire.content_encoding import decode_content
 from lymer.wire.otlp_repeated import check_repeated
 from lymer.wire.otlp_to_jaeger_proto import post_spans_from_otlp
 from lymer.wire.query_proto import SERVICE_V2, SERVICE_V3, V2, V3
-from lymer.wire.span_rows import WARNINGS_KEY
 from lymer.wire.tempo_proto import SERVICE as TEMPO_SERVICE
 
 __all__ = ["QueryGrpc"]
@@ -411,24 +410,21 @@ def _chunks(traces: TracesData) -> Iterator[bytes]:
     check_repeated(traces, with_resources=False)
     spans = []
     for resource_spans in traces.resource_spans:
+        warned = [
+            take_warnings(span)
+            for scope_spans in resource_spans.scope_spans
+            for span in scope_spans.spans
+        ]
         sent = TracesData(resource_spans=[resource_spans]).SerializeToString()
         batch = V2["PostSpansRequest"].FromString(post_spans_from_otlp(sent)).batch
-        for span in batch.spans:
-            _take_warnings(span)
+        for span, warnings in zip(batch.spans, warned, strict=True):
+            span.warnings.extend(warnings)
             spans.append((span, batch.process))
     for first in range(0, len(spans), _SPANS_PER_CHUNK):
         chunk = V2["SpansResponseChunk"]()
         for span, process in spans[first : first + _SPANS_PER_CHUNK]:
             chunk.spans.add(process=process).MergeFrom(span)
         yield _bytes(chunk)
-
-
-def _take_warnings(span: Any) -> None:
-    for place, tag in enumerate(span.tags):
-        if tag.key == WARNINGS_KEY:
-            span.warnings.extend(orjson.loads(tag.v_str))
-            del span.tags[place]
-            return
 
 
 def _bytes(message: Any) -> bytes:

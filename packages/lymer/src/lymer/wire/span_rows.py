@@ -232,7 +232,7 @@ class _ReservedPairs:
         if present is None:
             self.moved[key] = known[pair][1]
             return True
-        if present == value and value.startswith(b"\n"):
+        if present == value:
             return True  # the resource says the same
         self.conflicts.append(f"conflicting values between Span and Resource for attribute {key}")
         return False

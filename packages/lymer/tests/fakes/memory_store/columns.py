@@ -96,7 +96,7 @@ def _adjusted(
     for key, value in span_pairs:
         if key not in LIBRARY_KEYS:
             kept.append((key, value))
-        elif key not in known or _are_equal_strings(known[key], value):
+        elif key not in known or known[key].SerializeToString() == value.SerializeToString():
             moved[key] = value
         else:
             kept.append((key, value))
@@ -107,11 +107,6 @@ def _adjusted(
 
 def _sorted(attributes: Attributes) -> Attributes:
     return tuple(sorted(attributes, key=lambda pair: pair[0]))
-
-
-def _are_equal_strings(one: AnyValue, other: AnyValue) -> bool:
-    kinds = {one.WhichOneof("value"), other.WhichOneof("value")}
-    return kinds == {"string_value"} and one.string_value == other.string_value
 
 
 def with_ip_text(pair: tuple[str, AnyValue]) -> tuple[str, AnyValue]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
@@ -20,7 +20,7 @@ from lymer.query.adjust.standard import Adjuster, adjust
 from lymer.wire.jaeger_json import to_text
 from lymer.wire.span_rows import RESERVED_KEYS, WARNINGS_KEY, host_of, with_address
 
-__all__ = ["adjust_otlp", "name_services", "split_otlp"]
+__all__ = ["adjust_otlp", "name_services", "split_otlp", "take_warnings"]
 
 _SERVICE_KEY: Final = "service.name"
 _MOVED_KEYS: Final = frozenset(RESERVED_KEYS) - {WARNINGS_KEY}
@@ -184,7 +184,7 @@ def _repair(span: Span, trace: SpanColumns, row: int) -> None:
 def _warn(span: Span, warnings: Sequence[str]) -> None:
     """Add warnings where Jaeger keeps them."""
     for attribute in span.attributes:
-        if attribute.key == WARNINGS_KEY:
+        if _is_warnings(attribute):
             held = attribute.value.array_value
             break
     else:
@@ -211,7 +211,7 @@ def _move_library_attributes(span: Span, resource: Resource, present: dict[str, 
         elif key not in present:
             resource.attributes.append(attribute)
             present[key] = attribute.value
-        elif to_text(present[key]) != to_text(attribute.value):
+        elif present[key].SerializeToString() != attribute.value.SerializeToString():
             kept.append(attribute)
             conflicts.append(f"conflicting values between Span and Resource for attribute {key}")
     copies = [KeyValue.FromString(one.SerializeToString()) for one in kept]
@@ -221,9 +221,16 @@ def _move_library_attributes(span: Span, resource: Resource, present: dict[str, 
         _warn(span, conflicts)
 
 
-def warnings_of(span: Span) -> list[str]:
-    """Return the warnings a span bears."""
-    for attribute in span.attributes:
-        if attribute.key == WARNINGS_KEY and isinstance(attribute.value.array_value, ArrayValue):
-            return [to_text(one) for one in attribute.value.array_value.values]
-    return []
+def take_warnings(span: Span) -> list[str]:
+    """Take the warnings that a span bears off it; what is no list of them stays an attribute."""
+    found: list[str] = []
+    for place in reversed(range(len(span.attributes))):
+        if _is_warnings(span.attributes[place]):
+            texts = span.attributes[place].value.array_value.values
+            found[:0] = [to_text(one) for one in texts]
+            del span.attributes[place]
+    return found
+
+
+def _is_warnings(attribute: KeyValue) -> bool:
+    return attribute.key == WARNINGS_KEY and attribute.value.WhichOneof("value") == "array_value"
