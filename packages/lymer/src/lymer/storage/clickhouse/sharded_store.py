@@ -17,6 +17,7 @@ from lymer.model.throughput import OperationRate, Throughput, merge_throughput
 from lymer.storage.clickhouse.offsets import PartitionClaim
 from lymer.storage.clickhouse.reading_store import ReadingStore
 from lymer.storage.clickhouse.store import ClickHouseStore
+from lymer.storage.clickhouse.writer import check_once
 from lymer.storage.contract import SpanReader
 from lymer.storage.sampling_contract import SamplingStore
 
@@ -69,7 +70,10 @@ class ShardedStore:
         for shard, count in zip(self._shards, stored, strict=True):
             if count:
                 shard.erase_segment(segment)
-        self.write_segment(segment)
+        self.write_part(segment, segment.path)
+        check_once(segment, self.stored_spans(segment))
+        for shard in self._shards:
+            shard.settle_segment(segment)
 
     def stored_spans(self, segment: SealedSegment, /) -> int:
         """See `ClickHouseStore.stored_spans`."""

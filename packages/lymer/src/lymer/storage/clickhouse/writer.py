@@ -15,11 +15,15 @@ from lymer.storage.clickhouse.offsets import guard_of
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
 from lymer.storage.clickhouse.statements import LOAD, LOAD_USUAL, UNUSUAL_CODES
 
-__all__ = ["SegmentWriter"]
+__all__ = ["SegmentWriter", "check_once"]
 
 _SPANS: Final = "{db}.spans"
 _REPAIRED_FOR: Final = 50
 """Loads that expect something to be repaired, once something was."""
+_END_LOADS: Final = (
+    f"KILL QUERY WHERE startsWith(query, 'INSERT INTO {_SPANS}') "
+    "AND position(query, '{seg} AS seg') > 0 SYNC"
+)
 _LOADING: Final[dict[str, str | int]] = {
     **ONE_PART,
     "optimize_on_insert": 0,
@@ -29,6 +33,15 @@ _LOADING: Final[dict[str, str | int]] = {
     "optimize_functions_to_subcolumns": 0,
     "enable_optimize_predicate_expression": 0,
 }
+
+
+def check_once(segment: SealedSegment, stored: int) -> None:
+    """Raise `StorageError` if more of a segment is stored than there is: it is begun anew then."""
+    if stored > segment.span_count:
+        raise StorageError(
+            f"cannot store segment {segment.segment_id}: a statement that was given up stored it, "
+            f"too; {stored} spans are there instead of {segment.span_count}"
+        )
 
 
 class SegmentWriter:
@@ -51,6 +64,7 @@ class SegmentWriter:
         `trace`, if other shards keep the rest; `collector` our number among those others.
         """
         self._share = share
+        self._is_shared = bool(ours)
         self._trial = f"{{db}}.spans_trial_{collector}"
         self._engine = engine
         self._database = database
@@ -112,7 +126,9 @@ class SegmentWriter:
             return
         if stored:
             self.erase(segment)
-        self.write_segment(segment)
+        self.write_part(segment, segment.path)
+        check_once(segment, self.spans_of(segment))
+        self.settle(segment)
 
     def settle(self, segment: SealedSegment, /) -> None:
         """Know that all that is to be stored of a segment is.
@@ -193,7 +209,13 @@ class SegmentWriter:
         )
 
     def spans_of(self, segment: SealedSegment, /) -> int:
-        """Return how many spans of a segment are stored."""
+        """Return how many spans of a segment are stored; no load of it is under way then."""
+        if self._is_shared:
+            # A connection that broke, or whoever was killed, says nothing of a statement: it may go
+            # on at the server, and be done after it was asked what there is.
+            self._engine.command(
+                self._database, _END_LOADS.replace("{seg}", str(segment.segment_id))
+            )
         statement = f"SELECT {{mark}}, count() FROM {{db}}.spans WHERE seg = {segment.segment_id}"
         ((count,),) = self._engine.select(self._database, statement, 1)
         return int(count)
