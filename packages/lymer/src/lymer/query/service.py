@@ -50,7 +50,7 @@ from lymer.query.service_graph import is_estimated
 from lymer.query.transform import transform_request
 from lymer.storage.caller import CALLER, leave_out, tell_estimates
 from lymer.storage.contract import SpanReader, TenantReaders
-from lymer.storage.sanitizers import stored_service
+from lymer.storage.sanitizers import stored_name, stored_service
 from lymer.storage.search_contract import Cursor
 
 _Read = TypeVar("_Read")
@@ -484,7 +484,11 @@ class QueryService:
         if question.start_unix_nano_min > question.start_unix_nano_max:
             return []  # as Jaeger: nothing lies there
         if isinstance(question, TraceQuestion):
-            named = replace(question, service=stored_service(question.service))
+            named = replace(
+                question,
+                service=stored_service(question.service),
+                operation=stored_name(question.operation),
+            )
             return self._reader.find_traces(named)
         found = self._reader.find_spansets(question)
         if not found.is_complete:

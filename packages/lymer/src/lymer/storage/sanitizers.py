@@ -19,6 +19,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from lymer.wire.go_text import instant_text
 
 __all__ = [
+    "NAME_CHARACTERS_MAX",
     "SANITIZERS",
     "SERVICE_CHARACTERS_MAX",
     "SPAN_ID_BYTES",
@@ -26,6 +27,7 @@ __all__ = [
     "Draft",
     "Sanitizer",
     "stored_id",
+    "stored_name",
     "stored_service",
 ]
 
@@ -34,6 +36,12 @@ SPAN_ID_BYTES: Final = 8
 SERVICE_CHARACTERS_MAX: Final = 1_024
 """Of a service's name. It stands once in a resource and in each row that is read of its spans, so a
 name of 1 MB on a thousand spans would fill the memory of every question about them."""
+
+NAME_CHARACTERS_MAX: Final = 1_024
+"""Of a span's name. Names are held in memory, each once (completion, the list of operations), and
+stand in every row of a question about spans."""
+
+_WHOLE_NAME: Final = f"span name has more than {NAME_CHARACTERS_MAX} characters, whole it is: "
 
 
 @dataclass(slots=True)
@@ -93,9 +101,16 @@ def _service_empty(draft: Draft) -> None:
 
 def stored_service(name: str) -> str:
     """Return the name a service has in the store: one that is too long ends with an ellipsis."""
-    if len(name) <= SERVICE_CHARACTERS_MAX:
-        return name
-    return f"{name[: SERVICE_CHARACTERS_MAX - 1]}…"
+    return _shortened(name, SERVICE_CHARACTERS_MAX)
+
+
+def stored_name(name: str) -> str:
+    """Return the name a span has in the store: one that is too long ends with an ellipsis."""
+    return _shortened(name, NAME_CHARACTERS_MAX)
+
+
+def _shortened(text: str, characters_max: int) -> str:
+    return text if len(text) <= characters_max else f"{text[: characters_max - 1]}…"
 
 
 def _service_long(draft: Draft) -> None:
@@ -104,6 +119,13 @@ def _service_long(draft: Draft) -> None:
 
 def _name_empty(draft: Draft) -> None:
     draft.name = draft.name or "empty-span-name"
+
+
+def _name_long(draft: Draft) -> None:
+    stored = stored_name(draft.name)
+    if stored != draft.name:
+        draft.warnings.append(f"{_WHOLE_NAME}{draft.name}")
+        draft.name = stored
 
 
 def _negative_duration(draft: Draft) -> None:
@@ -148,6 +170,16 @@ def _go_time(unix_nano: str) -> str:
     """Return the expression for Go's `time.Time.String()` in UTC of a UInt64 of nanoseconds."""
     instant = f"fromUnixTimestamp64Nano(reinterpretAsInt64({unix_nano}), 'UTC')"
     return f"concat(replaceRegexpOne(toString({instant}), '\\\\.?0+$', ''), ' +0000 UTC')"
+
+
+def _first(sent: str, characters_max: int) -> str:
+    return f"concat(substringUTF8({sent}, 1, {characters_max - 1}), '…')"
+
+
+_LONG_NAME: Final = (
+    # Of nearly all names the number of bytes, which costs nothing, says enough.
+    f"length(sp.name) > {NAME_CHARACTERS_MAX} AND lengthUTF8(sp.name) > {NAME_CHARACTERS_MAX}"
+)
 
 
 def _padded(sent: str, size: int) -> str:
@@ -201,7 +233,7 @@ SANITIZERS: Final = (
         repair=_service_long,
         column="service",
         when=f"lengthUTF8(service_text) > {SERVICE_CHARACTERS_MAX}",
-        becomes=f"concat(substringUTF8(service_text, 1, {SERVICE_CHARACTERS_MAX - 1}), '…')",
+        becomes=_first("service_text", SERVICE_CHARACTERS_MAX),
     ),
     Sanitizer(
         name="empty span name",
@@ -210,6 +242,16 @@ SANITIZERS: Final = (
         column="name",
         when="sp.name = ''",
         becomes="'empty-span-name'",
+    ),
+    # Ours: Jaeger has no limit.
+    Sanitizer(
+        name="span name that is too long",
+        does="its first 1,023 characters and an ellipsis; a warning has it whole",
+        repair=_name_long,
+        column="name",
+        when=_LONG_NAME,
+        becomes=_first("sp.name", NAME_CHARACTERS_MAX),
+        warning=f"concat('{_WHOLE_NAME}', sp.name)",
     ),
     Sanitizer(
         name="invalid UTF-8",

@@ -76,6 +76,9 @@ _CHILD_OF: Final = b"\x0a\x08child_of"
 _STATUS_CODES: Final = ("", "OK", "ERROR")
 _ERROR: Final = 2
 _NO_PARENT: Final = bytes(8)
+_PROCESSES_BYTES_MAX: Final = 32 * 2**20
+"""Processes that an answer has only because a span's own tags moved there; above it they stay."""
+_LARGE_PROCESS: Final = "the answer would have too many copies of a large process"
 _SCOPES_BYTES_MAX: Final = 32 * 2**20
 """Names and versions of scopes in the tags of one answer's spans; above it long ones are cut."""
 _SCOPE_BYTES_SHOWN: Final = 1024
@@ -178,15 +181,19 @@ class _Process:
         # The first of equal keys counts, as everywhere.
         self.values = {_text(key): value for key, value in reversed(pairs)}
         self.host = host_of(self.values)
+        self._variants: dict[tuple[tuple[str, str], ...], str] = {}
         self.json = self.with_moved({})
 
     def with_moved(self, moved: Mapping[str, str]) -> str:
         """Return the process, with `moved` (key to KeyValue) added to its tags."""
-        entries = self._entries
-        if moved:
-            entries = sorted([*entries, *moved.items()], key=_by_key)
-        tags = ",".join(key_value for _, key_value in entries)
-        return f'{{"serviceName":{json_string(self._service)},"tags":[{tags}]}}'
+        key = tuple(moved.items())
+        json = self._variants.get(key)
+        if json is None:
+            entries = sorted([*self._entries, *key], key=_by_key) if moved else self._entries
+            tags = ",".join(key_value for _, key_value in entries)
+            json = f'{{"serviceName":{json_string(self._service)},"tags":[{tags}]}}'
+            self._variants[key] = json
+        return json
 
 
 def host_of(values: Mapping[str, bytes]) -> str:
@@ -288,6 +295,7 @@ def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, know
     """Fill what needs a span's attributes and its resource: process, host, tags, warnings."""
     frames = _Frames(origins, rows["scope"])
     places: dict[str, int] = {}
+    moved_bytes = 0
     processes: dict[tuple[bytes, Any], _Process] = {}
     tails = zip(rows["kind"], rows["status"], rows["status_message"], rows["trace_state"],
                 strict=True)  # fmt: skip
@@ -306,8 +314,12 @@ def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, know
             reserved = _ReservedPairs(pairs, known, process)
             entries = known.render(reserved.kept)
             warnings = [*reserved.warnings, *warnings, *reserved.conflicts]
-            if reserved.moved:
+            if reserved.moved and moved_bytes <= _PROCESSES_BYTES_MAX:
                 json = process.with_moved(reserved.moved)
+                moved_bytes += 0 if json in places else len(json)
+            elif reserved.moved:
+                entries = sorted([*entries, *reserved.moved.items()], key=_by_key)
+                warnings = [*warnings, f"{', '.join(reserved.moved)} stay here: {_LARGE_PROCESS}"]
         if scope in frames.cut:
             warnings = [*warnings, frames.cut[scope]]
         columns.host.append(process.host)

@@ -57,6 +57,22 @@ def test_an_empty_span_name_is_named(store: Store, write: Write) -> None:
     assert [one.name for one in store.get_operations("shop", "")] == ["empty-span-name"]
 
 
+def test_a_long_span_name_is_cut_and_a_warning_has_it_whole(store: Store, write: Write) -> None:
+    """By characters, not bytes; others are as ever."""
+    sent = ["é" * 1_024, "é" * 1_025, "x" * 300_000, "", "short"]
+    write(make_request(*(make_span(1, number + 1, name=name) for number, name in enumerate(sent))))
+
+    columns = read(store)
+
+    cut = ["é" * 1_024, "é" * 1_023 + "…", "x" * 1_023 + "…", "empty-span-name", "short"]
+    assert columns.name == cut
+    assert [len(warnings) for warnings in columns.warnings] == [0, 1, 1, 0, 0]
+    for row in (1, 2):
+        start = "span name has more than 1024 characters, whole it is: "
+        assert columns.warnings[row] == [start + sent[row]]
+    assert sorted(one.name for one in store.get_operations("shop", "")) == sorted(cut)
+
+
 def test_a_span_that_ends_before_it_starts_lasts_one_nanosecond(store: Store, write: Write) -> None:
     """The warning holds both instants as Go prints them, without trailing zeros."""
     cases = [

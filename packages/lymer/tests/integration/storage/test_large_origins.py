@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,6 +14,9 @@ from lymer.api.query_grpc import _chunks as chunks_of_v2
 from lymer.api.zipkin_v2 import _of as zipkin_spans
 from lymer.api.zipkin_v2 import _one_of_many as zipkin_found
 from lymer.errors import StorageMemoryError, TooLargeError
+from lymer.files.importing import Importer
+from lymer.files.reading import Piece, read_spans
+from lymer.files.writing import FORMATS, FormatName, SpanFile
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import FindTerms
 from lymer.model.question import TraceQuestion
@@ -24,6 +29,7 @@ from lymer.storage.clickhouse.otlp_parts import OtlpParts
 from lymer.storage.clickhouse.reader import TenantReader
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.tenancy import DEFAULT_TENANT
+from lymer.wire.otlp_proto import CheckedRequest
 from make import make_request, make_resource_spans, make_span, trace_hex, write_segment_file
 
 MEMORY = 500 * 2**20
@@ -122,9 +128,78 @@ def test_one_trace_in_every_form(reader: TenantReader, query: QueryService) -> N
     assert len(reader.get_tag_keys()) == 1_000
 
 
-def test_the_archive_has_them(reader: TenantReader) -> None:
-    """It is copied."""
-    assert reader.archive_trace(RESOURCE)
+@pytest.mark.parametrize("trace_id", [RESOURCE, ATTRIBUTES, SCOPED])
+def test_the_archive_has_them(engine: ChdbEngine, reader: TenantReader, trace_id: str) -> None:
+    """They are copied, and read from there as before in every form when they are gone."""
+    otlp = reader.get_otlp([trace_id])
+    shown = reader.get_traces([trace_id], raw=False, skeleton=False)
+    arrays = reader.get_trace_arrays(trace_id)
+
+    assert reader.archive_trace(trace_id)
+    engine.command("lymer", "RENAME TABLE {db}.spans TO {db}.kept")
+    engine.command("lymer", "CREATE TABLE {db}.spans AS {db}.kept")
+    try:
+        assert spans_of(reader.get_otlp([trace_id])) == spans_of(otlp)
+        read = reader.get_traces([trace_id], raw=False, skeleton=False)
+        assert [read.process_json[one] for one in read.process] == [
+            shown.process_json[one] for one in shown.process
+        ]
+        assert (read.span_id, read.tags_json) == (shown.span_id, shown.tags_json)
+        assert len(reader.get_trace_arrays(trace_id)) == len(arrays)
+    finally:
+        engine.command("lymer", "DROP TABLE {db}.spans SYNC")
+        engine.command("lymer", "RENAME TABLE {db}.kept TO {db}.spans")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_file_has_them_and_is_imported(reader: TenantReader, format_name: FormatName) -> None:
+    """Each span once, and what they share not once for each: files are no larger than that."""
+    ids = [RESOURCE, ATTRIBUTES]
+    stream = io.BytesIO()
+    file = SpanFile(stream, format_name)
+    for trace_id in ids:
+        file.write(reader.get_otlp([trace_id]))
+    file.commit()
+    file.end()
+    size = stream.tell()
+    assert size < 20 * len(VALUE)
+
+    stream.seek(0)
+    read_again = [*read_spans(stream)]
+    pieces = [one for one in read_again if isinstance(one, Piece)]
+    assert pieces == read_again
+    sent: list[int] = []
+
+    def send(request: CheckedRequest) -> int:
+        sent.append(request.span_count)
+        return 0
+
+    for read, new in ((reader.get_otlp, 0), (lambda _: b"", SPANS + 100)):
+        importer = Importer(read, send)
+        for piece in pieces:
+            importer.add(piece.request)
+        importer.finish()
+        assert sum(sent) == new
+
+
+def test_tags_that_move_to_a_large_process_are_bounded(engine: ChdbEngine, tmp_path: Path) -> None:
+    """Each value of such a tag makes a copy of the process; what is beyond the limit stays."""
+    store = ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=MEMORY)
+    spans = [
+        make_span(9, number, attrs=[("telemetry.sdk.version", f"v{number}")])
+        for number in range(1, 1 + SPANS)
+    ]
+    request = make_request(*spans, service="many", resource=[("large", VALUE)])
+    store.write_segment(write_segment_file(tmp_path, request))
+
+    read = store.for_tenant(DEFAULT_TENANT).get_traces([trace_hex(9)], raw=False, skeleton=False)
+
+    assert sum(map(len, read.process_json)) < 40 * 2**20
+    moved = ['"telemetry.sdk.version"' in read.process_json[place] for place in read.process]
+    stayed = ['"telemetry.sdk.version"' in tags for tags in read.tags_json]
+    assert [one != other for one, other in zip(moved, stayed, strict=True)] == [True] * SPANS
+    assert stayed == [any("stay here" in one for one in some) for some in read.warnings]
+    assert 0 < sum(moved) < SPANS
 
 
 def test_otlp_of_large_origins_is_what_it_is_of_small_ones(reader: TenantReader) -> None:

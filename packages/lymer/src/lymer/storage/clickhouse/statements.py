@@ -76,10 +76,13 @@ def _load_statement(*, repairs: bool) -> str:
     """
     text = statement("load")
     rules = [rule for rule in SANITIZERS if rule.when]
-    warned = {rule.column for rule in rules if rule.warning}
     for column in dict.fromkeys(rule.column for rule in rules):
-        pairs = [f"{rule.when}, {rule.becomes}" for rule in rules if rule.column == column]
-        if column in warned and not repairs:
+        pairs = [
+            f"{rule.when}, {rule.becomes}"
+            for rule in rules
+            if rule.column == column and (repairs or not rule.warning)
+        ]
+        if not pairs:
             pairs = ["0, 1" if column == "duration" else "0, ''"]
         text = text.replace(f"{{{column}}}", ", ".join(pairs))
     warnings = [(rule.warns_when or rule.when, rule.warning) for rule in rules if rule.warning]

@@ -14,7 +14,7 @@ SELECT
     if({duration}, toInt64(least(toUInt64(sp.end_time_unix_nano - start), 9223372036854775807)))
         AS duration,
     service,
-    if({name}, sp.name) AS name,
+    multiIf({name}, sp.name) AS name,
     sp.kind, sp.status.code, sp.status.message, sp.attributes, sp.events, sp.links, resource, scope,
     sp.trace_state, sp.flags,
     (sp.dropped_attributes_count, sp.dropped_events_count, sp.dropped_links_count),

@@ -1,5 +1,5 @@
 INSERT INTO {db}.spans
-WITH sp.end_time_unix_nano <= sp.start_time_unix_nano OR length(sp.trace_id) != 16 OR trace = toFixedString('', 16) OR length(sp.span_id) != 8 OR span = toFixedString('', 8) OR length(sp.parent_span_id) NOT IN (0, 8) AS bad
+WITH length(sp.name) > 1024 AND lengthUTF8(sp.name) > 1024 OR sp.end_time_unix_nano <= sp.start_time_unix_nano OR length(sp.trace_id) != 16 OR trace = toFixedString('', 16) OR length(sp.span_id) != 8 OR span = toFixedString('', 8) OR length(sp.parent_span_id) NOT IN (0, 8) AS bad
 SELECT
     {seg} AS seg,
     toFixedString(if(0, '', sp.trace_id), 16) AS trace,
@@ -9,7 +9,7 @@ SELECT
     if(0, 1, toInt64(least(toUInt64(sp.end_time_unix_nano - start), 9223372036854775807)))
         AS duration,
     service,
-    if(sp.name = '', 'empty-span-name', sp.name) AS name,
+    multiIf(sp.name = '', 'empty-span-name', sp.name) AS name,
     sp.kind, sp.status.code, sp.status.message, sp.attributes, sp.events, sp.links, resource, scope,
     sp.trace_state, sp.flags,
     (sp.dropped_attributes_count, sp.dropped_events_count, sp.dropped_links_count),
