@@ -30,8 +30,8 @@ from lymer.storage.caller import CALLER, Caller
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.spansets import minute_values
+from lymer.storage.clickhouse.spansets.asking import Asking
 from lymer.storage.clickhouse.spansets.plan import Plan
-from lymer.storage.clickhouse.spansets.search import Asking
 from lymer.storage.clickhouse.spansets.walk import LOOK_AGAIN
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.contract import SpanReader

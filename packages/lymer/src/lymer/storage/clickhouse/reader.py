@@ -56,10 +56,11 @@ from lymer.storage.clickhouse.span_columns import (
 from lymer.storage.clickhouse.span_parts import PART_SPANS_MAX, SpanParts
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
 from lymer.storage.clickhouse.spansets.arrays import ArrayKeys
+from lymer.storage.clickhouse.spansets.asking import Asking
 from lymer.storage.clickhouse.spansets.conditions import Conditions
 from lymer.storage.clickhouse.spansets.fields import find_names, find_values
 from lymer.storage.clickhouse.spansets.minute_values import MinuteValues
-from lymer.storage.clickhouse.spansets.search import Asking, find_spansets, naming_statement
+from lymer.storage.clickhouse.spansets.search import find_spansets, naming_statement
 from lymer.storage.clickhouse.spansets.series import find_series
 from lymer.storage.clickhouse.spansets.values import Names
 from lymer.storage.clickhouse.statements import statement

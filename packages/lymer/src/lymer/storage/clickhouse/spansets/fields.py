@@ -7,8 +7,9 @@ from typing import Final
 from lymer.language import tree
 from lymer.language.operands import PlaceError
 from lymer.storage.clickhouse.catalog import Catalog
+from lymer.storage.clickhouse.spansets.asking import Asking, LateError
 from lymer.storage.clickhouse.spansets.plan import Plan
-from lymer.storage.clickhouse.spansets.search import Asking, LateError, typed_value
+from lymer.storage.clickhouse.spansets.search import typed_value
 from lymer.storage.clickhouse.spansets.walk import value_of
 from lymer.storage.clickhouse.statements import statement
 from lymer.storage.search_contract import FieldName, FieldQuestion, FieldValue

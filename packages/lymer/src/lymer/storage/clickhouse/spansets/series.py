@@ -22,6 +22,7 @@ from lymer.language.parsing import place_error
 from lymer.storage.caller import listener
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.sampling_threshold import WEIGHT
+from lymer.storage.clickhouse.spansets.asking import Asking, LateError
 from lymer.storage.clickhouse.spansets.expressions import printed
 from lymer.storage.clickhouse.spansets.partials import (
     SHARES,
@@ -39,8 +40,6 @@ from lymer.storage.clickhouse.spansets.plan import Plan
 from lymer.storage.clickhouse.spansets.search import (
     SPANS_READ_MAX,
     WINDOW_NANO,
-    Asking,
-    LateError,
     typed_value,
 )
 from lymer.storage.clickhouse.spansets.values import joined_all
