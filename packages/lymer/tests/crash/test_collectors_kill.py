@@ -22,7 +22,7 @@ _ROUNDS: Final = int(os.environ.get("LYMER_CRASH_ROUNDS", "10"))
 _WAIT_SECONDS_MAX: Final = 120.0
 
 
-def _wait_until_counted(stored: StoredSpans) -> None:
+def wait_until_counted(stored: StoredSpans) -> None:
     """Wait until whoever counts has counted all; what is wrong stays wrong and is told."""
     for _ in poll(_WAIT_SECONDS_MAX):
         if (
@@ -120,7 +120,7 @@ def test_any_of_them_may_be_killed_at_any_time(tmp_path: Path) -> None:
         try:
             stored = StoredSpans(engine)
             assert_exactly_once(stored, run.ledger)
-            _wait_until_counted(stored)
+            wait_until_counted(stored)
         finally:
             engine.close()
         services = run.query.http.get(f"{run.query.query_url}/api/services").json()["data"]

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
+
+import pytest
 
 from e2e.lymer_process import Lymer, lymer_environment, poll
 from fakes.clickhouse_server import start_server
+from lymer.storage.clickhouse.engine_server import ServerEngine
+
+_START_SECONDS_MAX: Final = 120.0
+_FULL: Final = (
+    "<clickhouse><storage_configuration><disks><default><keep_free_space_bytes>"
+    f"{2**60}</keep_free_space_bytes></default></disks></storage_configuration></clickhouse>"
+)
+"""Of a server that may not fill its disk further than it is."""
 
 
 def _send(lymer: Lymer, traces: int, seed: int) -> None:
@@ -59,3 +72,78 @@ def test_a_server_that_is_restarted_loses_and_doubles_nothing(
     finally:
         server.kill()
         server.wait()
+
+
+class _Server:
+    """A server process, and what is wrong with it for a while."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "server"
+        self._full = folder / "full.xml"
+        self._full.write_text(_FULL)
+        self._process, self.url = start_server(self._folder)
+
+    def begin(self, fault: str) -> None:
+        """Have it."""
+        if fault == "does not answer":
+            self._process.send_signal(signal.SIGSTOP)
+        elif fault == "full disk":
+            self._restart(str(self._full))
+        else:
+            self._make_read_only(1)
+
+    def end(self, fault: str) -> None:
+        """Have it no more."""
+        if fault == "does not answer":
+            self._process.send_signal(signal.SIGCONT)
+        elif fault == "full disk":
+            self._restart()
+        else:
+            self._make_read_only(0)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+    def _restart(self, *config: str) -> None:
+        self.close()
+        port = int(self.url.rsplit(":", 1)[1])
+        self._process, _ = start_server(self._folder, *config, http_port=port)
+
+    def _make_read_only(self, value: int) -> None:
+        with contextlib.closing(ServerEngine(self.url)) as engine:
+            engine.command(
+                "lymer", f"ALTER TABLE {{db}}.spans MODIFY SETTING table_readonly = {value}"
+            )
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("fault", ["does not answer", "read only", "full disk"])
+def test_a_server_that_cannot_store_for_a_while_loses_and_doubles_nothing(
+    new_lymer: Callable[..., Lymer], tmp_path: Path, fault: str
+) -> None:
+    """What is sent meanwhile is acknowledged, waits, is stored once; status says why it waits."""
+    server = _Server(tmp_path)
+    try:
+        lymer = new_lymer(LYMER__STORAGE__CLICKHOUSE_URL=server.url)
+        lymer.launch()
+        assert any(lymer.answers_ready() for _ in poll(_START_SECONDS_MAX)), lymer.log_tail()
+        _send(lymer, 50, 1)
+        assert any(_spans(lymer) == 200 for _ in poll(_START_SECONDS_MAX))
+
+        server.begin(fault)
+        for seed in range(2, 5):
+            _send(lymer, 20, seed)
+        if fault != "does not answer":
+            assert any(not lymer.answers_ready() for _ in poll(_START_SECONDS_MAX))
+        server.end(fault)
+        _send(lymer, 50, 5)
+
+        assert any(_spans(lymer) >= 640 for _ in poll(_START_SECONDS_MAX)), lymer.log_tail()
+        assert any(lymer.answers_ready() for _ in poll(_START_SECONDS_MAX))
+        with contextlib.closing(ServerEngine(server.url)) as engine:
+            counted = "SELECT {mark}, count(), uniqExact(trace_id, span_id) FROM {db}.spans"
+            assert engine.select("lymer", counted, 2) == [[640], [640]]
+    finally:
+        server.close()
