@@ -14,6 +14,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 from typing import Final
@@ -104,20 +106,41 @@ def _fill(
         shutil.rmtree(folder)
 
 
-def _measure(spans: int, arguments: argparse.Namespace, folder: Path) -> tuple[str, list[Column]]:
-    """Return a heading and what was measured at one size."""
+@dataclass(slots=True)
+class _Size:
+    """What was measured of one size so far."""
+
+    heading: str
+    columns: list[Column] = field(default_factory=list)
+
+
+def _measure(
+    spans: int, arguments: argparse.Namespace, folder: Path, sizes: list[_Size]
+) -> Iterator[None]:
+    """Measure one size; yield after each system."""
     started = clock.monotonic_seconds()
     hours = 24 if spans >= _DAY_SPANS_MIN else 1
     workload = make_workload(folder / "workload.bin", spans, _REQUEST_SPANS, hours * 3600.0)
     questions = make_questions(workload, 0.1 if arguments.quick else 1.0)
-    pairs = _columns(arguments.only)
-    for number, (column, system) in enumerate(pairs):
+    heading = f"### {workload.spans:,} spans over {hours} h\n\nWorkload: {workload.description}."
+    sizes.append(_Size(heading))
+    for number, (column, system) in enumerate(_columns(arguments.only)):
         elapsed = clock.monotonic_seconds() - started
         print(f"[{elapsed:5.0f} s] {workload.spans:,} spans: {column.name}", file=sys.stderr)
         where = folder / str(number)
         _fill(column, system, where, workload, questions, is_quick=arguments.quick)
-    heading = f"### {workload.spans:,} spans over {hours} h\n\nWorkload: {workload.description}."
-    return heading, [column for column, _ in pairs]
+        sizes[-1].columns.append(column)
+        yield
+
+
+def _text(sizes: list[_Size], load: str) -> str:
+    facts = circumstances(["bench.peers", *sys.argv[1:]], load)
+    blocks = ["\n".join(f"- {name}: {value}" for name, value in facts)]
+    for size in sizes:
+        blocks += [size.heading, holds(size.columns), table(size.columns)]
+    if len(sizes) > 1:
+        blocks.append(growth(sizes[0].columns, sizes[-1].columns))
+    return "\n\n".join(block for block in blocks if block)
 
 
 def main() -> int:
@@ -125,22 +148,15 @@ def main() -> int:
     require_linux()
     arguments = _arguments()
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
-    blocks: list[str] = []
-    sizes: list[list[Column]] = []
+    sizes: list[_Size] = []
     for spans in map(count_of, arguments.spans.split(",")):
         with tempfile.TemporaryDirectory(prefix="lymer-peers-", dir=arguments.folder) as name:
-            heading, columns = _measure(spans, arguments, Path(name))
-        sizes.append(columns)
-        blocks += [heading, holds(columns), table(columns)]
-    if len(sizes) > 1:
-        blocks.append(growth(sizes[0], sizes[-1]))
-    facts = circumstances(["bench.peers", *sys.argv[1:]], load)
-    blocks.insert(0, "\n".join(f"- {name}: {value}" for name, value in facts))
-    text = "\n\n".join(block for block in blocks if block)
-    print(text)
-    if arguments.markdown:
-        write_between(arguments.markdown, "peers", text)
-    ours = [column for columns in sizes for column in columns if column.name == LYMER]
+            for _ in _measure(spans, arguments, Path(name), sizes):
+                # A run may take an hour: what ends it leaves the systems that are done.
+                if arguments.markdown:
+                    write_between(arguments.markdown, "peers", _text(sizes, load))
+    print(_text(sizes, load))
+    ours = [column for size in sizes for column in size.columns if column.name == LYMER]
     is_wrong = any(
         column.failed or any(one.wrong for one in column.answers.values()) for column in ours
     )
