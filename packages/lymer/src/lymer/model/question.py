@@ -84,6 +84,8 @@ class DependencyLink:
     child: str
     call_count: int
     """Number of spans of `child` whose parent span belongs to `parent`."""
+    is_estimated: bool = False
+    """Whether some of the spans counted stand for several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class RedSlot:
     error_count: int
     buckets: tuple[tuple[int, int], ...]
     """(bucket, calls): bucket b holds durations d with floor(8 log2(d + 1)) = b, nanoseconds."""
+    is_estimated: bool = False
+    """Whether some of the spans counted stand for several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +142,5 @@ class OperationRed:
     """Quantiles come from buckets of ratio 2^(1/8): within 4.5 % of the exact value."""
     duration_nano_p95: int
     duration_nano_p99: int
+    is_estimated: bool = False
+    """Whether some of the spans counted stand for several."""

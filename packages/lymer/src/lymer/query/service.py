@@ -48,7 +48,7 @@ from lymer.query.pages import Page, on_page, token_after
 from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.service_graph import is_estimated
 from lymer.query.transform import transform_request
-from lymer.storage.caller import CALLER, leave_out, tell_estimates
+from lymer.storage.caller import leave_out, tell_estimates
 from lymer.storage.contract import SpanReader, TenantReaders
 from lymer.storage.sanitizers import stored_name, stored_service
 from lymer.storage.search_contract import Cursor
@@ -392,19 +392,23 @@ class QueryService:
         if end_unix_nano <= start_unix_nano:
             return []
         found = self._reader.get_dependencies(max(start_unix_nano, 0), max(end_unix_nano, 0))
-        self._tell_estimates(start_unix_nano, end_unix_nano)
+        tell_estimates(is_estimated=any(one.is_estimated for one in found))
         return found
 
     def get_graph(self, start_unix_nano: int, end_unix_nano: int) -> list[GraphEdge]:
         """Return the service graph of the minutes that overlap [start, end), in no order."""
-        return self._reader.get_graph(max(start_unix_nano, 0), max(end_unix_nano, 0))
+        found = self._reader.get_graph(max(start_unix_nano, 0), max(end_unix_nano, 0))
+        tell_estimates(is_estimated=is_estimated(found))
+        return found
 
     def get_red(
         self, start_unix_nano: int, end_unix_nano: int, service: str = ""
     ) -> list[OperationRed]:
         """Return rate, errors and duration per operation, in whole minutes; empty means all."""
         check_text("service", service)
-        return self._reader.get_red(max(start_unix_nano, 0), max(end_unix_nano, 0), service)
+        found = self._reader.get_red(max(start_unix_nano, 0), max(end_unix_nano, 0), service)
+        tell_estimates(is_estimated=any(one.is_estimated for one in found))
+        return found
 
     def get_red_series(
         self, question: RedQuestion, what: str, quantile: float = 0.0
@@ -421,14 +425,8 @@ class QueryService:
             by_operation=question.by_operation,
             slot_minutes=question.slot_minutes,
         )
-        self._tell_estimates(minutes[0] * 60_000_000_000, (minutes[1] + 1) * 60_000_000_000)
+        tell_estimates(is_estimated=any(one.is_estimated for one in slots))
         return points_of(question, slots, what, quantile)
-
-    def _tell_estimates(self, start_unix_nano: int, end_unix_nano: int) -> None:
-        """Let the answer say so if spans of a window count as several; its shape is Jaeger's."""
-        if CALLER.get() is not None:
-            edges = self.get_graph(start_unix_nano, end_unix_nano)
-            tell_estimates(is_estimated=is_estimated(edges))
 
     def _check_size(self, trace_ids: Sequence[str]) -> None:
         """Raise `LargeAnswerError` if the traces have many spans and that is not allowed now."""

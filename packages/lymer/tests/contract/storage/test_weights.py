@@ -47,7 +47,14 @@ def test_a_span_counts_by_its_weight(
     node = next(one for one in store.get_graph(START, START + 1) if one.target == "shop")
     assert (node.calls, node.errors) == pytest.approx((weight, weight))
     assert node.span_count == 1
-    assert store.get_dependencies(START, START + 1) == [DependencyLink("shop", "cart", weight)]
+    is_estimated = weight > 1
+    assert store.get_dependencies(START, START + 1) == [
+        DependencyLink("shop", "cart", weight, is_estimated)
+    ]
+    slots = store.get_red_slots(
+        (START // MINUTE, START // MINUTE), ["shop"], ["server"], by_operation=True, slot_minutes=1
+    )
+    assert [one.is_estimated for one in (red, *slots)] == [is_estimated] * 2
 
 
 def test_weights_that_are_no_whole_numbers_are_right_on_average(store: Store, write: Write) -> None:

@@ -226,11 +226,17 @@ class _Tenant:
         """See `SpanReader.get_dependencies`."""
         first, end = _whole_minutes(start_unix_nano, end_unix_nano)
         calls: Counter[tuple[str, str]] = Counter()
+        sampled: set[tuple[str, str]] = set()
         for trace_id in self._trace_ids():
             for parent, child, start, weight in _calls(self._spans_of([trace_id])):
                 if first <= start < end:
-                    calls[parent, child] += weight
-        return sorted(DependencyLink(*services, count) for services, count in calls.items())
+                    calls[parent, child] += round(weight)
+                    if weight > 1:
+                        sampled.add((parent, child))
+        return sorted(
+            DependencyLink(*services, count, services in sampled)
+            for services, count in calls.items()
+        )
 
     def get_graph(self, start_unix_nano: int, end_unix_nano: int, /) -> list[GraphEdge]:
         """See `SpanReader.get_graph`."""
@@ -278,6 +284,7 @@ class _Tenant:
                 len(spans),
                 sum(span.status_code == 2 for span in spans),
                 tuple(sorted(Counter(map(_bucket, spans)).items())),
+                _is_estimated(spans),
             )
             for key, spans in groups.items()
         ]
@@ -448,6 +455,10 @@ class _Tenant:
             ]
 
 
+def _is_estimated(spans: Iterable[StoredSpan]) -> bool:
+    return any(weight_of(span.span.trace_state) > 1 for span in spans)
+
+
 def _of_span(span: StoredSpan) -> Attributes:
     """Return the attributes of span and resource; the latter may hold a service name or not."""
     resource = tuple((pair.key, pair.value) for pair in span.resource_spans.resource.attributes)
@@ -458,17 +469,17 @@ def _bucket(span: StoredSpan) -> int:
     return math.floor(math.log2(span.duration_nano + 1) * 8)
 
 
-def _calls(spans: Iterable[StoredSpan]) -> Iterator[tuple[str, str, int, int]]:
+def _calls(spans: Iterable[StoredSpan]) -> Iterator[tuple[str, str, int, float]]:
     """Yield (caller's service, callee's, start, weight) of the spans of a trace, each once.
 
     Source: reference jaeger.md 6.4, rules a and b.
     """
     starts: dict[tuple[str, str, str, int], int] = {}
-    weights: dict[tuple[str, str, str, int], int] = {}
+    weights: dict[tuple[str, str, str, int], float] = {}
     for span in spans:
         one = (span.span_id, span.parent_span_id, span.service, span.kind)
         starts[one] = min(starts.get(one, span.start_unix_nano), span.start_unix_nano)
-        weights[one] = round(weight_of(span.span.trace_state))
+        weights[one] = weight_of(span.span.trace_state)
     for one, start in starts.items():
         span_id, parent_id, service, kind = one
         callers = [each for each in starts if each[0] == span_id and each[3] in CALLERS]
@@ -532,4 +543,5 @@ def _red(service: str, operation: str, span_kind: str, spans: Sequence[StoredSpa
         duration_nano_p50=p50,
         duration_nano_p95=p95,
         duration_nano_p99=p99,
+        is_estimated=_is_estimated(spans),
     )

@@ -355,8 +355,8 @@ class TenantReader:
         first, last = _minutes(start_unix_nano, end_unix_nano)
         query = Query(statement("dependencies", first=first, last=last))
         return sorted(
-            DependencyLink(_text(parent), _text(child), count)
-            for parent, child, count in self._rows(query, 3)
+            DependencyLink(_text(parent), _text(child), count, bool(are_sampled))
+            for parent, child, count, are_sampled in self._rows(query, 4)
         )
 
     def get_graph(self, start_unix_nano: int, end_unix_nano: int, /) -> list[GraphEdge]:
@@ -373,8 +373,8 @@ class TenantReader:
         self._catch_up("red_hours")
         query = select_red(*_minutes(start_unix_nano, end_unix_nano), service)
         found = [
-            OperationRed(_text(service), _text(operation), SPAN_KINDS[kind], *figures)
-            for service, operation, kind, *figures in self._rows(query, 9, _ONE_THREAD)
+            OperationRed(_text(service), _text(operation), SPAN_KINDS[kind], *_flagged(figures))
+            for service, operation, kind, *figures in self._rows(query, 10, _ONE_THREAD)
         ]
         return sorted(found, key=lambda one: (one.service, one.operation, one.span_kind))
 
@@ -396,8 +396,8 @@ class TenantReader:
             minutes, services, span_kinds, by_operation=by_operation, slot_minutes=slot_minutes
         )
         return [
-            RedSlot(_text(service), _text(operation), *figures)
-            for service, operation, *figures in self._rows(query, 6)
+            RedSlot(_text(service), _text(operation), *_flagged(figures))
+            for service, operation, *figures in self._rows(query, 7)
         ]
 
     def get_minute_counts(
@@ -618,6 +618,11 @@ class _Few:
             self._failed = max(0, self._failed - 1)
         else:
             self._failed = min(2 * _FAILED_MAX, self._failed + 3)
+
+
+def _flagged(figures: list[Any]) -> list[Any]:
+    """Return a row's figures, the last of which is a truth."""
+    return [*figures[:-1], bool(figures[-1])]
 
 
 def _text(value: bytes) -> str:

@@ -18,7 +18,8 @@ _SLOTS: Final = """
 SELECT {mark}, toString(service) AS s, {operation} AS o,
     toUInt64(intDiv(minute, {size}) * {size}) AS slot,
     sum(calls), sum(errors),
-    arrayFilter(b -> b.2 != 0, arrayZip(mapKeys(sumMap(buckets) AS counts), mapValues(counts)))
+    arrayFilter(b -> b.2 != 0, arrayZip(mapKeys(sumMap(buckets) AS counts), mapValues(counts))),
+    sum(sampled) != 0
 FROM
 (
 {rows}
@@ -32,7 +33,8 @@ HAVING sum(red.calls) > 0
 def select_red(first_minute: int, last_minute: int, service: str) -> Query:
     """Ask for the sums of whole minutes, both included, by operation; an empty service is any.
 
-    Rows: service, name, kind, calls, errors, duration sum, quantiles 0.5, 0.95 and 0.99.
+    Rows: service, name, kind, calls, errors, duration sum, quantiles 0.5, 0.95 and 0.99, whether
+    some spans stand for several.
     """
     query = Query()
     of = f"service = {query.text(service)}" if service else ""
@@ -59,7 +61,8 @@ def _rows(first: int, last: int, of: str, *, are_hours_enough: bool) -> str:
 def _part(table: str, slot: str, window: tuple[int, int], of: str) -> str:
     minute = "minute" if slot == "minute" else f"toUInt32(hour * {_HOUR}) AS minute"
     return (
-        f"SELECT service, name, kind, {minute}, calls, errors, duration_sum, buckets\n"
+        f"SELECT service, name, kind, {minute}, calls, errors, duration_sum, buckets, "
+        f"sampled\n"
         f"FROM {{db}}.{table}\n"
         f"WHERE {slot} BETWEEN {window[0]} AND {window[1]} AND calls > 0"
         + (f" AND {of}" if of else "")
@@ -74,7 +77,7 @@ def select_red_slots(
     by_operation: bool,
     slot_minutes: int,
 ) -> Query:
-    """Return the statement of (service, operation, slot, calls, errors, buckets)."""
+    """Return the statement of (service, operation, slot, calls, errors, buckets, is estimated)."""
     query = Query()
     first, last = (min(max(int(minute), 0), _MINUTE_MAX) for minute in minutes)
     size = min(max(int(slot_minutes), 1), _MINUTE_MAX)

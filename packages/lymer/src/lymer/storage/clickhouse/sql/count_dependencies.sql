@@ -10,12 +10,13 @@
 -- The row without a parent says how far the rollup has come; that of a minute of arrival, where its last
 -- step in it ended (deletion.py asks).
 INSERT INTO {db}.dependencies
-SELECT parents.name, children.name, calls.minute, toUInt64({minus}calls.changes), {batch}
+SELECT parents.name, children.name, calls.minute, toUInt64({minus}calls.changes), toUInt64({minus}calls.sampled), {batch}
 FROM
 (
     SELECT parent, child, figures.minute AS minute, sum(change * if(figures.weight = 1, 1,
             toInt64(floor(figures.weight + cityHash64(figures.duration, figures.minute, parent, child)
-            / 18446744073709551616)))) AS changes
+            / 18446744073709551616)))) AS changes,
+        sumIf(change, figures.weight > 1) AS sampled
     FROM
     (
         {calls}
@@ -29,4 +30,4 @@ INNER JOIN (
     {services}
 ) AS children ON calls.child = children.number
 UNION ALL
-SELECT '', '{note}', {minute_of_arrival}, 0, {batch}
+SELECT '', '{note}', {minute_of_arrival}, 0, 0, {batch}

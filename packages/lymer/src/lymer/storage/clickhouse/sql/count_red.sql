@@ -3,13 +3,15 @@
 INSERT INTO {db}.{table}
 SELECT service, name, kind, slot, toUInt64({minus}sum(calls)), toUInt64({minus}sum(errors)),
     toUInt64({minus}sum(durations)),
-    mapFromArrays(groupArray(bucket), groupArray(toUInt64({minus}calls))), {batch}
+    mapFromArrays(groupArray(bucket), groupArray(toUInt64({minus}calls))),
+    toUInt64({minus}sum(sampled)), {batch}
 FROM
 (
     SELECT service, name, kind, {slot} AS slot,
         toInt16(floor(log2(toFloat64(duration) + 1) * 8)) AS bucket,
-        sum(if(trace_state = '', 1, toUInt64(floor({weight} +
+        sum(if(trace_state = '', 1, toUInt64(floor(({weight} AS weight) +
             cityHash64(trace_id, span_id) / 18446744073709551616))) AS times) AS calls,
+        countIf(trace_state != '' AND weight > 1) AS sampled,
         sumIf(times, status = 2) AS errors,
         sum(times * toUInt64(duration)) AS durations
     FROM {db}.spans
@@ -18,4 +20,4 @@ FROM
 )
 GROUP BY service, name, kind, slot
 UNION ALL
-SELECT '', '{note}', 0, 0, 0, 0, 0, CAST(map(), 'Map(Int16, UInt64)'), {batch}
+SELECT '', '{note}', 0, 0, 0, 0, 0, CAST(map(), 'Map(Int16, UInt64)'), 0, {batch}

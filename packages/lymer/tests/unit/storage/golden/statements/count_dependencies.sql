@@ -1,10 +1,11 @@
 INSERT INTO {db}.dependencies
-SELECT parents.name, children.name, calls.minute, toUInt64({minus}calls.changes), {batch}
+SELECT parents.name, children.name, calls.minute, toUInt64({minus}calls.changes), toUInt64({minus}calls.sampled), {batch}
 FROM
 (
     SELECT parent, child, figures.minute AS minute, sum(change * if(figures.weight = 1, 1,
             toInt64(floor(figures.weight + cityHash64(figures.duration, figures.minute, parent, child)
-            / 18446744073709551616)))) AS changes
+            / 18446744073709551616)))) AS changes,
+        sumIf(change, figures.weight > 1) AS sampled
     FROM
     (
         SELECT callers.number AS parent, called.number AS child, is_callee, figures, toInt8(1) AS change
@@ -87,4 +88,4 @@ INNER JOIN (
     )
 ) AS children ON calls.child = children.number
 UNION ALL
-SELECT '', '{note}', {minute_of_arrival}, 0, {batch}
+SELECT '', '{note}', {minute_of_arrival}, 0, 0, {batch}
