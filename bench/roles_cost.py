@@ -1,4 +1,4 @@
-"""Processor time for each span: all in one, through Kafka, on a ClickHouse server, on two shards.
+"""Processor time for each span: all in one, through Kafka, on a ClickHouse server, on shards.
 
     .venv/bin/python -m bench.roles_cost [SPANS]
 
@@ -135,16 +135,18 @@ def main(spans: int) -> None:
         finally:
             server.kill()
             server.wait()
-        shards = _servers.Shards(folder / "shards")
-        try:
-            _measure(
-                "collector + two shards", folder / "two", spans,
-                {f"shard {at}": one.pid for at, one in enumerate(shards.processes)},
-                LYMER__STORAGE__CLICKHOUSE_URL=",".join(shards.urls),
-                LYMER__STORAGE__CLICKHOUSE_CLUSTER=_servers.CLUSTER,
-            )  # fmt: skip
-        finally:
-            shards.close()
+        for count in (2, 3):
+            shards = _servers.Shards(folder / f"shards-{count}", count)
+            try:
+                _measure(
+                    f"collector + {count} shards", folder / f"cluster-{count}", spans,
+                    {f"shard {at}": one.pid for at, one in enumerate(shards.processes)},
+                    LYMER__STORAGE__CLICKHOUSE_URL=",".join(shards.urls),
+                    LYMER__STORAGE__CLICKHOUSE_CLUSTER=_servers.CLUSTER,
+                )  # fmt: skip
+            finally:
+                shards.close()
 
 
-main(int(sys.argv[1]) if len(sys.argv) > 1 else 500_000)
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500_000)

@@ -47,12 +47,12 @@ def start_server(
 
 
 class Shards:
-    """Two server processes that know each other as the shards of `CLUSTER`."""
+    """Server processes that know each other as the shards of `CLUSTER`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, count: int = 2) -> None:
         """Start them."""
-        ports = free_ports(4)
-        self._tcp, self._http = ports[:2], ports[2:]
+        ports = free_ports(2 * count)
+        self._tcp, self._http = ports[:count], ports[count:]
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         shown = "".join(
@@ -64,7 +64,7 @@ class Shards:
             f"<clickhouse><remote_servers><{CLUSTER}>{shown}</{CLUSTER}></remote_servers>"
             "</clickhouse>"
         )
-        self.processes = [self._started(which) for which in range(2)]
+        self.processes = [self._started(which) for which in range(count)]
         self.urls = [f"http://127.0.0.1:{port}" for port in self._http]
 
     def kill(self, which: int) -> None:
@@ -77,8 +77,8 @@ class Shards:
         self.processes[which] = self._started(which)
 
     def close(self) -> None:
-        """End both."""
-        for which in range(2):
+        """End all."""
+        for which in range(len(self.processes)):
             self.kill(which)
 
     def _started(self, which: int) -> subprocess.Popen[str]:
