@@ -8,7 +8,9 @@ from typing import Final
 import pytest
 
 from contract.storage.conftest import Store, Write
+from lymer.language.parsing import parse
 from lymer.model.question import DependencyLink
+from lymer.storage.search_contract import SeriesQuestion
 from make import START, make_request, make_span
 
 MINUTE: Final = 60_000_000_000
@@ -55,6 +57,39 @@ def test_a_span_counts_by_its_weight(
         (START // MINUTE, START // MINUTE), ["shop"], ["server"], by_operation=True, slot_minutes=1
     )
     assert [one.is_estimated for one in (red, *slots)] == [is_estimated] * 2
+
+
+def test_every_aggregate_counts_by_weight(store: Store, write: Write) -> None:
+    """What `test_aggregates.py` lists: four times what spans that stand for themselves make."""
+    for trace, state in ((1, ""), (2, "ot=th:c")):
+        service = f"shop{trace}"
+        write(
+            make_request(make_span(trace, 1, kind=2, trace_state=state), service=service),
+            make_request(make_span(trace, 2, 1, kind=2, trace_state=state), service=f"cart{trace}"),
+        )
+    minutes = (START // MINUTE, START // MINUTE)
+    window = (START - START % MINUTE, START - START % MINUTE + MINUTE)
+
+    def counted(trace: int) -> dict[str, float]:
+        shop, cart = f"shop{trace}", f"cart{trace}"
+        text = f'{{ resource.service.name = "{shop}" }} | count_over_time()'
+        question = SeriesQuestion(parse(text), *window, step_nano=0, text=text)
+        (series,) = store.get_series(question).series
+        edges = store.get_minute_counts(minutes, [shop], of="edges")
+        links = [one for one in store.get_dependencies(*window) if one.parent == shop]
+        slots = store.get_red_slots(minutes, [shop], ["server"], by_operation=True, slot_minutes=1)
+        return {
+            "get_dependencies": sum(one.call_count for one in links),
+            "get_graph": sum(one.calls for one in store.get_graph(*window) if one.target == cart),
+            "get_minute_counts": float(edges.calls.sum()),
+            "get_red": sum(one.call_count for one in store.get_red(*window, shop)),
+            "get_red_slots": sum(one.call_count for one in slots),
+            "get_series": series.samples[0][1],
+        }
+
+    once, weighted = counted(1), counted(2)
+    assert min(once.values()) > 0
+    assert weighted == pytest.approx({name: 4 * number for name, number in once.items()})
 
 
 def test_weights_that_are_no_whole_numbers_are_right_on_average(store: Store, write: Write) -> None:
