@@ -10,70 +10,110 @@ from urllib.parse import urlencode
 import grpc
 import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
 from lymer.model.question import TraceQuestion
 from lymer.wire.go_text import rfc3339_text
 from lymer.wire.query_proto import SERVICE_V2, SERVICE_V3, V2, V3
-from make import START, make_event, make_request, make_span
+from make import START, make_event, make_link, make_request, make_span
+from make import value as make_value
 
 __all__ = ["DOORS", "Doors", "brute_force", "plain_spans", "random_question", "random_spans"]
 
 MS: Final = 1_000_000
-_SERVICES: Final = ("shop", "cart", "pay")
-_NAMES: Final = ("get", "put", "주문")
-_KEYS: Final = ("user", "http.status_code", "zone", "q")
-_VALUES: Final[tuple[Any, ...]] = ("bob", "500", 500, 404, True, 1.5, 'a"b', "a=b", "")
+_SERVICES: Final = (
+    "shop", "cart", "pay", "SHOP", "결제 서비스", "a/b?c=d&e#f", "it's \"q\"", "\u202e%00", "%2F",
+)  # fmt: skip
+_NAMES: Final = ("get", "put", "주문", "GET /a/{id}?x=1&y", "a = b", "\U0001f6d2", "x" * 300)
+_KEYS: Final = ("user", "http.status_code", "zone", "q", "키", "a b", "k.k.k", "'")
+_VALUES: Final[tuple[Any, ...]] = (
+    "bob", "500", 500, 404, True, False, 1.5, -2.25, 0.1, 'a"b', "a=b", "", "a\\b", "한글", "a b",
+    "x and y", "\0", "a\0b", "\U0001f6d2", "' OR 1=1 --", 2**53 + 1, -(2**63), "True", "%", "_",
+)  # fmt: skip
 _SPAN_MS_MAX: Final = 60_000
+_DURATION_MS_MAX: Final = 50
+_SHORT: Final = 0xD00D
+"""Traces whose id has 64 bits begin here."""
 
 
 def random_spans(rng: random.Random, traces: int) -> ExportTraceServiceRequest:
-    """Return traces of a few spans each, over a minute; starts and durations are whole ms."""
+    """Return traces of a few spans each, over a minute; starts and durations are whole ms.
+
+    Some share their instant, some have an id of 64 bits; spans come twice, share the id of their
+    client as Zipkin's do, and stand for many (`ot=th`).
+    """
     request = ExportTraceServiceRequest()
     for trace in range(1, traces + 1):
+        trace_id: int | bytes = (
+            (_SHORT + trace).to_bytes(16, "big") if rng.random() < 0.2 else trace
+        )
+        at = rng.randrange(_SPAN_MS_MAX // 100) * 100
         for number in range(1, rng.randrange(2, 5)):
-            attrs = {key: rng.choice(_VALUES) for key in rng.sample(_KEYS, rng.randrange(3))}
+            attrs = {key: rng.choice(_VALUES) for key in rng.sample(_KEYS, rng.randrange(4))}
             span = make_span(
-                trace,
+                trace_id,
                 number,
                 number - 1,
                 name=rng.choice(_NAMES),
                 kind=rng.randrange(6),
-                # No two matches start together: every door has the same order.
-                offset_nano=(trace * 7919 % _SPAN_MS_MAX) * MS + number * MS,
-                duration_nano=rng.randrange(1, 50) * MS,
+                offset_nano=(at + rng.choice((0, number, 1_000 * number))) * MS,
+                duration_nano=rng.randrange(_DURATION_MS_MAX) * MS,
                 attrs=attrs,
                 events=[make_event("boom", attrs={"q": "bob"})] if rng.random() < 0.2 else [],
+                links=[make_link(attrs={"키": "한글"})] if rng.random() < 0.1 else [],
                 status=rng.choice([0, 0, 1, 2]),
+                trace_state=rng.choice(["", "", "ot=th:c", "ot=th:ff8"]),
             )
             resource = {"zone": rng.choice(["a", "b"])} if rng.random() < 0.5 else {}
-            service = rng.choice(_SERVICES)
-            request.MergeFrom(make_request(span, service=service, resource=resource))
+            sent = make_request(span, service=rng.choice(_SERVICES), resource=resource)
+            if rng.random() < 0.2:
+                scope = sent.resource_spans[0].scope_spans[0].scope
+                scope.attributes.extend(make_span(attrs={"k.k.k": "scope"}).attributes)
+            request.MergeFrom(sent)
+            if rng.random() < 0.1:
+                request.MergeFrom(sent)
+            if rng.random() < 0.1:
+                shared = Span.FromString(span.SerializeToString())
+                shared.kind, shared.name = Span.SPAN_KIND_SERVER, rng.choice(_NAMES)
+                request.MergeFrom(make_request(shared, service=rng.choice(_SERVICES)))
     return request
 
 
-def random_question(rng: random.Random) -> TraceQuestion:
-    """Return a question that every door can ask: times and durations in whole milliseconds."""
-    first, last = sorted(rng.randrange(_SPAN_MS_MAX) for _ in range(2))
-    if rng.random() < 0.4:
-        first, last = 0, _SPAN_MS_MAX
-    texts = ("bob", "500", "404", "true", "1.5", 'a"b', "a=b", "a", "b", "x")
-    tags = {rng.choice(_KEYS): rng.choice(texts) for _ in range(rng.choice((0, 0, 1, 1, 2)))}
+def random_question(rng: random.Random, spans: list[dict[str, Any]]) -> TraceQuestion:
+    """Return a question that every door can ask: times and durations in whole milliseconds.
+
+    Many are about a span that is there: its service, its name, the instant it starts, as long as it
+    took, what it says; so edges are met and something is found.
+    """
+    span = rng.choice(spans)
+    starts = [rng.choice(spans)["start"] for _ in range(2)]
+    first, last = sorted(start + rng.choice((-MS, 0, 0, MS)) for start in starts)
+    if rng.random() < 0.5:
+        first, last = START - MS, START + 2 * _SPAN_MS_MAX * MS
+    elif rng.random() < 0.3:
+        first = last = span["start"]
+    texts = [_text(make_value(value)) for value in _VALUES]
+    tags: dict[str, str] = {}
+    for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
+        key = rng.choice(sorted(span["tags"]))
+        held = rng.choice(sorted(span["tags"][key]))
+        tags[key] = held if rng.random() < 0.8 else rng.choice(texts)
     if rng.random() < 0.1:
         tags["error"] = "true"
-    if rng.random() < 0.1:
-        tags["span.kind"] = rng.choice(("server", "client", "internal"))
-    shortest = rng.choice((None, None, 10, 30))
-    longest = rng.choice((None, 40)) if shortest else None
+    length = span["duration"]
+    shortest = rng.choice((None, None, None, length, length + MS, 10 * MS)) or None
+    longest = rng.choice((None, None, length, 40 * MS)) or None
+    if shortest and longest and longest < shortest:
+        shortest, longest = longest, shortest
     return TraceQuestion(
-        start_unix_nano_min=START + first * MS,
-        start_unix_nano_max=START + last * MS,
-        service=rng.choice(_SERVICES),
-        operation=rng.choice(("", "", *_NAMES)),
+        start_unix_nano_min=first,
+        start_unix_nano_max=last,
+        service=span["service"] if rng.random() < 0.8 else rng.choice(_SERVICES),
+        operation=rng.choice(("", "", span["name"], span["name"], *_NAMES[:2])),
         tags=tuple(tags.items()),
-        duration_nano_min=shortest and shortest * MS,
-        duration_nano_max=longest and longest * MS,
-        limit=rng.choice((1, 5, 20)),
+        duration_nano_min=shortest,
+        duration_nano_max=longest,
+        limit=rng.choice((1, 2, 5, 20, 1_000)),
     )
 
 
@@ -107,6 +147,9 @@ def plain_spans(request: ExportTraceServiceRequest) -> list[dict[str, Any]]:
                 pairs = [(one.key, _text(one.value)) for one in span.attributes]
                 for event in span.events:
                     pairs += [(one.key, _text(one.value)) for one in event.attributes]
+                for link in span.links:
+                    pairs += [(one.key, _text(one.value)) for one in link.attributes]
+                pairs += [(one.key, _text(one.value)) for one in scope_spans.scope.attributes]
                 for key, text in pairs + resource:
                     tags.setdefault(key, set()).add(text)
                 found.append(
@@ -153,10 +196,12 @@ class Doors:
             **_durations(question, "minDuration", "maxDuration"),
         }
         answer = await self._get("/api/traces", asked)
-        return [one["traceID"] for one in answer["data"]]
+        return [one["traceID"].rjust(32, "0") for one in answer["data"]]
 
     async def v3(self, question: TraceQuestion) -> list[str]:
         """GET /api/v3/trace-summaries."""
+        if question.start_unix_nano_min == question.start_unix_nano_max:
+            return await self.legacy(question)  # this door refuses a single instant, as Jaeger's
         answer = await self._get("/api/v3/trace-summaries", _v3(question))
         return [one["traceId"] for one in answer.get("summaries", ())]
 
@@ -174,9 +219,14 @@ class Doors:
             **({"minDuration": shortest // 1000} if shortest else {}),
             **({"maxDuration": longest // 1000} if longest else {}),
         }
-        if end == start:
-            return await self.legacy(question)  # Zipkin knows no single instant
-        return [one[0]["traceId"] for one in await self._get("/zipkin/api/v2/traces", asked)]
+        if (
+            end == start  # Zipkin knows no single instant
+            or (longest and not shortest)
+            or any(_is_too_odd_for_zipkin(*pair) for pair in question.tags)
+        ):
+            return await self.legacy(question)
+        found = await self._get("/zipkin/api/v2/traces", asked)
+        return [one[0]["traceId"].rjust(32, "0") for one in found]
 
     async def grpc_v2(self, question: TraceQuestion) -> list[str]:
         """`jaeger.api_v2.QueryService/FindTraces`."""
@@ -208,6 +258,11 @@ class Doors:
             response_deserializer=answer.FromString,
         )
         return method(message)
+
+
+def _is_too_odd_for_zipkin(key: str, value: str) -> bool:
+    """Is it a condition that `annotationQuery` has no words for."""
+    return not value or " and " in value or value != value.strip() or "=" in key
 
 
 DOORS: Final = ("legacy", "v3", "zipkin", "grpc_v2", "grpc_v3")
