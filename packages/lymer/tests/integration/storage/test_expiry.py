@@ -80,10 +80,18 @@ def _settle(engine: Engine) -> None:
         pass
 
 
-def test_a_tenant_has_its_own_time(tmp_path: Path) -> None:
+def _server_again(folder: Path) -> Engine:
+    del folder
+    return ServerEngine(server_url())
+
+
+@pytest.mark.parametrize("engines", [(_embedded, _embedded), (_server, _server_again)])
+def test_a_tenant_has_its_own_time(
+    engines: tuple[Callable[[Path], Engine], ...], tmp_path: Path
+) -> None:
     """In the span table's TTL, also when the setting changes; others have everybody's."""
-    for seconds in (7_200, 10_800):
-        engine = _embedded(tmp_path)
+    for seconds, make_engine in zip((7_200, 10_800), engines, strict=True):
+        engine = make_engine(tmp_path)
         store = ClickHouseStore(
             engine,
             retention_seconds=86_400,
