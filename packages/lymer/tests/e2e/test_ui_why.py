@@ -107,6 +107,13 @@ def test_a_question_is_written_with_completion(
         bar.press_sequentially("= ")
         expect(options.filter(has_text="1.4.2")).to_be_visible()
         is_for_everybody(page)
+        assert (
+            page.locator(".ly-query-fault").evaluate("e => getComputedStyle(e).clipPath") != "none"
+        )
+        if look.width < 500:
+            box = page.get_by_role("listbox").bounding_box()
+            assert box is not None
+            assert box["width"] > look.width - 40
         options.filter(has_text="1.4.2").click()
         expect(bar).to_have_value('{ resource.service.version = "1.4.2" ')
         expect(options.filter(has_text="&&")).to_be_visible()

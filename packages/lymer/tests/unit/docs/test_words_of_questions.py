@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,10 +46,12 @@ def _sentences() -> set[str]:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 match node:
                     case ast.Call(func=ast.Name(id=name), args=args) if name in RAISING:
-                        said: list[ast.AST] = [*args, *(one.value for one in node.keywords)]
+                        said: Sequence[ast.AST] = [*args, *(one.value for one in node.keywords)]
                     case ast.Assign(targets=[ast.Name(id=name)]) if name in NAMED:
                         said = [node.value]
-                    case ast.AnnAssign(target=ast.Name(id="_INSTEAD"), value=ast.Dict(values=said)):
+                    case ast.AnnAssign(
+                        target=ast.Name(id="_INSTEAD" | "_SPELLINGS"), value=ast.Dict(values=said)
+                    ):
                         pass
                     case ast.FunctionDef(name=name) if name.endswith("_hint"):
                         returns = [one for one in ast.walk(node) if isinstance(one, ast.Return)]

@@ -196,7 +196,7 @@ function Input({ label, text, onWrite, onAsk, checked }: InputProps): ReactNode 
           {"\u200b"}
         </div>
       </div>
-      <p id={`${id}-fault`} className="ly-query-fault" role="status">
+      <p id={`${id}-fault`} className="ly-query-fault" data-covered={listed} role="status">
         {fault && (
           <>
             <strong>{t.why.ask.wrongAt(fault.column)}</strong> {words(fault.cause)}
