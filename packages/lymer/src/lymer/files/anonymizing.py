@@ -7,7 +7,9 @@ OpenTelemetry define (keys, methods, status codes) says nothing about anybody an
 
 from __future__ import annotations
 
+import builtins
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -42,7 +44,23 @@ KNOWN_VALUES: Final = (
     "rpc.system.name", "span.kind", "telemetry.sdk.language", "telemetry.sdk.name",
     "telemetry.sdk.version", "url.scheme",
 )  # fmt: skip
-"""Keys whose values are words of the conventions."""
+"""Keys whose values are words of the conventions, where they are what is meant by them."""
+_NAMED_BY_OTHERS: Final = re.compile(
+    r"(.*?\.(?:header|metadata|parameter|environment_variable|label|annotation|tag|attribute)s?)\.(.+)",
+    re.DOTALL,
+)
+"""Keys of the conventions that end in a name somebody gave, such as `http.request.header.<key>`."""
+_KEY: Final = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+_WORD: Final = re.compile(r"[A-Za-z0-9_./+-]{1,32}")
+_TRUTH: Final = re.compile(r"true|false", re.IGNORECASE)
+_ERROR_TYPE: Final = re.compile(
+    r"[0-9]{1,5}|_OTHER|timeout|[A-Z_]{2,24}"
+    r"|(?:java|javax|System)\.[A-Za-z.]+|(?:Type|Range|Reference|Syntax|URI|Eval)?Error|Exception"
+    rf"|(?:builtins\.)?(?:{'|'.join(name for name in dir(builtins) if name[0].isupper())})"
+)
+"""What a language or a protocol calls an error; any other class has a name somebody gave."""
+_SHAPES: Final = {"error": _TRUTH, "error.type": _ERROR_TYPE, "exception.type": _ERROR_TYPE}
+_SCHEMAS: Final = "https://opentelemetry.io/schemas/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +97,11 @@ class Anonymizer:
         for resource_spans in request.resource_spans:
             self._attributes(resource_spans.resource.attributes)
             resource_spans.resource.ClearField("entity_refs")
+            self._schema(resource_spans)
             for scope_spans in resource_spans.scope_spans:
+                self._schema(scope_spans)
                 scope = scope_spans.scope
-                scope.name = self._name(scope.name)
+                scope.name, scope.version = self._name(scope.name), self._name(scope.version)
                 self._attributes(scope.attributes)
                 for span in scope_spans.spans:
                     self._span(span)
@@ -105,14 +125,19 @@ class Anonymizer:
             link.trace_state = ""
             self._attributes(link.attributes)
 
+    @staticmethod
+    def _schema(holder: Any) -> None:
+        if not holder.schema_url.startswith(_SCHEMAS):
+            holder.schema_url = ""
+
     def _identifiers(self, holder: Any) -> None:
         holder.trace_id = self._id(holder.trace_id)
         holder.span_id = self._id(holder.span_id)
 
     def _id(self, sent: bytes) -> bytes:
-        """Return another id of the same length."""
-        if self._kept.ids or not sent:
-            return sent
+        """Return another id of the same length; none stays none."""
+        if self._kept.ids or not any(sent):
+            return sent  # zeros are no id
         return self._hash(sent, len(sent), b"id")
 
     def _name(self, text: str) -> str:
@@ -123,18 +148,32 @@ class Anonymizer:
             key = pair.key
             if key == "service.name" and self._kept.services:
                 continue
-            if not self._keeps_value(key):
+            if not self._keeps_value(key, pair.value):
                 self._value(pair.value)
-            if not self._kept.keys and not _matches(key, KNOWN_NAMESPACES):
-                pair.key = self._code(key)
+            if not self._kept.keys:
+                pair.key = self._attribute_key(key)
 
-    def _keeps_value(self, key: str) -> bool:
+    def _attribute_key(self, key: str) -> str:
+        if not _matches(key, KNOWN_NAMESPACES):
+            return self._code(key)
+        named = _NAMED_BY_OTHERS.fullmatch(key)
+        head, name = named.groups() if named else (key, "")
+        if not _KEY.fullmatch(head):
+            return self._code(key)
+        return f"{head}.{self._code(name)}" if named else key
+
+    def _keeps_value(self, key: str, value: Any) -> bool:
         known = self._keeps.get(key)
         if known is None:
-            known = key in KNOWN_VALUES or _matches(key, self._kept.values)
+            known = _matches(key, self._kept.values)
             if len(self._keeps) < _MEMO_ENTRIES_MAX:
                 self._keeps[key] = known
-        return known
+        if known or key not in KNOWN_VALUES:
+            return known
+        kind = value.WhichOneof("value")
+        if kind == "string_value":
+            return _SHAPES.get(key, _WORD).fullmatch(value.string_value) is not None
+        return kind in {"bool_value", "int_value"}
 
     def _value(self, value: Any) -> None:
         kind = value.WhichOneof("value")
