@@ -23,6 +23,14 @@ Ground = tuple[SpanReader, dict[str, list[OracleSpan]]]
 LOW, HIGH = START - HOUR, START + 2 * HOUR
 
 TRACES = [
+    # conditions as values
+    '{ true = (.user = "bob") }',
+    '{ (.user = "bob") = false }',
+    "{ .db.ok = (.db.rows > 100) }",
+    '{ (.user = "bob") != (kind = server) }',
+    '{ (status = error || .user = "ann") = (duration > 20ms && .http.status_code != nil) }',
+    "{ !(.user = `bob`) = (status = error) }",
+    '{ (event.exception.type = "CardError") = true }',
     # one condition
     '{resource.service.name="shop"}',
     "{ resource.service.name = `shop` }",

@@ -148,7 +148,7 @@ class Conditions:
                 left, right = self.typed(node.left, bound), self.typed(node.right, bound)
                 return self._calculated(node.operator, left, right, bound)
             case _:
-                return Typed({"bool": ("", self.condition(node, bound))})
+                return Typed({"bool": ("", f"({self.condition(node, bound)})")})
 
     def first_nested(self, node: tree.Field) -> Typed:
         """Return what the first event (or link) that has the value has."""
