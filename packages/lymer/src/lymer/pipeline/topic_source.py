@@ -16,11 +16,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from lymer import clock
 from lymer.errors import LymerError, StorageError, SupersededError, TenantError
@@ -29,14 +29,14 @@ from lymer.model.offset_range import OffsetRange, RangeSegment
 from lymer.model.segment import SealedSegment
 from lymer.pipeline.quarantine import set_aside
 from lymer.pipeline.topic_log import TENANT_HEADER
-from lymer.storage.contract import SpanWriter
+from lymer.pipeline.topic_partition import Claim, Cut, Message, OffsetStore, Partition
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
 from lymer.tenancy import DEFAULT_TENANT
 from lymer.wire.kafka_encodings import read_messages
 from lymer.wire.otlp_proto import CheckedRequest
 
-__all__ = ["OffsetStore", "TopicLimits", "TopicSource"]
+__all__ = ["TopicLimits", "TopicSource"]
 
 _log = EventLog(__name__)
 _MESSAGES_MAX: Final = 500
@@ -55,42 +55,6 @@ _ALWAYS: Final[dict[str, Any]] = {
 }
 
 
-class Claim(Protocol):
-    """A partition that is ours in the store."""
-
-    def read(self) -> OffsetRange | None:
-        """Return the last range that was written down."""
-
-    def write(self, stored: OffsetRange, /) -> None:
-        """Write one down."""
-
-    def guarding(self) -> AbstractContextManager[None]:
-        """Within, segments are written only while the partition is ours."""
-
-
-class OffsetStore(SpanWriter, Protocol):
-    """What a source needs of a store."""
-
-    @property
-    def newest_segment_id(self) -> int:
-        """The highest segment that is stored."""
-
-    def next_segment_id(self, at_least: int, /) -> int:
-        """Return the lowest id nobody else draws."""
-
-    def claim_partition(self, topic: str, partition: int, /) -> Claim:
-        """Take a partition."""
-
-    def stored_spans(self, segment: SealedSegment, /) -> int:
-        """Return how many spans of a segment are stored."""
-
-    def erase_segment(self, segment: SealedSegment, /) -> None:
-        """Delete what is stored of a segment."""
-
-    def forget_segment(self, segment: SealedSegment, /) -> None:
-        """Know that a segment will not be stored by us."""
-
-
 @dataclass(frozen=True, slots=True)
 class TopicLimits:
     """When a range ends."""
@@ -99,46 +63,6 @@ class TopicLimits:
     """So many bytes are a segment."""
     segment_age_seconds_max: float
     """So long a message waits for more of its partition."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    offset: int
-    tenant: str
-    request: CheckedRequest
-
-
-@dataclass(slots=True)
-class _Partition:
-    number: int
-    claim: Claim
-    first: int
-    """Where the next range begins."""
-    again: int = 0
-    """A range that an earlier holder has written down ends here and is cut as it was."""
-    stored: frozenset[str] = frozenset()
-    """Tenants whose spans of that range are stored."""
-    waiting: list[_Message] = field(default_factory=list)
-    byte_count: int = 0
-    since: float = 0.0
-    is_cut: bool = False
-    """Whether a range of it is on its way to the store."""
-
-    def is_ready(self, bytes_max: int, age_seconds_max: float) -> bool:
-        if self.is_cut or not self.waiting:
-            return False
-        if self.again:
-            return self.waiting[-1].offset >= self.again - 1
-        age = clock.monotonic_seconds() - self.since
-        return self.byte_count >= bytes_max or age >= age_seconds_max
-
-
-@dataclass(slots=True)
-class _Cut:
-    partition: _Partition
-    stored: OffsetRange
-    left: int
-    is_written_down: bool = False
 
 
 class TopicSource:
@@ -191,8 +115,8 @@ class TopicSource:
         self._is_ending = False
         self._problem = ""
         self._last_id = store.newest_segment_id
-        self._partitions: dict[int, _Partition] = {}
-        self._segments: dict[int, _Cut] = {}
+        self._partitions: dict[int, Partition] = {}
+        self._segments: dict[int, Cut] = {}
         self._stored: dict[int, int] = {}
         """Partition → offset to commit."""
         self._queue: list[SealedSegment] = []
@@ -314,7 +238,7 @@ class TopicSource:
         self._store.announce(segment)
 
     @contextmanager
-    def _ours(self, segment: SealedSegment) -> Iterator[_Cut]:
+    def _ours(self, segment: SealedSegment) -> Iterator[Cut]:
         """Give the range of a segment, whose partition stays ours within."""
         with self._writing:
             cut = self._segments.get(segment.segment_id)
@@ -327,12 +251,12 @@ class TopicSource:
             with cut.partition.claim.guarding():
                 yield cut
 
-    def _note_stored(self, partition: _Partition, behind: int) -> None:
+    def _note_stored(self, partition: Partition, behind: int) -> None:
         with self._room:
             if self._partitions.get(partition.number) is partition:
                 self._stored[partition.number] = behind
 
-    def _note_quarantined(self, cut: _Cut, segment: SealedSegment) -> None:
+    def _note_quarantined(self, cut: Cut, segment: SealedSegment) -> None:
         """Remember that fewer spans than were read are all there will be."""
         try:
             with self._writing, cut.partition.claim.guarding():
@@ -354,12 +278,12 @@ class TopicSource:
         share = 2 * self._limits.segment_bytes_max // max(1, len(self._partitions))
         return max(_PARTITION_BYTES_MIN, min(self._limits.segment_bytes_max, share))
 
-    def _ready(self) -> _Partition | None:
+    def _ready(self) -> Partition | None:
         bytes_max, age = self._bytes_max(), self._limits.segment_age_seconds_max
         ready = [one for one in self._partitions.values() if one.is_ready(bytes_max, age)]
         return min(ready, key=lambda one: one.since, default=None)
 
-    def _cut(self, partition: _Partition) -> None:
+    def _cut(self, partition: Partition) -> None:
         """Put the segments of a range into the queue; without spans only the offset moves."""
         if partition.again:
             taken = [one for one in partition.waiting if one.offset < partition.again]
@@ -381,7 +305,7 @@ class TopicSource:
         partition.byte_count = sum(len(one.request.body) for one in rest)
         partition.since = clock.monotonic_seconds()
         partition.first, partition.again, partition.stored = behind, 0, frozenset()
-        cut = _Cut(partition, stored, len(sealed))
+        cut = Cut(partition, stored, len(sealed))
         partition.is_cut = bool(sealed)
         self._queue += sealed
         self._segments |= {one.segment_id: cut for one in sealed}
@@ -495,7 +419,7 @@ class TopicSource:
 
     def _keep(self, number: int, tenant: str | None, messages: Sequence[Any]) -> None:
         bodies = [one.value() or b"" for one in messages]
-        made: list[_Message] = []
+        made: list[Message] = []
         found: Sequence[CheckedRequest | LymerError]
         if tenant is None:
             tenant, found = DEFAULT_TENANT, [TenantError("unknown tenant")] * len(bodies)
@@ -505,7 +429,7 @@ class TopicSource:
             if isinstance(request, LymerError):
                 self._set_aside(number, one.offset(), body, request)
                 request = CheckedRequest(b"", 0)  # noqa: PLW2901
-            made.append(_Message(one.offset(), tenant, request))
+            made.append(Message(one.offset(), tenant, request))
         with self._room:
             partition = self._partitions.get(number)
             if partition is None:
@@ -556,7 +480,7 @@ class TopicSource:
                 self._metrics.lag.remove(self._topic, str(place.partition))
         consumer.unassign()
 
-    def _opened(self, number: int) -> _Partition | None:
+    def _opened(self, number: int) -> Partition | None:
         """Take a partition in the store; None if it cannot be had in time."""
         deadline = clock.monotonic_seconds() + _OPEN_SECONDS_MAX
         while not self._stop.is_set() and clock.monotonic_seconds() < deadline:
@@ -568,7 +492,7 @@ class TopicSource:
                 self._stop.wait(_RETRY_SECONDS)
         return None
 
-    def _open(self, number: int) -> _Partition:
+    def _open(self, number: int) -> Partition:
         self._cluster = self._cluster or self._asking.list_topics(self._topic, 10).cluster_id
         claim = self._store.claim_partition(f"{self._cluster}/{self._topic}", number)
         place = self._place(self._topic, number)
@@ -582,14 +506,14 @@ class TopicSource:
         if last is None or last.next <= begin:
             if begin < low:
                 begin = low if self._earliest else high
-            return _Partition(number, claim, begin)
+            return Partition(number, claim, begin)
         missing, stored = self._look_for(claim, last)
         if not missing:
-            return _Partition(number, claim, last.next)
+            return Partition(number, claim, last.next)
         if last.first < low:
             _log.error("messages are gone from the topic", partition=number, first=last.first)
         _log.info("range is read again", partition=number, first=last.first, next=last.next)
-        return _Partition(number, claim, last.first, last.next, frozenset(stored))
+        return Partition(number, claim, last.first, last.next, frozenset(stored))
 
     def _look_for(self, claim: Claim, last: OffsetRange) -> tuple[set[str], set[str]]:
         """Return the tenants whose segments of a range are not stored, and the others'.
