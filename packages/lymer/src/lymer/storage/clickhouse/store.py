@@ -10,18 +10,17 @@ import contextlib
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from lymer import clock
-from lymer.errors import QuestionError, StartupError, StorageError
+from lymer.errors import StartupError, StorageError
 from lymer.model.deletion import Deleted, Deletion
 from lymer.model.segment import SealedSegment
 from lymer.model.segment_id import next_segment_id
 from lymer.model.span_counts import NewCounts
 from lymer.model.tail_policy import Policy
-from lymer.model.throughput import OperationRate, Throughput, merge_throughput
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.collectors import MAKE_WRITERS, Sharing
 from lymer.storage.clickhouse.deletion import Deletions
@@ -31,15 +30,14 @@ from lymer.storage.clickhouse.expiry import EXPIRY_PERIOD_SECONDS, Expiry
 from lymer.storage.clickhouse.lease import Lease
 from lymer.storage.clickhouse.nothing import NoEngine
 from lymer.storage.clickhouse.offsets import PartitionClaim
+from lymer.storage.clickhouse.open_tenant import OpenTenant, TenantsSampling
 from lymer.storage.clickhouse.reader import TenantReader
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.schema_migration import ARCHIVE_SECONDS, NO_TIERS, Kept, migrate
 from lymer.storage.clickhouse.shared_rollup import ADD_MARKS, SharedRollups
 from lymer.storage.clickhouse.span_counts import SpanCounts
-from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX
 from lymer.storage.clickhouse.tail import TailSampler, check_policies
 from lymer.storage.clickhouse.tenants import database_of, stored_tenants
-from lymer.storage.clickhouse.throughput import put_rates, select_rates, select_throughput
 from lymer.storage.clickhouse.tiers import Tiers
 from lymer.storage.clickhouse.writer import SegmentWriter
 from lymer.storage.contract import SpanReader
@@ -56,57 +54,9 @@ _GRAPH_LOOK_SECONDS: Final = 15.0
 """A service graph that was counted so recently is good enough for metrics."""
 _TENANTS_CAUGHT_UP_MAX: Final = 10
 """Tenants whose rollups are brought up to date in one go."""
-_UNCOUNTED_SPANS_MAX: Final = 20_000
 _LOOK_SECONDS: Final = 0.5
 """How often it is looked for tenants that other collectors have made."""
 _MIGRATION_SECONDS_MAX: Final = 600
-_UNCOUNTED_SECONDS_MAX: Final = 60.0
-"""Rollups are brought up to date though nobody asks when so many spans are not counted, or for so
-long. Until then a reader counts them in a tenth of a second; each step costs as much."""
-
-
-@dataclass(slots=True)
-class _Tenant:
-    """One tenant's parts, which share a database."""
-
-    database: str
-    writer: SegmentWriter
-    rollups: Rollups
-    reader: TenantReader
-    expiry: Expiry
-    deletions: Deletions | None
-    """None where several collectors share a server."""
-    counts: SpanCounts
-    changing: threading.Lock = field(default_factory=threading.Lock)
-    """Held by whoever deletes spans: tail sampling, or somebody who asked for it."""
-    tail: TailSampler | None = None
-    counted_spans: int = 0
-    """Of `writer.stored_spans`, when the rollups were last brought up to date here."""
-    counted_seconds: float = -math.inf
-    calls_counted_spans: int = 0
-
-    def is_due(self) -> bool:
-        """Tell whether rollups should be brought up to date though nobody asks."""
-        age = clock.monotonic_seconds() - self.counted_seconds
-        return (
-            age >= _UNCOUNTED_SECONDS_MAX
-            or self.writer.stored_spans - self.counted_spans >= _UNCOUNTED_SPANS_MAX
-        )
-
-    def catch_up(self, calls_age_seconds_max: float = 0.0) -> bool:
-        """Bring every rollup up to what is stored; one that fails does not stop the others.
-
-        Calls that were counted less than `calls_age_seconds_max` ago are left as they are, unless
-        there are many.
-        """
-        stored, settled = self.writer.stored_spans, self.writer.settled_segment_id
-        if stored - self.calls_counted_spans >= WINDOW_SPANS_MAX:
-            calls_age_seconds_max = 0.0
-        counted = self.rollups.catch_up_all(settled, calls_age_seconds_max)
-        self.counted_spans, self.counted_seconds = stored, clock.monotonic_seconds()
-        if not calls_age_seconds_max:
-            self.calls_counted_spans = stored
-        return counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +70,6 @@ class Retention:
 
 
 NO_EXCEPTIONS: Final = Retention()
-
-
-def _deletions(tenant: _Tenant) -> Deletions:
-    if tenant.deletions is None:
-        raise QuestionError(
-            "cannot delete: collectors that share a ClickHouse server count steps that cannot be "
-            "taken back yet; what retention drops is gone"
-        )
-    return tenant.deletions
 
 
 class ClickHouseStore:
@@ -174,7 +115,7 @@ class ClickHouseStore:
         self._graph_age_seconds_max = graph_age_seconds_max
         self._lock = threading.Lock()
         self._making = threading.Lock()
-        self._tenants: dict[str, _Tenant] = {}
+        self._tenants: dict[str, OpenTenant] = {}
         self._policies: tuple[Policy, ...] = ()
         self._next_caught_up = 0
         self._counts_throughput = False
@@ -361,7 +302,7 @@ class ClickHouseStore:
         known = self._known(tenant)
         if known is None:
             return Deleted()
-        return _deletions(known).count(trace_ids, known.writer.settled_segment_id)
+        return known.deleting().count(trace_ids, known.writer.settled_segment_id)
 
     def delete_traces(
         self, tenant: str, trace_ids: Sequence[str], /, *, who: str, question: str, upto: int
@@ -370,7 +311,7 @@ class ClickHouseStore:
         known = self._known(tenant)
         if known is None:
             return Deleted()
-        deletions = _deletions(known)
+        deletions = known.deleting()
         with known.changing:
             upto = min(upto, known.writer.settled_segment_id)
             known.rollups.catch_up_all(upto)
@@ -379,7 +320,7 @@ class ClickHouseStore:
     def get_deletions(self, tenant: str, /) -> list[Deletion]:
         """See `TraceDeleter.get_deletions`."""
         known = self._known(tenant)
-        return _deletions(known).records() if known else []
+        return known.deleting().records() if known else []
 
     def look_at_spans(self) -> list[NewCounts]:
         """Return what was stored of each tenant since the last look, counted for metrics.
@@ -401,7 +342,7 @@ class ClickHouseStore:
         self._counts_throughput = True
         for tenant in self._all():
             tenant.rollups.count_throughput(tenant.writer.settled_segment_id)
-        return _Sampling(self._engine, self._all)
+        return TenantsSampling(self._engine, self._all)
 
     def check(self) -> None:
         """Return if the store is likely to answer now; raise `StorageError` if not."""
@@ -433,7 +374,7 @@ class ClickHouseStore:
             return False
         return self._catch_up(tenants, len(tenants) + 1, 0.0) > 0
 
-    def _met(self, name: str) -> _Tenant | None:
+    def _met(self, name: str) -> OpenTenant | None:
         """Return a tenant that another collector has made meanwhile; None: there is none."""
         now = clock.monotonic_seconds()
         with self._lock:
@@ -443,16 +384,16 @@ class ClickHouseStore:
             self._looked_for_tenants = now
         return self._made(name) if name in stored_tenants(self._engine) else None
 
-    def _known(self, tenant: str) -> _Tenant | None:
+    def _known(self, tenant: str) -> OpenTenant | None:
         with self._lock:
             return self._tenants.get(tenant)
 
-    def _all(self) -> list[_Tenant]:
+    def _all(self) -> list[OpenTenant]:
         with self._lock:
             return list(self._tenants.values())
 
     def _catch_up(
-        self, tenants: Sequence[_Tenant], steps_max: int, calls_age_seconds_max: float
+        self, tenants: Sequence[OpenTenant], steps_max: int, calls_age_seconds_max: float
     ) -> int:
         """Return how many tenants were looked at until so many had something to do."""
         steps = seen = 0
@@ -469,7 +410,7 @@ class ClickHouseStore:
             raise failure
         return seen if steps else 0
 
-    def _opened(self, tenant: str) -> _Tenant:
+    def _opened(self, tenant: str) -> OpenTenant:
         """Bring a tenant's database up to date, making it if needed."""
         database = database_of(tenant)
         memory_bytes_max = self._memory_bytes_max
@@ -531,7 +472,7 @@ class ClickHouseStore:
             memory_bytes_max=memory_bytes_max // 2,
             ours="" if sharing is None else sharing.ours,
         )
-        return _Tenant(database, writer, rollups, reader, expiry, deletions, counts)
+        return OpenTenant(database, writer, rollups, reader, expiry, deletions, counts)
 
     def _kept_of(self, tenant: str) -> Kept:
         seconds = dict(self._retention.seconds_by_tenant).get(tenant, self._kept.spans)
@@ -556,7 +497,7 @@ class ClickHouseStore:
         finally:
             turn.release()
 
-    def _sample_tails(self, tenant: _Tenant) -> None:
+    def _sample_tails(self, tenant: OpenTenant) -> None:
         """Begin to decide on traces; what was stored before the first time stays."""
         tail = TailSampler(
             self._engine,
@@ -569,7 +510,7 @@ class ClickHouseStore:
         tenant.tail = tail
         tenant.reader.shows_rates = True
 
-    def _made(self, name: str) -> _Tenant:
+    def _made(self, name: str) -> OpenTenant:
         """Return the tenant, made if there is none."""
         with self._lock:
             tenant = self._tenants.get(name)
@@ -599,33 +540,3 @@ class ClickHouseStore:
         for part in zip(*self._engine.select("", statement, 4), strict=True):
             text = " ".join(str(value, "utf-8", "replace") for value in part)
             _log.error("part set aside by the engine, its rows are missing", part=text)
-
-
-class _Sampling:
-    """A `SamplingStore`: throughput of all tenants, and rates in the default tenant's database."""
-
-    def __init__(self, engine: Engine, tenants: Callable[[], list[_Tenant]]) -> None:
-        self._engine = engine
-        self._tenants = tenants
-
-    def get_throughput(
-        self, after_unix_seconds: int, upto_unix_seconds: int, /
-    ) -> list[Throughput]:
-        """See `SamplingStore.get_throughput`."""
-        parts = []
-        for tenant in self._tenants():
-            tenant.rollups.catch_up("throughput", tenant.writer.settled_segment_id)
-            parts.append(
-                select_throughput(
-                    self._engine, tenant.database, after_unix_seconds, upto_unix_seconds
-                )
-            )
-        return merge_throughput(parts)
-
-    def put_rates(self, rates: Sequence[OperationRate], /) -> None:
-        """See `SamplingStore.put_rates`; what was computed last has the highest instant."""
-        put_rates(self._engine, database_of(DEFAULT_TENANT), rates, clock.unix_nano())
-
-    def get_rates(self) -> list[OperationRate]:
-        """See `SamplingStore.get_rates`."""
-        return select_rates(self._engine, database_of(DEFAULT_TENANT))
