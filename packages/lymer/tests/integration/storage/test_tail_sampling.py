@@ -404,7 +404,7 @@ def test_red_and_dependencies_count_what_was_dropped(sampled: Any) -> None:
     assert [(link.parent, link.child, link.call_count) for link in links] == [("web", "shop", 1)]
 
 
-@pytest.mark.parametrize("done", [1, 2, 3])
+@pytest.mark.parametrize("done", [2, 3, 4])
 def test_a_crash_between_the_steps_is_made_good_by_the_next_start(sampled: Any, done: int) -> None:
     """What was decided is carried out, once, with the rates."""
     store: Sampled = sampled(
@@ -425,6 +425,25 @@ def test_a_crash_between_the_steps_is_made_good_by_the_next_start(sampled: Any, 
     assert set(left) == {1, 2}
     assert store.tags(2)[0][RATE_TAG] == pytest.approx(2 / 3, abs=1e-5)
     assert store.decide() == (0, 0)
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 4])
+def test_a_crash_loses_no_decision_on_late_spans(sampled: Any, done: int) -> None:
+    """Earlier decisions are repeated for a window before its own: they hold after any step."""
+    store: Sampled = sampled([_policy("status_code", status_codes=["ERROR"])])
+    store.write(make_span(1, 1, status=2), make_span(2, 1), at=0)
+    store.decide(upto=2)
+    late = make_span(1, 2, 1), make_span(2, 2, 1, status=2)
+    store.write(*late, make_span(3, 1), make_span(4, 1, status=2), at=60)
+    store.store.catch_up()
+    store.engine.commands_left = done
+    with pytest.raises(KilledError):
+        store.decide()
+    store.close()
+    store.open()
+
+    store.decide()
+    assert store.left() == {1: 2, 4: 1}
 
 
 def test_what_was_stored_before_sampling_was_switched_on_stays(

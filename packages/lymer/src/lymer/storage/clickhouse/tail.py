@@ -1,9 +1,10 @@
 """Tail sampling in the store: traces that are old enough are decided, and dropped ones removed.
 
-It takes a window of segments at a time and does five things in order: it writes the decisions,
-with the end of the window, as one part; it copies the rates of what was kept by chance; it tells in
-the trace states of those spans what they stand for; it deletes the spans of what was dropped; and
-it notes that the window is done. After a crash a window that is decided and not noted is carried
+It takes a window of segments at a time and does six things in order: it repeats earlier decisions
+on traces that the window has late spans of; it writes its own, with the end of the window, as one
+part; it copies the rates of what was kept by chance; it tells in the trace states of those spans
+what they stand for; it deletes the spans of what was dropped; and it notes that the window is done.
+After a crash a window that is decided and not noted is carried
 out again: that is idempotent. So a window is decided once, and whatever was decided is carried out.
 
 A trace belongs to the window in which its first span arrived; spans that come later follow the
@@ -20,12 +21,10 @@ from lymer.model.tail_policy import And, Composite, Drop, Policy, StringAttribut
 from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
 from lymer.storage.clickhouse.sampling_threshold import rate_of, with_threshold
 from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX, statement
-from lymer.storage.clickhouse.tail_select import DECIDED, select_decisions
+from lymer.storage.clickhouse.tail_select import DECIDED, LATE, MARK, select_decisions
 
 __all__ = ["REMEMBERED_SECONDS", "TailSampler", "check_policies"]
 
-_MARK: Final = 2
-"""`kept` of the row without a trace that says how far deciding has come."""
 REMEMBERED_SECONDS: Final = 300
 """How long a decision is kept in mind for spans that come late; later ones are decided anew."""
 _MICRO: Final = 1_000_000
@@ -33,7 +32,6 @@ _RATES: Final = statement("kept_rates")
 _TELL: Final = statement(
     "tell_threshold", rate=rate_of(_RATES), state=with_threshold("kept_rate"), rates=_RATES
 )
-_KEPT_BY_CHANCE: Final = "kept = 1 AND rate < 1"
 _BY_PATCH: Final[dict[str, str | int]] = {
     # A part of only the deleted rows' places, applied when reading and by the next merge. Measured:
     # 0.17 CPU-us a span, where rewriting the parts (ALTER DELETE) takes 1.2 and more as they grow.
@@ -80,7 +78,9 @@ class TailSampler:
         # Only a note says that deciding has begun: 0 is also where it begins in an empty store.
         notes = self._number("SELECT {mark}, count() FROM {db}.tail_progress")
         self._has_begun = notes > 0
-        last = self._number("SELECT {mark}, max(batch) FROM {db}.tail_decisions")
+        last = self._number(
+            f"SELECT {{mark}}, max(batch) FROM {{db}}.tail_decisions WHERE kept = {MARK}"
+        )
         if last > self._decided:
             self._carry_out(self._decided, last)
 
@@ -120,52 +120,60 @@ class TailSampler:
 
     def _decide_window(self, end: int, settled: int) -> tuple[int, int]:
         after = self._decided
-        decisions = select_decisions(
-            self._policies,
-            after=after,
-            upto=end,
-            settled=settled,
-            remembered_after=max(0, after - REMEMBERED_SECONDS * _MICRO),
-        )
+        self._repeat_decisions(after, end)
+        decisions = select_decisions(self._policies, after=after, upto=end, settled=settled)
         self._engine.command(
             self._database,
             f"INSERT INTO {{db}}.tail_decisions ({DECIDED}) {decisions.statement} "
-            f"UNION ALL SELECT toFixedString('', 16), {_MARK}, 0, '', {end}"
+            f"UNION ALL SELECT toFixedString('', 16), {MARK}, 0, '', {end}"
             + ("" if self._fence is None else f" WHERE {self._fence()}"),
             decisions.parameters,
             self._insert,
         )
         self._carry_out(after, end)
-        kept, dropped = (
-            self._number(
-                "SELECT {mark}, count() FROM {db}.tail_decisions "
-                f"WHERE batch = {end} AND kept = {kept}"
-            )
-            for kept in (1, 0)
+        counts = (
+            "SELECT {mark}, countIf(kept = 1), countIf(kept = 0) FROM {db}.tail_decisions "
+            f"WHERE batch = {end}"
         )
-        return kept, dropped
+        ((kept,), (dropped,)) = self._engine.select(self._database, counts, 2)
+        return int(kept), int(dropped)
 
-    def _carry_out(self, after: int, upto: int) -> None:
-        window = f"seg > {after} AND seg <= {upto}"
+    def _repeat_decisions(self, after: int, end: int) -> None:
+        """Write once more what was decided on traces of which spans came late.
+
+        So what is carried out is found among the decisions of one window, not of minutes. A crash
+        leaves repetitions without the row that ends a window: they are as right for the next one.
+        """
         self._engine.command(
             self._database,
-            "INSERT INTO {db}.tail_rates SELECT trace_id, rate, policy, batch "
-            f"FROM {{db}}.tail_decisions WHERE batch > {after} AND batch <= {upto} "
-            f"AND {_KEPT_BY_CHANCE}",
+            f"INSERT INTO {{db}}.tail_decisions ({DECIDED}) "
+            f"SELECT trace_id, kept + {LATE}, rate, policy, {end} FROM {{db}}.tail_decisions "
+            f"WHERE batch > {max(0, after - REMEMBERED_SECONDS * _MICRO)} AND batch <= {after} "
+            f"AND kept < {MARK} AND trace_id IN "
+            f"(SELECT trace_id FROM {{db}}.spans WHERE seg > {after} AND seg <= {end})"
+            + ("" if self._fence is None else f" AND {self._fence()}"),
             {},
             self._insert,
         )
-        remembered = f"batch > {max(0, after - REMEMBERED_SECONDS * _MICRO)}"
-        chosen = f"{_KEPT_BY_CHANCE} AND {remembered}"
+
+    def _carry_out(self, after: int, upto: int) -> None:
+        window = f"seg > {after} AND seg <= {upto}"
+        decided = f"batch > {after} AND batch <= {upto}"
+        self._engine.command(
+            self._database,
+            "INSERT INTO {db}.tail_rates SELECT trace_id, rate, policy, batch "
+            f"FROM {{db}}.tail_decisions WHERE {decided} AND kept = 1 AND rate < 1",
+            {},
+            self._insert,
+        )
+        chosen = f"{decided} AND kept IN (1, {1 + LATE}) AND rate < 1"
         if self._number(f"SELECT {{mark}}, count() FROM {{db}}.tail_decisions WHERE {chosen}"):
             tell = _TELL.replace("{window}", window).replace("{chosen}", chosen)
             self._engine.command(self._database, tell, {}, self._delete)
         self._engine.command(
             self._database,
             f"DELETE FROM {{db}}.spans WHERE {window} AND trace_id IN "
-            f"(SELECT trace_id FROM {{db}}.tail_decisions WHERE kept = 0 "
-            f"AND {remembered} AND trace_id IN "
-            f"(SELECT trace_id FROM {{db}}.spans WHERE {window}))",
+            f"(SELECT trace_id FROM {{db}}.tail_decisions WHERE {decided} AND kept IN (0, {LATE}))",
             {},
             self._delete,
         )
@@ -188,10 +196,8 @@ class TailSampler:
         second of arrival, so a second is decided at once.
         """
         after = self._decided
-        newest = self._number(
-            f"SELECT {{mark}}, max(seg) FROM {{db}}.spans WHERE seg > {after} AND seg <= {upto}"
-        )
-        if not newest:
+        some = f"SELECT 1 FROM {{db}}.spans WHERE seg > {after} AND seg <= {upto} LIMIT 1"
+        if not self._number(f"SELECT {{mark}}, count() FROM ({some})"):
             return after
         window = statement(
             "window",

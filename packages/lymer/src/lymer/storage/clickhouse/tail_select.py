@@ -55,10 +55,14 @@ from lymer.storage.clickhouse.sampling_threshold import RANDOMNESS_TEXT, THRESHO
 from lymer.storage.clickhouse.select import Query
 from lymer.storage.clickhouse.span_columns import CAST_RESOURCE
 
-__all__ = ["DECIDED", "select_decisions"]
+__all__ = ["DECIDED", "LATE", "MARK", "select_decisions"]
 
 DECIDED: Final = "trace_id, kept, rate, policy, batch"
 """Columns of the answer, in order."""
+MARK: Final = 2
+"""`kept` of the row without a trace that says how far deciding has come."""
+LATE: Final = 3
+"""Added to `kept` where a window repeats what was decided before, as spans came late."""
 _HASH_MAX: Final = 1 << 64
 _SAMPLED_BEFORE: Final = [
     f"max({RANDOMNESS_TEXT}) AS explicit",
@@ -137,17 +141,15 @@ class _Layers:
         return self.column(self.traces, f"has_{what}", f"countIf({condition}) > 0")
 
 
-def select_decisions(
-    policies: Sequence[Policy], *, after: int, upto: int, settled: int, remembered_after: int
-) -> Query:
+def select_decisions(policies: Sequence[Policy], *, after: int, upto: int, settled: int) -> Query:
     """Ask for the decision on each trace that came with the segments of a window.
 
     Args:
         policies: At least one.
         after: The window begins behind this segment.
         upto: Its last segment.
-        settled: Spans up to this segment are looked at.
-        remembered_after: Traces with a decision in a later batch than this are left out.
+        settled: Spans up to this segment are looked at. Traces are left out whose decisions were
+            repeated for this window, with `LATE` added to `kept`.
 
     Returns:
         A query without FORMAT, whose rows are `DECIDED`; `kept` is 0 or 1, `rate` 0 for what is
@@ -172,10 +174,9 @@ def select_decisions(
     kept = f"NOT ({dropped}) AND ({' OR '.join(votes)})"
     missed = _missed([rule for _, rule in named])
     by = "".join(f"{rule.does}, {query.text(name)}, " for name, rule in named)
-    known = (
+    left_out = (
         "SELECT trace_id\nFROM {db}.tail_decisions\n"
-        f"WHERE batch > {query.number(remembered_after)}\n    AND trace_id IN "
-        f"(SELECT trace_id FROM {{db}}.spans WHERE {window})"
+        f"WHERE batch = {query.number(upto)} AND kept >= {LATE}"
     )
     columns = [
         "trace_id",
@@ -190,7 +191,7 @@ def select_decisions(
         f"FROM {{db}}.spans\nWHERE seg > {query.number(after)}\n"
         f"    AND seg <= {query.number(settled)}\n"
         f"    AND trace_id IN (SELECT trace_id FROM {{db}}.spans WHERE {window})\n"
-        f"    AND trace_id NOT IN\n    {_below(known, 1)}\n"
+        f"    AND trace_id NOT IN\n    {_below(left_out, 1)}\n"
         f"GROUP BY trace_id\nHAVING first <= {query.number(upto)}"
     )
     randomness = _RANDOMNESS if layers.needs_randomness else []

@@ -1,6 +1,6 @@
--- Rates of the traces kept by chance that have spans in a window.
+-- Rates of the traces kept by chance that have spans in a window: its decisions say them all.
 SELECT trace_id, rate
 FROM {db}.tail_decisions
-WHERE {chosen} AND trace_id IN (SELECT trace_id FROM {db}.spans WHERE {window})
-ORDER BY trace_id, batch DESC
+WHERE {chosen}
+ORDER BY trace_id
 LIMIT 1 BY trace_id

@@ -10,7 +10,7 @@
 -- p9 = 300
 -- p10 = 'both'
 -- p11 = 'shared'
--- p12 = 5
+-- p12 = 20
 -- p13 = 10
 -- p14 = 30
 -- p15 = 20
@@ -78,8 +78,7 @@ FROM
                             (
                                 SELECT trace_id
                                 FROM {db}.tail_decisions
-                                WHERE batch > {p12:UInt64}
-                                    AND trace_id IN (SELECT trace_id FROM {db}.spans WHERE seg > {p0:UInt64} AND seg <= {p1:UInt64})
+                                WHERE batch = {p12:UInt64} AND kept >= 3
                             )
                         GROUP BY trace_id
                         HAVING first <= {p15:UInt64}

@@ -2,7 +2,7 @@
 -- p1 = 20
 -- p2 = b'\n\x03yes'
 -- p3 = 'health'
--- p4 = 5
+-- p4 = 20
 -- p5 = 10
 -- p6 = 30
 -- p7 = 20
@@ -35,8 +35,7 @@ FROM
             (
                 SELECT trace_id
                 FROM {db}.tail_decisions
-                WHERE batch > {p4:UInt64}
-                    AND trace_id IN (SELECT trace_id FROM {db}.spans WHERE seg > {p0:UInt64} AND seg <= {p1:UInt64})
+                WHERE batch = {p4:UInt64} AND kept >= 3
             )
         GROUP BY trace_id
         HAVING first <= {p7:UInt64}

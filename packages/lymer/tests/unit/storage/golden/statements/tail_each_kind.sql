@@ -30,7 +30,7 @@
 -- p29 = 'long'
 -- p30 = 'a tenth'
 -- p31 = 'budget'
--- p32 = 5
+-- p32 = 20
 -- p33 = 10
 -- p34 = 30
 -- p35 = 20
@@ -104,8 +104,7 @@ FROM
                     (
                         SELECT trace_id
                         FROM {db}.tail_decisions
-                        WHERE batch > {p32:UInt64}
-                            AND trace_id IN (SELECT trace_id FROM {db}.spans WHERE seg > {p0:UInt64} AND seg <= {p1:UInt64})
+                        WHERE batch = {p32:UInt64} AND kept >= 3
                     )
                 GROUP BY trace_id
                 HAVING first <= {p35:UInt64}
