@@ -92,10 +92,36 @@ def _is_json(first: bytes) -> bool:
 def _decompressed(stream: BinaryIO, first: bytes) -> tuple[BinaryIO, bytes]:
     """Return a stream of what is in a file, and what was read of it already."""
     if first.startswith(_GZIP):
-        return cast("BinaryIO", gzip.GzipFile(fileobj=_Again(first, stream))), b""
+        return cast("BinaryIO", _Gzip(_Again(first, stream))), b""
     if first.startswith(_ZSTD):
         return cast("BinaryIO", _Frames(_Again(first, stream))), b""
     return stream, first
+
+
+class _Gzip(io.RawIOBase):
+    """What is packed by gzip; what stands before a damage is read before that is told."""
+
+    def __init__(self, stream: _Again) -> None:
+        self._plain = gzip.GzipFile(fileobj=cast("BinaryIO", stream))
+        self._damage: Exception | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._damage is not None:
+            raise self._damage
+        parts = []
+        size = _BLOCK_BYTES if size < 0 else size
+        try:
+            while size > 0 and (part := self._plain.read1(size)):
+                parts.append(part)
+                size -= len(part)
+        except (EOFError, OSError, zlib.error) as error:
+            if not parts:
+                raise
+            self._damage = error
+        return b"".join(parts)
 
 
 class _Again(io.RawIOBase):
@@ -150,10 +176,15 @@ class _Frames(io.RawIOBase):
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:
-    """Read so many bytes, or fewer at the end."""
-    parts = []
+    """Read so many bytes, or fewer at the end, whole or not."""
+    parts: list[bytes] = []
     while size > 0:
-        part = stream.read(size)
+        try:
+            part = stream.read(size)
+        except EOFError:
+            if not parts:
+                raise
+            break  # the next read says so again
         if not part:
             break
         parts.append(part)

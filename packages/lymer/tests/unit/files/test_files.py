@@ -174,9 +174,24 @@ def test_a_file_that_ends_too_early_is_told(cut: int) -> None:
         assert len(bodies) <= 2
 
 
+@pytest.mark.parametrize("format_name", ["otlp-jsonl", "otlp-proto"])
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_damaged_archive_is_read_as_far_as_it_goes(format_name: str, compression: str) -> None:
+    """What stands before its end, or before what is no part of it, whatever the size of a read."""
+    messages = [_one(number) for number in range(1, 60)]
+    content = _written(format_name, compression, *messages)
+    bodies, problems = _read(content + b"garbage")
+    assert len(bodies) == len(messages)
+    assert len(problems) == 1
+    # zstd has blocks of 128 kB, gzip none: of a small archive that is cut, only gzip gives some.
+    bodies, problems = _read(content[: len(content) * 2 // 3])
+    assert len(problems) == 1
+    assert bodies or compression == "zstd"
+
+
 def test_documents_of_many_programs_are_read() -> None:
     """As Jaeger's interface, its API v3, Tempo, Elasticsearch and Zipkin write them."""
-    trace = {
+    trace: dict[str, Any] = {
         "traceID": "ab", "processes": {"p1": {"serviceName": "shop", "tags": []}},
         "spans": [{
             "traceID": "ab", "spanID": "1", "operationName": "GET /", "processID": "p1",
