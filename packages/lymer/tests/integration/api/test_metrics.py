@@ -163,8 +163,11 @@ def test_what_is_weighted_says_so(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as threads:
         for trace_state, told in (("", False), ("ot=th:8", True)):
             store = MemoryStore()
-            span = make_span(1, 1, kind=2, trace_state=trace_state)
-            store.write_segment(write_segment_file(tmp_path, make_request(span)))
+            spans = [
+                make_span(1, number, number - 1, kind=2, trace_state=trace_state)
+                for number in (1, 2)
+            ]
+            store.write_segment(write_segment_file(tmp_path, make_request(*spans)))
             client = Client(create_app(Queries(store), executor=threads))
             end = START // 10**6 + 60_000
             for path in (

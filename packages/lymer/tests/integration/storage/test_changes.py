@@ -22,7 +22,7 @@ def _count_minutes(
     table: str,
     whose: str,
     kind: str,
-    spans: str,
+    more: str,
     shift: str,
     size: tuple[int, int, int, int],
 ) -> None:
@@ -31,7 +31,7 @@ def _count_minutes(
     engine.command(
         database_of(DEFAULT_TENANT),
         f"INSERT INTO {{db}}.{table} SELECT {whose}, minute, arraySum(mapValues(counts)), 0, 1000, "
-        f"counts{spans}, {batch} FROM (SELECT number % {count} AS one, {first} + intDiv(number, "
+        f"counts{more}, {batch} FROM (SELECT number % {count} AS one, {first} + intDiv(number, "
         f"{count}) AS minute, mapFromArrays(arrayMap(i -> toInt16(150 + i + {shift}), range(16)), "
         f"arrayMap(i -> {kind}(1 + (i * number) % 7), range(16))) AS counts "
         f"FROM numbers({count * minutes}))",
@@ -49,7 +49,7 @@ def test_a_day_of_five_hundred_operations_and_edges_is_looked_through(tmp_path: 
     reader.get_minute_counts((0, 1), [], of="edges")
     _count_minutes(
         engine, "red", "concat('s', toString(intDiv(one, 10))), concat('o', toString(one)), 2",
-        "toUInt64", "", shift, (first, minutes, count, batch),
+        "toUInt64", ", 0", shift, (first, minutes, count, batch),
     )  # fmt: skip
     ends = "0, concat('s', toString(one % 25)), 0, concat('s', toString(25 + intDiv(one, 25))), 1"
     _count_minutes(
