@@ -54,6 +54,7 @@ def put(store: Store, tmp_path: Path) -> Callable[..., None]:
     return write
 
 
+@pytest.mark.timeout(400)
 def test_crafted_names_are_names(store: Store, put: Callable[..., None]) -> None:
     """Neither path nor SQL nor each other: every tenant has its own trace and no other."""
     assert all(map(is_tenant, CRAFTED[1:]))
