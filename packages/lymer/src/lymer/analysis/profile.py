@@ -10,6 +10,7 @@ import numpy as np
 
 from lymer.analysis.forest import critical_path, durations, offsets
 from lymer.analysis.span_frame import Floats, Ints, SpanFrame
+from lymer.analysis.statistics import sums_by
 
 __all__ = [
     "CallTree", "Grouping", "OperationProfile", "attribute_profile", "call_tree", "critical_times",
@@ -19,13 +20,18 @@ __all__ = [
 Grouping = tuple[Ints, list[str | None]]
 """Of each span the place of its value, and the values."""
 
+_NARROW: Final = 256
+"""Spans of a level that are walked as quickly as they are sorted."""
 _CONFIDENT: Final = 1.96
 """Standard errors that hold the truth 95 times of 100."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperationProfile:
-    """What one operation costs. Times are nanoseconds, sums over the traces looked at."""
+    """What one operation costs.
+
+    Times are nanoseconds, sums over the traces looked at; at most 2^63 - 1, as `sums_by` says.
+    """
 
     service: str
     operation: str
@@ -151,9 +157,9 @@ def _costs(
     in_traces = np.bincount(pair % count, minlength=count)
     error = _standard_error(own_by_trace, pair % count, count, traces or len(numbers), of_traces)
     p50, p95, p99 = quantile(0.5), quantile(0.95), quantile(0.99)
-    total = _sums(group, table.duration, count)
-    own = _sums(group, frame.self_time, count)
-    on_path = _sums(group, critical, count)
+    total = sums_by(group, table.duration, count)
+    own = sums_by(group, frame.self_time, count)
+    on_path = sums_by(group, critical, count)
     errors = np.bincount(group[table.is_error], minlength=count)
     return [
         (
@@ -180,40 +186,87 @@ def _costs(
 def call_tree(frame: SpanFrame, critical: Ints) -> CallTree:
     """Merge the traces by path: level by level, never by recursion."""
     table = frame.table
-    count = max(len(table.operations), 1)
-    spans = len(frame)
-    path = np.full(spans, -1, dtype=np.int64)
-    parents: list[Ints] = []
-    operations: list[Ints] = []
-    known = 0
-    level = np.flatnonzero(frame.parent < 0)
-    children = np.argsort(frame.parent, kind="stable")
-    sorted_parent = frame.parent[children]
-    while len(level):
-        above = np.where(frame.parent[level] >= 0, path[frame.parent[level]], -1)
-        key, place = np.unique((above + 1) * count + table.operation[level], return_inverse=True)
-        path[level] = known + place
-        parents.append(key // count - 1)
-        operations.append(key % count)
-        known += len(key)
-        first = np.searchsorted(sorted_parent, level, side="left")
-        end = np.searchsorted(sorted_parent, level, side="right")
-        level = children[_ranges(first, end)]
-    entries = known
-    pair = np.unique(path * (int(table.trace.max()) + 1 if spans else 1) + table.trace)
-    per_trace = int(table.trace.max()) + 1 if spans else 1
-    nothing = np.zeros(0, dtype=np.int64)
+    path, parent, operation = _paths(frame.parent, table.operation, len(table.operations))
+    entries = len(parent)
+    per_trace = int(table.trace.max(initial=-1)) + 1
+    pair = np.unique(path * per_trace + table.trace)
     return CallTree(
-        parent=np.concatenate([nothing, *parents]),
-        operation=np.concatenate([nothing, *operations]),
+        parent=parent,
+        operation=operation,
         spans=np.bincount(path, minlength=entries),
-        traces=np.bincount(pair // per_trace, minlength=entries),
+        traces=np.bincount(pair // max(per_trace, 1), minlength=entries),
         errors=np.bincount(path[table.is_error], minlength=entries),
-        total=_sums(path, table.duration, entries),
-        self_time=_sums(path, frame.self_time, entries),
-        critical=_sums(path, critical, entries),
+        total=sums_by(path, table.duration, entries),
+        self_time=sums_by(path, frame.self_time, entries),
+        critical=sums_by(path, critical, entries),
         path_of=path,
     )
+
+
+def _paths(parent: Ints, operation: Ints, operations: int) -> tuple[Ints, Ints, Ints]:
+    """Return of each span its path, and of each path the one above and its operation.
+
+    A wide level is one sort. A narrow one is walked: a trace may be as deep as it has spans, and
+    sorting a handful costs as much as walking some hundreds.
+    """
+    count = max(operations, 1)
+    path = np.full(len(parent), -1, dtype=np.int64)
+    keys: list[Ints] = []
+    known = 0
+    level = np.flatnonzero(parent < 0)
+    children = np.argsort(parent, kind="stable")
+    sorted_parent = parent[children]
+    first = np.searchsorted(sorted_parent, np.arange(len(parent)), side="left")
+    end = np.searchsorted(sorted_parent, np.arange(len(parent)), side="right")
+    walk = None
+    while len(level):
+        if len(level) < _NARROW:
+            walk = walk or _Walk(children, first, end, operation, count)
+            some, level = walk.down(level, path, parent, known)
+            keys.append(some)
+            known += len(some)
+            continue
+        above = np.where(parent[level] >= 0, path[parent[level]], -1)
+        key, place = np.unique((above + 1) * count + operation[level], return_inverse=True)
+        path[level] = known + place
+        keys.append(key)
+        known += len(key)
+        level = children[_ranges(first[level], end[level])]
+    key = np.concatenate([np.zeros(0, dtype=np.int64), *keys])
+    return path, key // count - 1, key % count
+
+
+class _Walk:
+    """Goes down narrow levels, span by span."""
+
+    def __init__(
+        self, children: Ints, first: Ints, end: Ints, operation: Ints, operations: int
+    ) -> None:
+        self._children, self._operation = children.tolist(), operation.tolist()
+        self._first, self._end = first.tolist(), end.tolist()
+        self._operations = operations
+
+    def down(self, level: Ints, path: Ints, parent: Ints, known: int) -> tuple[Ints, Ints]:
+        """Number the paths of narrow levels; return their keys, and the next wide level or none."""
+        rows = level.tolist()
+        above = np.where(parent[level] >= 0, path[parent[level]], -1).tolist()
+        numbers: dict[int, int] = {}
+        walked: list[int] = []
+        found: list[int] = []
+        while rows and len(rows) < _NARROW:
+            below: list[int] = []
+            above_below: list[int] = []
+            for row, over in zip(rows, above, strict=True):
+                key = (over + 1) * self._operations + self._operation[row]
+                number = numbers.setdefault(key, known + len(numbers))
+                walked.append(row)
+                found.append(number)
+                some = self._children[self._first[row] : self._end[row]]
+                below += some
+                above_below += [number] * len(some)
+            rows, above = below, above_below
+        path[walked] = found
+        return np.array(list(numbers), dtype=np.int64), np.array(rows, dtype=np.int64)
 
 
 def _ranges(first: Ints, end: Ints) -> Ints:
@@ -221,12 +274,6 @@ def _ranges(first: Ints, end: Ints) -> Ints:
     length = end - first
     shift = np.repeat(first - (np.cumsum(length) - length), length)
     return np.asarray(np.arange(int(length.sum())) + shift)
-
-
-def _sums(group: Ints, values: Ints, groups: int) -> Ints:
-    sums = np.zeros(groups, dtype=np.int64)
-    np.add.at(sums, group, values)
-    return sums
 
 
 def _standard_error(

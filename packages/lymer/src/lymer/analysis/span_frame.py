@@ -6,7 +6,7 @@ nothing else. It is made linear in the number of spans but for two sorts; no spa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lymer.analysis.forest import self_times
 from lymer.model.span_table import Attributes, Ints, Masks, SpanTable
+from lymer.model.trace_arrays import TIME_NANO_MAX
 
 __all__ = ["Attributes", "Floats", "Ints", "Masks", "SpanFrame", "SpanTable"]
 
@@ -60,7 +61,12 @@ class SpanFrame:
 
     @staticmethod
     def of(table: SpanTable) -> SpanFrame:
-        """Conclude what follows from the spans."""
+        """Conclude what follows from the spans; what hostile clocks say is cut to 146 years."""
+        table = replace(
+            table,
+            start=np.clip(table.start, 0, TIME_NANO_MAX),
+            duration=np.minimum(table.duration, TIME_NANO_MAX),
+        )
         parent, is_orphan = _parents(table)
         start = table.start
         duration = np.clip(table.duration, 0, _DURATION_NANO_MAX)

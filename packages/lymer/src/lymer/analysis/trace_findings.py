@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from lymer.analysis.span_frame import Ints, Masks, SpanFrame
+from lymer.analysis.span_frame import Floats, Ints, Masks, SpanFrame
+from lymer.analysis.statistics import sum_of
 
 __all__ = ["TraceFinding", "find_in_trace"]
 
@@ -81,7 +82,7 @@ def _among_siblings(frame: SpanFrame, whole: int) -> list[TraceFinding]:
     calls = calls[np.lexsort((table.start[calls], frame.parent[calls]))]
     parents = (frame.parent[calls],)
     for group in _groups(calls, parents, lambda runs: _may_be_serial(frame, calls, runs, whole)):
-        saved = int(table.duration[group].sum() - table.duration[group].max())
+        saved = sum_of(table.duration[group]) - int(table.duration[group].max())
         if saved >= _PART_MIN * whole and _follow(frame, group):
             found.append(_finding("serial", frame, group, saved, whole))
     return found
@@ -103,14 +104,19 @@ def _may_repeat(frame: SpanFrame, rows: Ints, begins: Ints, whole: int) -> Masks
     table = frame.table
     count = np.diff(np.append(begins, len(rows)))
     failed = np.maximum.reduceat(table.is_error[rows], begins)
-    lasts = np.add.reduceat(np.clip(table.duration[rows], 0, whole), begins) >= _PART_MIN * whole
+    lasts = np.add.reduceat(_up_to(whole, table.duration[rows]), begins) >= _PART_MIN * whole
     return np.asarray((count > 1) & (failed | ((count >= _REPEATS_MIN) & lasts)))
 
 
 def _may_be_serial(frame: SpanFrame, rows: Ints, begins: Ints, whole: int) -> Masks:
     count = np.diff(np.append(begins, len(rows)))
-    lasts = np.add.reduceat(np.clip(frame.table.duration[rows], 0, whole), begins)
+    lasts = np.add.reduceat(_up_to(whole, frame.table.duration[rows]), begins)
     return np.asarray((count >= _SERIAL_MIN) & (lasts >= _PART_MIN * whole))
+
+
+def _up_to(whole: int, duration: Ints) -> Floats:
+    """Return durations to be added up; as doubles, since some of 146 years leave 63 bits."""
+    return np.clip(duration, 0, whole).astype(float)
 
 
 def _gaps(frame: SpanFrame, whole: int) -> list[TraceFinding]:

@@ -22,6 +22,7 @@ __all__ = ["GROUPINGS_MAX", "encode_statistics", "needs_attributes"]
 GROUPINGS_MAX: Final = 3
 """Most levels of groups in one question."""
 
+_NANO_MAX: Final = 2**63 - 1
 _STATUSES: Final = ("unset", "ok", "error")
 _FIELDS: Final[dict[str, Callable[[SpanColumns], list[str]]]] = {
     "service": lambda trace: trace.service,
@@ -66,7 +67,7 @@ def encode_statistics(trace: SpanColumns, by: list[str]) -> bytes:
         {
             "by": by,
             "spanCount": len(trace),
-            "durationNano": max(start + length for start, length in ends) - begin,
+            "durationNano": min(max(start + length for start, length in ends) - begin, _NANO_MAX),
             "groups": groups,
             "count": found.count,
             "totalNano": found.total,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import defaultdict
 
 import numpy as np
@@ -17,6 +18,8 @@ from lymer.analysis.profile import (
 )
 from lymer.analysis.question import grouped_by
 from lymer.analysis.span_frame import SpanFrame
+from lymer.analysis.statistics import statistics_by, sums_by
+from lymer.analysis.trace_findings import find_in_trace
 from lymer.errors import QuestionError
 from lymer.incidents.traffic import draw_traffic
 from lymer.query.language import parse_field
@@ -109,6 +112,67 @@ def test_what_spans_cannot_be_grouped_by_is_refused() -> None:
     nothing = frame_of()
     groups = [grouped_by(nothing, parse_field("span.zone"))]
     assert attribute_profile(nothing, critical_times(nothing), groups, traces=0, of_traces=0) == []
+
+
+@pytest.mark.parametrize("width", [3, 2000])
+def test_paths_are_what_is_walked_by_hand(width: int) -> None:
+    """Of trees that are wide here and narrow there, and of whatever hangs below them."""
+    rng = random.Random(width)
+    lines: list[SpanLine] = []
+    paths: list[tuple[str, ...]] = []
+    for number in range(4_000):
+        above = rng.randrange(max(0, number - width), number + 1) - 1
+        name = rng.choice("abc")
+        lines.append(SpanLine(number + 1, above + 1, number, 10, "shop", name, trace=0))
+        paths.append((*(paths[above] if above >= 0 else ()), name))
+    tree = call_tree(frame := frame_of(*lines), critical_times(frame))
+    named: list[tuple[str, ...]] = []
+    for parent, operation in zip(tree.parent.tolist(), tree.operation.tolist(), strict=True):
+        name = frame.table.operations[operation][1]
+        named.append((*(named[parent] if parent >= 0 else ()), name))
+    assert len({*named}) == len(named)
+    assert [named[at] for at in tree.path_of.tolist()] == paths
+    assert tree.spans.sum() == len(lines)
+
+
+def test_a_chain_costs_no_more_than_its_spans() -> None:
+    """Twenty thousand levels of one span each: 0.03 s on a quiet machine, 0.6 if each is sorted."""
+    count = 20_000
+    frame = frame_of(*(SpanLine(at + 1, at, at, 2 * count - at) for at in range(count)))
+    critical = critical_times(frame)
+    begun = time.process_time()
+    tree = call_tree(frame, critical)
+    assert time.process_time() - begun < 0.3
+    assert len(tree.parent) == count
+
+
+def test_sums_of_the_longest_spans_do_not_go_round() -> None:
+    """Spans of 292 years are cut to 146, and what they come to together to 292."""
+    longest = 2**63 - 1
+    lines = [SpanLine(at + 1, 0, 5, longest, "shop", "GET", kind=3, trace=at) for at in range(3)]
+    lines += [SpanLine(at + 9, 1, 5, longest, "db", "GET", kind=3) for at in range(5)]
+    frame = frame_of(*lines)
+    critical = critical_times(frame)
+    tree = call_tree(frame, critical)
+    assert tree.total.tolist() == [longest, longest]
+    for one in operation_profile(frame, critical, traces=3, of_traces=3):
+        assert (one.total, one.p50) == (longest, 2**62 - 1)
+        assert 0 <= one.critical <= longest
+    _, found = statistics_by(["a", "a", "b"], [longest, 1, 7], [longest, longest, 7])
+    assert (found.total, found.self_total) == ([longest, 7], [longest, 7])
+    assert find_in_trace(frame_of(*lines[:1], *lines[3:]))[0].nanoseconds <= longest
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_are_exact_as_far_as_they_fit(seed: int) -> None:
+    """Of numbers below and above nothing, at the edge too; those beyond are the greatest."""
+    rng = random.Random(seed)
+    values = [rng.choice([rng.randrange(-9, 9), 2 ** rng.randrange(63) - 1]) for _ in range(40)]
+    groups = [rng.randrange(20) for _ in values]
+    found = sums_by(np.array(groups), np.array(values), 20).tolist()
+    for group, got in enumerate(found):
+        whole = sum(one for of, one in zip(groups, values, strict=True) if of == group)
+        assert got == min(whole, 2**63 - 1)
 
 
 def test_paths_are_merged_and_add_up() -> None:

@@ -50,6 +50,7 @@ EXCUSED: Final = {
     ("limits", "Deeper than about 46"): "protobuf's limit of 100 messages, in pairs",
     ("limits", "At least 64 MiB may wait"): "two segments of the default size",
     ("limits", "| 1 ns to 2^63 − 1 ns, about 292 years |"): "the range of the column",
+    ("limits", "| 63 bits, about 292 years |"): "of a sum, as of the column",
     ("limits", "| 3.11 and newer |"): "pip refuses older ones",
     ("limits", "glibc 2.28"): "the name of the engine's wheel",
     ("limits", "made anew at 2/3"): "a share",

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from lymer.analysis.forest import critical_path, durations, offsets, self_times
+from lymer.analysis.statistics import sum_of
 from lymer.api.mcp.arguments import (
     TIMES,
     WITHIN,
@@ -216,7 +217,7 @@ def _critical_path(query: QueryService, arguments: dict[str, Any], now: int) -> 
     return {
         "trace_id": trace.trace_id[0],
         "total_duration_us": int((start + duration).max()) // 1_000,
-        "critical_path_duration_us": int((path.end - path.start).sum()) // 1_000,
+        "critical_path_duration_us": sum_of(path.end - path.start) // 1_000,
         "segments": segments,
     }
 

@@ -35,6 +35,7 @@ _ROW: Final = (
 )
 _PAIR: Final = (("trace_lo", ">u8"), ("span_id", ">u8"), ("pair", "<u8"))
 _ERROR: Final = 2
+_INT64_MAX: Final = 2**63 - 1
 _PAIR_SPANS_MIN: Final = 5
 _PAIRS_MAX: Final = 20_000
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -77,7 +78,7 @@ def read_span_table(
         trace=trace,
         span_id=rows["span_id"].astype(np.uint64),
         parent_id=rows["parent_id"].astype(np.uint64),
-        start=rows["start"].astype(np.int64),
+        start=np.minimum(rows["start"], np.uint64(_INT64_MAX)).astype(np.int64),
         duration=rows["duration"].astype(np.int64),
         kind=rows["kind"].astype(np.int64),
         is_error=rows["status"] == _ERROR,
