@@ -110,6 +110,7 @@ class Segments:
         """When a write failed last, if none has succeeded since."""
         self.is_closing = False
         """Whether open segments are due whatever their age."""
+        self._is_closed = False
         self.is_followed = False
         """Whether somebody waits for each write."""
         self._folder = folder
@@ -254,7 +255,7 @@ class Segments:
                 wait = deadline - now
                 due, age_left = self._oldest_open(now)
                 if due is None:
-                    if wait <= 0:
+                    if wait <= 0 or self._is_closed:
                         return None
                     self.is_followed = seen is not None
                     self.news.wait(min(wait, max(age_left, 0.001)))
@@ -301,4 +302,5 @@ class Segments:
             with self._file_lock:
                 self._seal(tenant, Event.OLD)
         with self.lock:
+            self._is_closed = True  # nothing will come: who waits for it need not
             self.news.notify_all()

@@ -153,7 +153,7 @@ def test_a_waiting_loader_is_woken_when_the_segment_is_old(bench: Bench) -> None
 
 
 def test_closing_makes_durable_what_waits_and_gives_it_out(bench: Bench) -> None:
-    """Requests that were queued are acknowledged; new ones are told to come back."""
+    """Requests that were queued are acknowledged, new ones told to come back; nobody waits then."""
     journal = bench.open()
     bench.disk.open_gate.clear()
     for name in ("one", "two", "three"):
@@ -166,6 +166,7 @@ def test_closing_makes_durable_what_waits_and_gives_it_out(bench: Bench) -> None
     with pytest.raises(OverloadedError, match="shutting down"):
         journal.append(b"late", 1, "late")
     assert [bodies(one) for one in drain(journal)] == [[b"one", b"two", b"three"]]
+    assert journal.take_sealed(3_600) is None, "at once"
 
 
 def test_over_the_backlog_senders_are_told_to_retry(bench: Bench) -> None:
