@@ -57,8 +57,9 @@ e2e: setup ## the program as a user starts it, with real SDKs
 kube-assets: ## compile a kube-apiserver for the cluster tests; prints KUBEBUILDER_ASSETS
 	@tools/kube_assets.sh
 
-kafka-assets: ## bring the jars of a Kafka broker and of OpenSearch for the tests; prints their folders
+kafka-assets: ## bring the jars of Kafka, Cassandra and OpenSearch for the tests; prints their folders
 	@tools/kafka_assets.sh
+	@tools/cassandra_assets.sh
 	@tools/opensearch_assets.sh
 
 charts: setup ## package the Helm charts into dist/charts, a repository that any web server can serve

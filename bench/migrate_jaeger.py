@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.migrate_jaeger JAEGER [SPANS [STORES]]
 
 JAEGER is the path of a Jaeger v2 (its `cmd/jaeger`, built outside of this repository). It stores
-the same load in memory, Badger, OpenSearch and ClickHouse; each is moved into an empty Lymer by a
-command that is killed in the middle and started again, and counted at both ends.
+the same load in memory, Badger, OpenSearch, Cassandra and ClickHouse; each is moved into an empty
+Lymer by a command that is killed in the middle and started again, and counted at both ends.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from lymer.clock import monotonic_seconds  # noqa: E402
 _processes: Any = importlib.import_module("e2e.lymer_process")
 _servers: Any = importlib.import_module("fakes.clickhouse_server")
 _searches: Any = importlib.import_module("fakes.opensearch_server")
+_cassandras: Any = importlib.import_module("fakes.cassandra_server")
+_certificates: Any = importlib.import_module("fakes.certificates")
 
 _SPANS_PER_TRACE: Final = 10
-_STORES: Final = "memory,badger,opensearch,clickhouse"
+_STORES: Final = "memory,badger,opensearch,cassandra,clickhouse"
 _KILLED_AFTER_SECONDS: Final = 3.0
 _WRITTEN_SECONDS: Final = 8.0
 """Jaeger writes in the background and does not say when it has."""
@@ -140,17 +142,37 @@ def main(jaeger: str, spans: int, names: str) -> None:
         tcp, http = _processes.free_ports(2)
         server, url = _servers.start_server(folder / "clickhouse", tcp_port=tcp, http_port=http)
         search = _searches.OpenSearch(folder / "opensearch")
+        cassandra = _cassandras.Cassandra(folder / "cassandra", _certificates.Authority())
+        login = (_cassandras.USER, _cassandras.PASSWORD)
         places = {at: str(folder / "badger" / at) for at in ("keys", "values")}
         stores: dict[str, dict[str, Any]] = {
             "memory": {"memory": {"max_traces": spans}},
             "badger": {"badger": {"directories": places, "ephemeral": False}},
             "opensearch": {"opensearch": {"server_urls": [search.url]}},
+            "cassandra": {
+                "cassandra": {
+                    "schema": {
+                        "keyspace": "jaeger_v1_dc1",
+                        "create": True,
+                        "datacenter": "datacenter1",
+                    },
+                    "connection": {
+                        "servers": [f"127.0.0.1:{cassandra.port}"],
+                        "auth": {"basic": {"username": login[0], "password": login[1]}},
+                        "tls": {"insecure": True},
+                    },
+                }
+            },
             "clickhouse": {
                 "clickhouse": {"addresses": [f"127.0.0.1:{tcp}"], "create_schema": True}
             },
         }
         (folder / "badger").mkdir()
-        direct = {"opensearch": search.url, "clickhouse": url.replace("http", "clickhouse", 1)}
+        direct = {
+            "opensearch": search.url,
+            "cassandra": f"cassandra://{':'.join(login)}@127.0.0.1:{cassandra.port}",
+            "clickhouse": url.replace("http", "clickhouse", 1),
+        }
         statement = "CREATE DATABASE jaeger"
         importlib.import_module("httpx").post(url, content=statement)
         try:
@@ -168,6 +190,7 @@ def main(jaeger: str, spans: int, names: str) -> None:
             server.kill()
             server.wait()
             search.close()
+            cassandra.kill()
 
 
 if __name__ == "__main__":

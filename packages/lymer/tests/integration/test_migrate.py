@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import click
 import orjson
 import pytest
 from click.testing import CliRunner
@@ -18,9 +20,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from fakes.memory_store import MemoryStore
 from fakes.served_store import ApiThread
 from lymer.cli import migrate as module
+from lymer.cli.cassandra_source import cassandra_options, cassandra_place
 from lymer.clock import unix_nano
 from lymer.files import migrating
 from lymer.files.importing import Importer
+from lymer.files.jaeger_cassandra import CassandraOptions
+from lymer.transport.tls_client import ClientTlsOptions
 from lymer.wire.otlp_proto import CheckedRequest
 from make import START, make_request, make_span, write_segment_file
 
@@ -214,9 +219,62 @@ def test_indices_of_elasticsearch_are_read(elastic: str, here: _Here, tmp_path: 
     assert (told["added"], told["known"], told["parts_before"]) == (0, 1, 1)
 
 
-@pytest.mark.parametrize("source", ["nowhere", "ftp://a", "cassandra://a:9042"])
+@pytest.mark.parametrize("source", ["nowhere", "ftp://a", "grpc://"])
 def test_what_is_no_source_is_refused(source: str) -> None:
     """With what one looks like."""
     done = CliRunner().invoke(module.migrate, [source], standalone_mode=False)
 
     assert "a source is grpc://" in str(done.exception)
+
+
+# --------------------------------------------------------------------------------- Cassandra
+
+
+@click.command()
+@click.argument("source")
+@cassandra_options
+def _placed(source: str, **given: Any) -> CassandraOptions:
+    return cassandra_place(source, given)
+
+
+_HERE = CassandraOptions(("127.0.0.1",), "jaeger_v1_dc1")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "variables", "place"),
+    [
+        ("cassandra://", "", "", _HERE),
+        ("cassandra://a,b:19042/k%2F", "", "",
+         replace(_HERE, servers=("a", "b"), port=19_042, keyspace="k/")),
+        ("cassandra://u:p%40@[::1]", "", "",
+         replace(_HERE, servers=("::1",), username="u", password="p@")),
+        ("cassandra://", "servers=a,b port=1 keyspace=k local-dc=dc consistency=ONE", "",
+         CassandraOptions(("a", "b"), "k", 1, local_dc="dc", consistency="ONE")),
+        ("cassandra://b", "username=u", "SERVERS=a USERNAME=v PASSWORD=p LOCAL_DC=dc",
+         replace(_HERE, servers=("b",), username="u", password="p", local_dc="dc")),
+        ("cassandra://", "", "TLS_ENABLED=true",
+         replace(_HERE, tls=ClientTlsOptions(setting="cassandra.tls"))),
+        ("cassandra://", "tls.server-name=s tls.skip-host-verify", "",
+         replace(_HERE, tls=ClientTlsOptions(server_name="s", insecure_skip_verify=True))),
+    ],
+)  # fmt: skip
+def test_a_cassandra_is_named_as_jaeger_names_it(
+    source: str, options: str, variables: str, place: CassandraOptions
+) -> None:
+    """By the address, by Jaeger's flags, by its variables; the first that says something."""
+    done = CliRunner().invoke(
+        _placed,
+        [source, *(f"--cassandra.{one}" for one in options.split())],
+        env=dict(f"CASSANDRA_{one}".split("=") for one in variables.split()),
+        standalone_mode=False,
+    )
+    assert done.exception is None, done.exception
+    assert done.return_value == place
+
+
+@pytest.mark.parametrize("source", ["cassandra://a:1,b:2", "cassandra://a:x", "cassandra://a,,b"])
+def test_what_is_no_address_of_cassandra_is_refused(source: str) -> None:
+    """Two ports, one that is no number, a host without a name."""
+    done = CliRunner().invoke(_placed, [source], standalone_mode=False)
+
+    assert f'cannot read from "{source}"' in str(done.exception)

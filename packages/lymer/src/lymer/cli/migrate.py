@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +15,12 @@ import orjson
 
 from lymer import ports
 from lymer.cli.asking import place_options
+from lymer.cli.cassandra_source import (
+    cassandra_options,
+    cassandra_place,
+    is_cassandra,
+    open_cassandra_source,
+)
 from lymer.cli.files import Problems, open_destination
 from lymer.cli.lymer_source import is_lymer, open_lymer_source
 from lymer.cli.progress import Progress
@@ -24,12 +30,14 @@ from lymer.errors import StartupError
 
 if TYPE_CHECKING:
     from lymer.files.importing import Importer, Outcome
-    from lymer.files.migrating import Source
-    from lymer.wire.otlp_proto import CheckedRequest
+    from lymer.files.jaeger_cassandra import CassandraOptions
+    from lymer.files.migrating import Source, Told
 
 __all__ = ["migrate"]
 
 _WEEK_SECONDS: Final = 7 * 86_400
+_SPANS_PER_CHECK_MIN: Final = 100
+_SPANS_PER_CHECK_MAX: Final = 25_600
 _CHECKS_MAX: Final = 20
 _CHECK_SECONDS: Final = 0.5
 """What was sent may not be stored for a second or two."""
@@ -67,6 +75,7 @@ _CHECK_SECONDS: Final = 0.5
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @place_options
+@cassandra_options
 def migrate(
     *,
     source: str,
@@ -79,12 +88,13 @@ def migrate(
 ) -> int:
     """Move the spans of another store here, each once, and count them at both ends.
 
-    SOURCE is grpc://HOST:17271 for whatever a Jaeger serves as jaeger.storage.v2 (its
-    remote-storage: Badger, Cassandra, Elasticsearch, ClickHouse, memory), http://HOST:9200 for
-    Elasticsearch and OpenSearch, with the prefix of the indices as path, or clickhouse://HOST:8123
-    for Jaeger's tables in ClickHouse, with the database as path. It may also be another Lymer: the
-    data folder of one that is stopped, or lymer://HOST:16686. What is here already is left out, so
-    it may be repeated, and interrupted.
+    SOURCE is http://HOST:9200 for Elasticsearch and OpenSearch, with the prefix of the indices as
+    path, clickhouse://HOST:8123 for Jaeger's tables in ClickHouse, with the database as path,
+    cassandra://HOST,HOST for those in Cassandra, with the keyspace as path and options and
+    variables named as Jaeger's, or grpc://HOST:17271 for whatever a Jaeger serves as
+    jaeger.storage.v2 (its remote-storage: Badger, memory, and all others). It may also be another
+    Lymer: the data folder of one that is stopped, or lymer://HOST:16686. What is here already is
+    left out, so it may be repeated, and interrupted.
 
     Exit codes: 0 every span of the source is here, 1 something could not be read, was refused or is
     missing.
@@ -93,30 +103,30 @@ def migrate(
         raise StartupError(
             "cannot move from one folder into another: start lymer on the second one"
         )
+    given = {name: place.pop(name) for name in list(place) if name.startswith("cassandra_")}
+    cassandra = cassandra_place(source, given) if is_cassandra(source) else None
+    if cassandra is not None:  # the same words with other options are another source
+        source = f"cassandra://{','.join(cassandra.servers)}/{cassandra.keyspace}"
     done = _Done(state, source)
     problems = Problems()
-    counts = _Counts()
     progress = Progress("spans")
     with (
-        _opened(source, since, source_tenant) as opened,
+        _opened(cassandra or source, since, source_tenant) as opened,
         open_destination(**place) as importer,
     ):
+        moving = _Moving(opened, importer, done, check=check)
         parts = list(opened.parts())
         for number, part in enumerate(parts, 1):
             if part in done:
                 continue
             progress.file(part, number, len(parts))
             before = problems.count
-            moved = _Counts()
-            for outcome in _outcomes(importer, opened.read(part, partial(problems.add, source))):
-                moved.add(outcome)
-                progress.add(outcome.added + outcome.known)
-            if check:
-                moved.missing = _missing(importer, opened, part)
-            counts.sum(moved)
-            if problems.count == before and not (moved.missing or moved.refused):
-                done.add(part)
+            for count in moving.move(part, partial(problems.add, source)):
+                progress.add(count)
+            moving.end_part(part, is_whole=problems.count == before)
+        moving.settle()
         progress.end()
+    counts = moving.counts
     if as_json:
         told = {**asdict(counts), "parts_before": done.before, "problems": problems.count}
         click.echo(orjson.dumps(told).decode())
@@ -132,9 +142,13 @@ def migrate(
 
 
 @contextmanager
-def _opened(source: str, since: float, tenant: str) -> Iterator[Source]:
+def _opened(source: str | CassandraOptions, since: float, tenant: str) -> Iterator[Source]:
     from lymer.files.migrating import open_source
 
+    if not isinstance(source, str):
+        with open_cassandra_source(source) as opened:
+            yield opened
+        return
     if is_lymer(source):
         with open_lymer_source(source, tenant) as opened:
             yield opened
@@ -159,26 +173,66 @@ class _Counts:
         self.known += outcome.known
         self.refused += outcome.refused
 
-    def sum(self, other: _Counts) -> None:
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
+class _Moving:
+    """Moves parts. What is stored is looked for after several small ones at once.
 
-def _outcomes(importer: Importer, requests: Iterator[CheckedRequest]) -> Iterator[Outcome]:
-    yield from map(importer.add, requests)
-    yield importer.finish()
+    First after the first, so that it is known soon if nothing arrives; then ever more rarely.
+    """
 
+    def __init__(self, source: Source, importer: Importer, done: _Done, *, check: bool) -> None:
+        self._source, self._importer, self._done, self._check = source, importer, done, check
+        self.counts = _Counts()
+        self._enough = _SPANS_PER_CHECK_MIN
+        self._spans = 0
+        self._refused = 0
+        self._parts: list[str] = []
+        self._filled: list[str] = []
 
-def _missing(importer: Importer, source: Source, part: str) -> int:
-    """Read a part again and return how many of its spans are not here."""
-    missing = 0
-    for _ in range(_CHECKS_MAX):
-        requests = source.read(part, lambda *_: None)
-        missing = sum(one.refused for one in _outcomes(importer.checker(), requests))
-        if not missing:
-            break
-        time.sleep(_CHECK_SECONDS)
-    return missing
+    def move(self, part: str, told: Told) -> Iterator[int]:
+        """Read a part, and yield how many spans more went their way."""
+        before = self._spans
+        for request in self._source.read(part, told):
+            self._spans += request.span_count
+            outcome = self._importer.add(request)
+            self.counts.add(outcome)
+            yield outcome.added + outcome.known
+        if self._spans > before:
+            self._filled.append(part)
+
+    def end_part(self, part: str, *, is_whole: bool) -> None:
+        """Have a part done as soon as all its spans are found here; unless some were no spans."""
+        if is_whole:
+            self._parts.append(part)
+        if self._spans >= self._enough:
+            self.settle()
+            self._enough = min(4 * self._enough, _SPANS_PER_CHECK_MAX)
+
+    def settle(self) -> None:
+        """Store what waits, look for all that was moved, and remember the parts that are done."""
+        self.counts.add(self._importer.finish())
+        missing = self._missing() if self._check and self._filled else 0
+        self.counts.missing += missing
+        if not missing and self.counts.refused == self._refused:
+            self._done.add(self._parts)
+        self._refused = self.counts.refused
+        self._spans, self._parts, self._filled = 0, [], []
+
+    def _missing(self) -> int:
+        """Read parts again and return how many of their spans are not here."""
+        missing = 0
+        for _ in range(_CHECKS_MAX):
+            checker = self._importer.checker()
+            missing = sum(
+                checker.add(request).refused
+                for part in self._filled
+                for request in self._source.read(part, lambda *_: None)
+            )
+            missing += checker.finish().refused
+            if not missing:
+                break
+            time.sleep(_CHECK_SECONDS)
+        return missing
 
 
 class _Done:
@@ -201,10 +255,10 @@ class _Done:
     def __contains__(self, part: str) -> bool:
         return part in self._parts[: self.before]
 
-    def add(self, part: str) -> None:
-        """Remember a part, durably enough: it may be read again."""
-        self._parts.append(part)
-        if self._path is None:
+    def add(self, parts: Sequence[str]) -> None:
+        """Remember parts, durably enough: they may be read again."""
+        self._parts += parts
+        if self._path is None or not parts:
             return
         made = self._path.with_name(self._path.name + ".new")
         try:

@@ -24,7 +24,7 @@ from lymer.wire.jaeger_document import request_from_jaeger_span
 from lymer.wire.jaeger_storage_proto import STORAGE, TRACES
 from lymer.wire.otlp_proto import CheckedRequest, check_request
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "Told", "open_source"]
 
 _HOUR_NANO: Final = 3_600 * 10**9
 _NANO: Final = 10**9
@@ -81,8 +81,9 @@ def open_source(url: str, first_unix_nano: int, end_unix_nano: int, *, tenant: s
         return JaegerClickHouse(parts, is_secure=parts.scheme == "clickhouses")
     raise StartupError(
         f'cannot read from "{url}": a source is grpc://HOST:17271 (jaeger.storage.v2), '
-        "http://HOST:9200 (Elasticsearch, OpenSearch), clickhouse://HOST:8123 (Jaeger's table), or "
-        "another Lymer: lymer://HOST:16686, or its data folder when it is stopped"
+        "http://HOST:9200 (Elasticsearch, OpenSearch), clickhouse://HOST:8123 or cassandra://HOST "
+        "(Jaeger's tables), or another Lymer: lymer://HOST:16686, or its data folder when it is "
+        "stopped"
     )
 
 

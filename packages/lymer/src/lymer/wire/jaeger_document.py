@@ -2,17 +2,18 @@
 
 Read leniently, for such files come from many programs: a number may be a text, a process may stand
 in its span (as Elasticsearch has it), a parent may stand beside the references, types may be
-missing.
+missing. Bytes are base64 in a downloaded trace, and hex digits in a document of Elasticsearch.
 
-Source: Jaeger `internal/uimodel/model.go`, `internal/storage/elasticsearch/dbmodel/model.go`.
+Source: Jaeger `internal/uimodel/model.go`, `internal/storage/elasticsearch/dbmodel/model.go`,
+`internal/storage/v2/elasticsearch/tracestore/to_dbmodel.go`.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from lymer.errors import UndecodableError
@@ -35,7 +36,12 @@ __all__ = ["request_from_jaeger_span", "request_from_jaeger_trace"]
 _REFERENCES: Final = {"CHILD_OF": CHILD_OF, "FOLLOWS_FROM": 1}
 _TRUE: Final = frozenset({"true", "True", "1"})
 _INT64: Final = 2**63
+_U32: Final = 2**32 - 1
 _U64: Final = 2**64 - 1
+
+_Decode = Callable[[str], bytes]
+"""Makes bytes of the text that stands for them; raises `ValueError`."""
+_of_base64: Final[_Decode] = partial(base64.b64decode, validate=True)
 
 
 def request_from_jaeger_trace(trace: Mapping[str, Any]) -> CheckedRequest:
@@ -45,7 +51,7 @@ def request_from_jaeger_trace(trace: Mapping[str, Any]) -> CheckedRequest:
         UndecodableError: It is none; the message names the span and the field.
     """
     processes = {
-        name: _resource(process, f"processes.{name}")
+        name: _resource(process, f"processes.{name}", _of_base64)
         for name, process in _object(trace.get("processes") or {}, "processes").items()
     }
     spans = trace.get("spans")
@@ -54,7 +60,9 @@ def request_from_jaeger_trace(trace: Mapping[str, Any]) -> CheckedRequest:
     by_resource: dict[bytes, list[Span]] = {}
     for number, span in enumerate(spans):
         place = f"spans[{number}]"
-        _add(by_resource, _object(span, place), place, processes, trace.get("traceID"))
+        resource = _resource_of(_object(span, place), place, processes)
+        made = _span(span, place, trace.get("traceID"), _of_base64)
+        by_resource.setdefault(resource, []).append(made)
     return _checked(by_resource)
 
 
@@ -64,9 +72,9 @@ def request_from_jaeger_span(span: Mapping[str, Any]) -> CheckedRequest:
     Raises:
         UndecodableError: It is none.
     """
-    by_resource: dict[bytes, list[Span]] = {}
-    _add(by_resource, span, "the span", {}, None)
-    return _checked(by_resource)
+    place = "the span"
+    resource = _resource(span.get("process"), f"{place}.process", bytes.fromhex)
+    return _checked({resource: [_span(span, place, None, bytes.fromhex)]})
 
 
 def _checked(by_resource: Mapping[bytes, list[Span]]) -> CheckedRequest:
@@ -75,32 +83,24 @@ def _checked(by_resource: Mapping[bytes, list[Span]]) -> CheckedRequest:
     )
 
 
-def _add(
-    by_resource: dict[bytes, list[Span]],
-    span: Mapping[str, Any],
-    place: str,
-    processes: Mapping[str, bytes],
-    trace_id: object,
-) -> None:
+def _resource_of(span: Mapping[str, Any], place: str, processes: Mapping[str, bytes]) -> bytes:
     own = span.get("process")
     if isinstance(own, dict):
-        resource = _resource(own, f"{place}.process")
-    else:
-        named = span.get("processID", "")
-        if named not in processes:
-            raise UndecodableError(
-                f"cannot read {place}: there is no process {str(named)[:64]!r} in the trace"
-            )
-        resource = processes[named]
-    by_resource.setdefault(resource, []).append(_span(span, place, trace_id))
+        return _resource(own, f"{place}.process", _of_base64)
+    named = span.get("processID", "")
+    if named not in processes:
+        raise UndecodableError(
+            f"cannot read {place}: there is no process {str(named)[:64]!r} in the trace"
+        )
+    return processes[named]
 
 
-def _resource(process: object, place: str) -> bytes:
+def _resource(process: object, place: str, decode: _Decode) -> bytes:
     fields = _object(process, place)
-    return resource_bytes(_text(fields.get("serviceName", "")), _tags(fields, place))
+    return resource_bytes(_text(fields.get("serviceName", "")), _tags(fields, place, decode))
 
 
-def _span(span: Mapping[str, Any], place: str, trace_id: object) -> Span:
+def _span(span: Mapping[str, Any], place: str, trace_id: object, decode: _Decode) -> Span:
     high, low = _trace_id(span.get("traceID") or trace_id, f"{place}.traceID")
     own = Reference(0, high, low, _span_id(span.get("spanID"), f"{place}.spanID"))
     references = []
@@ -120,22 +120,28 @@ def _span(span: Mapping[str, Any], place: str, trace_id: object) -> Span:
     for number, log in enumerate(_list(span.get("logs"), f"{place}.logs")):
         where = f"{place}.logs[{number}]"
         fields = _object(log, where)
-        made = [_tag(one, where) for one in _list(fields.get("fields"), where)]
+        made = [_tag(one, where, decode) for one in _list(fields.get("fields"), where)]
         events.append(event_bytes(_micros(fields.get("timestamp"), where), made))
     return span_bytes(
         own,
         _span_id(parent, f"{place}.parentSpanID") if parent else 0,
         _text(span.get("operationName", "")),
         (start, start + _micros(span.get("duration"), f"{place}.duration")),
-        _tags(span, place),
+        _tags(span, place, decode),
         events,
         references,
+        flags=_flags(span.get("flags")),
     )
 
 
-def _tags(holder: Mapping[str, Any], place: str) -> list[Tag]:
+def _flags(value: object) -> int:
+    return value if isinstance(value, int) and 0 <= value <= _U32 else 0
+
+
+def _tags(holder: Mapping[str, Any], place: str, decode: _Decode) -> list[Tag]:
     """Return the tags of a span or a process: a list of them, and maybe an object of texts."""
-    made = [_tag(one, f"{place}.tags") for one in _list(holder.get("tags"), f"{place}.tags")]
+    listed = _list(holder.get("tags"), f"{place}.tags")
+    made = [_tag(one, f"{place}.tags", decode) for one in listed]
     plain = holder.get("tag")
     if isinstance(plain, dict):
         # As Elasticsearch keeps tags that are fields; a dot in a key is written as @ there.
@@ -143,7 +149,7 @@ def _tags(holder: Mapping[str, Any], place: str) -> list[Tag]:
     return made
 
 
-def _tag(sent: object, place: str) -> Tag:
+def _tag(sent: object, place: str, decode: _Decode) -> Tag:
     fields = _object(sent, place)
     key, value = _text(fields.get("key", "")), fields.get("value")
     kind = str(fields.get("type") or "").lower()
@@ -159,8 +165,8 @@ def _tag(sent: object, place: str) -> Tag:
         if kind == "float64" and value is not None:
             return tag(key, Kind.DOUBLE, float(value))
         if kind == "binary":
-            return tag(key, Kind.BYTES, base64.b64decode(str(value or ""), validate=True))
-    except (ValueError, TypeError, binascii.Error) as error:
+            return tag(key, Kind.BYTES, decode(str(value or "")))
+    except (ValueError, TypeError) as error:
         raise UndecodableError(
             f"cannot read {place}: {fields.get('key')!r} is no {kind}: {str(value)[:64]!r}"
         ) from error

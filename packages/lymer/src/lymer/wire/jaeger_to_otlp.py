@@ -32,6 +32,7 @@ __all__ = [
     "resource_bytes",
     "span_bytes",
     "tag",
+    "tag_bytes",
 ]
 
 Value: TypeAlias = bytes | bool | int | float
@@ -50,6 +51,8 @@ _TIMES: Final = Struct("<BQBQ").pack
 """Start (field 7) and end (field 8)."""
 _TIME: Final = Struct("<BQ").pack
 """An event's time (field 1)."""
+_FLAGS: Final = Struct("<HI").pack
+"""Flags (field 16)."""
 _DOUBLE: Final = Struct("<Bd").pack
 _SIZES: Final = tuple(bytes((size,)) for size in range(128))
 
@@ -155,6 +158,11 @@ def tag(key: bytes, kind: int, value: Value) -> Tag:
     return made
 
 
+def tag_bytes(key_value: bytes) -> Tag:
+    """Return a `KeyValue` as a tag: one of a type that Jaeger's wire formats do not have."""
+    return _sized(key_value)
+
+
 def event_bytes(unix_nano: int, fields: Sequence[Tag]) -> bytes:
     """Return a log as an OTLP `Event` behind its length; its name is the field `event`."""
     parts = [_TIME(0x09, unix_nano & _U64)]
@@ -179,6 +187,8 @@ def span_bytes(
     tags: Sequence[Tag],
     events: Sequence[bytes],
     references: Sequence[Reference],
+    *,
+    flags: int = 0,
 ) -> Span:
     """Return a span as OTLP.
 
@@ -190,6 +200,8 @@ def span_bytes(
         tags: Made by `tag`.
         events: Made by `event_bytes`.
         references: As sent.
+        flags: Of a span that was stored, 32 bits. Those of the wire mean something else, and are
+            dropped there as in Jaeger v2.
     """
     parent_id = parent_id or _parent_of(own, references)
     parts = [_HEAD(0x0A10, own.trace_high, own.trace_low, 0x1208, own.span_id)]
@@ -218,6 +230,8 @@ def span_bytes(
             and each.trace_high in (own.trace_high, 0)
         )
     ]
+    if flags:
+        parts.append(_FLAGS(0x0185, flags))
     body = _sized(b"".join(parts))
     return body if scope is None else ScopedSpan(scope, body)
 
