@@ -99,7 +99,7 @@ def random_question(rng: random.Random, spans: list[dict[str, Any]]) -> TraceQue
         held = rng.choice(sorted(span["tags"][key]))
         tags[key] = held if rng.random() < 0.8 else rng.choice(texts)
     if rng.random() < 0.1:
-        tags["error"] = "true"
+        tags["error"] = rng.choice(("true", "false"))
     length = span["duration"]
     shortest = rng.choice((None, None, None, length, length + MS, 10 * MS)) or None
     longest = rng.choice((None, None, length, 40 * MS)) or None
@@ -142,8 +142,7 @@ def plain_spans(request: ExportTraceServiceRequest) -> list[dict[str, Any]]:
         for scope_spans in resource_spans.scope_spans:
             for span in scope_spans.spans:
                 tags: dict[str, set[str]] = {"span.kind": {kinds[span.kind]}}
-                if span.status.code == 2:
-                    tags["error"] = {"true"}
+                tags["error"] = {"true" if span.status.code == 2 else "false"}
                 pairs = [(one.key, _text(one.value)) for one in span.attributes]
                 for event in span.events:
                     pairs += [(one.key, _text(one.value)) for one in event.attributes]

@@ -61,6 +61,7 @@ _UNIX_NANO_MAX: Final = 2**63 - 1
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _BASE64: Final = re.compile(r"[0-9A-Za-z+/_-]{11}(=|[0-9A-Za-z+/_-]{11}(==)?)?")
 _UINT: Final = re.compile(r"[0-9]{1,40}")
+_BLANK_OFFSET: Final = re.compile(r" (?=\d{2}:\d{2}$)", re.ASCII)
 _DEPTH_NAMES: Final = ("query.searchDepth", "query.search_depth", "query.num_traces")
 NO_PAGES_OF_TRACES: Final = (
     "invalid pagination: whole traces have no pages, ask FindTraceSummaries for them"
@@ -219,8 +220,8 @@ def to_v3_question(parameters: QueryParams) -> tuple[TraceQuestion | SpansetQues
     """
     attributes = first_of(parameters, "query.attributes")
     tags = _text_map(attributes, "malformed parameter query.attributes") if attributes else {}
-    start = _v3(parameters, from_rfc3339_text, "query.startTimeMin", "query.start_time_min")
-    end = _v3(parameters, from_rfc3339_text, "query.startTimeMax", "query.start_time_max")
+    start = _v3(parameters, _instant, "query.startTimeMin", "query.start_time_min")
+    end = _v3(parameters, _instant, "query.startTimeMax", "query.start_time_max")
     depth = _v3(parameters, _from_uint_text, *_DEPTH_NAMES)
     shortest = _v3(parameters, from_duration_text, "query.durationMin", "query.duration_min")
     longest = _v3(parameters, from_duration_text, "query.durationMax", "query.duration_max")
@@ -275,8 +276,8 @@ def with_filter(question: TraceQuestion, document: str) -> SpansetQuestion:
 
 def to_v3_raw(parameters: QueryParams) -> bool:
     """Read `rawTraces` of a v3 trace by id, and the optional times, to refuse bad ones."""
-    _v3(parameters, from_rfc3339_text, "startTime", "start_time")
-    _v3(parameters, from_rfc3339_text, "endTime", "end_time")
+    _v3(parameters, _instant, "startTime", "start_time")
+    _v3(parameters, _instant, "endTime", "end_time")
     return bool(_v3(parameters, from_bool_text, "rawTraces", "raw_traces"))
 
 
@@ -287,6 +288,15 @@ def first_of(parameters: QueryParams, *names: str) -> str:
         if values and values[0]:
             return values[0]
     return ""
+
+
+def _instant(text: str) -> int:
+    """Read an RFC 3339 instant whose offset may have come with a blank for its plus.
+
+    Grafana writes instants of its own zone into the query as they are (`pkg/jaeger/grpc_client.go`
+    of its Jaeger data source), where a plus means a blank.
+    """
+    return from_rfc3339_text(_BLANK_OFFSET.sub("+", text))
 
 
 def _v3(parameters: QueryParams, read: Callable[[str], _T], *names: str) -> _T | None:

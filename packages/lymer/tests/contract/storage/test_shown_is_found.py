@@ -103,7 +103,6 @@ def test_what_is_shown_is_found(store: Store, write: Write, *, raw: bool) -> Non
         ("w3c.tracestate", ""),
         ("otel.scope.name", ""),
         ("otel.scope.version", ""),
-        ("error", "false"),
         ("span.kind", ""),
     ],
 )

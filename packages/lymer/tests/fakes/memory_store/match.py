@@ -94,12 +94,12 @@ def _field_matches(span: StoredSpan, key: str, value: str) -> bool:
 
 
 def _status_matches(status_code: int, value: str) -> bool:
-    """Tell whether `error=value` fits the status: true is ERROR, false is OK, unset is neither."""
+    """Tell whether `error=value` fits the status: true is ERROR, false is any other."""
     try:
-        wanted = 2 if from_bool_text(value) else 1
+        wanted = from_bool_text(value)
     except ValueError:
         return False
-    return status_code == wanted
+    return (status_code == 2) == wanted
 
 
 def _attribute_matches(span: StoredSpan, key: str, value: str) -> bool:

@@ -164,6 +164,7 @@ HELD: Final = {
     "test_the_standard_order_gives_ids_before_it_corrects_clocks "
     "test_a_correction_over_the_limit_is_only_told",
     "order of logs": "contract/storage/test_spans.py test_events_become_logs_with_their_name_first",
+    "search for `error=false`": "contract/storage/test_search.py test_keys_with_a_meaning",
     "search by what the JSON shows": "contract/storage/test_shown_is_found.py "
     "test_what_is_shown_is_found",
     "content type of errors": f"{_HTTP} test_bad_questions_are_400",
@@ -189,6 +190,9 @@ HELD: Final = {
     "operations of an unknown service": f"{_HTTP} test_bytes",
     "`/api/v3/services`, `operations`, `traces`, `traces/{id}`, `trace-summaries`": f"{_HTTP} "
     "test_services_and_operations test_summaries_byte_by_byte test_a_trace_as_otlp",
+    "calls of Jaeger UI's and Grafana's newest sources": "integration/api/test_newest_readers.py "
+    "test_summaries_of_all_services_and_of_one "
+    "test_grafana_writes_the_offset_of_its_zone_unescaped",
     "gRPC query, 16685: `jaeger.api_v2.QueryService`": f"{_GRPC} "
     "test_a_trace_comes_in_chunks_of_ten test_adjusted_unless_raw test_refusals "
     "test_a_trace_is_archived test_reflection_lists_and_describes "

@@ -256,9 +256,12 @@ def _unknown_origin(query: Query, tag: Tag, column: str) -> str:
 
 
 def _status_condition(value: str) -> list[str]:
-    """Return what `error=value` says of the status: true is ERROR, false OK, unset neither."""
+    """Return what `error=value` says of the status: true is ERROR, false every other.
+
+    Source: Jaeger after v2.20, `internal/storage/v2/memory/tenant.go`, where false was OK alone.
+    """
     try:
-        return ["status = 2" if from_bool_text(value) else "status = 1"]
+        return ["status = 2" if from_bool_text(value) else "status != 2"]
     except ValueError:
         return []
 
