@@ -93,6 +93,10 @@ class SharedRollups(Rollups):
         self._published = 0
         self._filled = ("", 0)
         """How our tables of a step were filled, and with how many rows."""
+        self._settled: dict[int, int] | None = None
+        """What `published` says, while all rollups are brought up to date."""
+        self._marks: dict[str, tuple[str, tuple[int, dict[int, int], int]]] = {}
+        """How far a rollup has come, and in which turn of ours: nobody else counts in it."""
         super().__init__(engine, database, memory_bytes_max=memory_bytes_max)
         self._base = max(self._counted_by_collector(table)[0] for table in self._statements)
 
@@ -107,6 +111,16 @@ class SharedRollups(Rollups):
         if settled > self._published:
             publish(self._engine, self._database, self._collector, settled)
             self._published = settled
+
+    def catch_up_all(self, settled_segment_id: int, calls_age_seconds_max: float = 0.0) -> bool:
+        """See `Rollups.catch_up_all`; how far collectors have come is asked once."""
+        if not self._lease.is_held:
+            return False
+        self._settled = published(self._engine, self._database)
+        try:
+            return super().catch_up_all(settled_segment_id, calls_age_seconds_max)
+        finally:
+            self._settled = None
 
     def catch_up(
         self,
@@ -133,15 +147,21 @@ class SharedRollups(Rollups):
 
     def _shared_step(self, table: str) -> bool:
         """Count some of what is settled and not counted; return whether there was any."""
-        settled = published(self._engine, self._database)
+        # Before it is asked how far the rollup has come: a later turn's statement would count anew
+        # what an earlier one knew.
+        fence = self._lease.fence()
+        known = self._settled
+        settled = dict(published(self._engine, self._database) if known is None else known)
         own = self._own_settled()
         settled[self._collector] = max(own, settled.get(self._collector, 0))
-        base, after, batch = self._counted_by_collector(table)
+        turn, marks = self._marks.pop(table, ("", (0, {}, 0)))
+        base, after, batch = marks if turn == fence else self._counted_by_collector(table)
         fresh = {one: upto for one, upto in settled.items() if upto > max(after.get(one, 0), base)}
         if table == "throughput" and not after:
             # Counting begins late: what is older was not asked for.
             base = max(base, max(fresh.values(), default=0) - HISTORY_MICROSECONDS)
         if not fresh:
+            self._marks[table] = fence, (base, after, batch)
             return False
         seen = {one: max(upto, settled.get(one, 0)) for one, upto in {**settled, **after}.items()}
         begin = min(max(after.get(one, 0), base) for one in fresh)
@@ -155,7 +175,7 @@ class SharedRollups(Rollups):
             window_spans_max=WINDOW_SPANS_MAX,
             lookback_spans_max=LOOKBACK_SPANS_MAX,
         )
-        ((full_end,), (too_far_back,)) = self._engine.select(self._database, window, 2)
+        full_end, too_far_back = self._asked_window(window)
         if full_end:
             seen = {
                 one: max(min(upto, full_end), after.get(one, 0), 0) for one, upto in seen.items()
@@ -165,11 +185,13 @@ class SharedRollups(Rollups):
         numbers = {_BASE: base, **{one: upto for one, upto in seen.items() if upto > base}}
         step = max(batch + 1, *seen.values())
         with self._step_lock if table in OF_CALLS else contextlib.nullcontext():
-            checks = self._lease.fence()
+            checks = fence
             if table in OF_CALLS:
                 checks += f" AND {self._looked(where, begin, lookback)}"
             filled = where.filled(self._of_ours(self._statements[table]), begin, lookback)
             self._count_marked(table, filled, step, numbers, checks)
+        counted = {one: upto for one, upto in numbers.items() if one != _BASE}
+        self._marks[table] = fence, (base, {**after, **counted}, step)
         return True
 
     def _count_marked(

@@ -257,14 +257,14 @@ class ClickHouseStore:
         if now - self._expired_seconds >= EXPIRY_PERIOD_SECONDS:
             self.expire(clock.unix_nano() / 1e9)
             self._expired_seconds = now
+        # Planning a step of calls costs as much as counting fifty thousand spans.
+        age = _GRAPH_AGES_UNASKED * self._graph_age_seconds_max
         if self._sharing is not None:
-            return self._catch_up_for_all(self._sharing)
+            return self._catch_up_for_all(self._sharing, age)
         tenants = [tenant for tenant in self._all() if tenant.is_due()]
         if not tenants:
             return False
         first = self._next_caught_up % len(tenants)
-        # Planning a step of calls costs as much as counting fifty thousand spans.
-        age = _GRAPH_AGES_UNASKED * self._graph_age_seconds_max
         seen = self._catch_up(tenants[first:] + tenants[:first], _TENANTS_CAUGHT_UP_MAX, age)
         self._next_caught_up = first + seen
         return seen > 0
@@ -362,7 +362,7 @@ class ClickHouseStore:
                 tenant.rollups.publish()
         self._sharing.counts.release()
 
-    def _catch_up_for_all(self, sharing: Sharing) -> bool:
+    def _catch_up_for_all(self, sharing: Sharing, calls_age_seconds_max: float) -> bool:
         """Tell how far we have come, and count what all have stored if we are to."""
         if sharing.counts.is_held:
             for name in stored_tenants(self._engine):
@@ -372,7 +372,7 @@ class ClickHouseStore:
             tenant.rollups.publish()
         if not sharing.counts.is_held:
             return False
-        return self._catch_up(tenants, len(tenants) + 1, 0.0) > 0
+        return self._catch_up(tenants, len(tenants) + 1, calls_age_seconds_max) > 0
 
     def _met(self, name: str) -> OpenTenant | None:
         """Return a tenant that another collector has made meanwhile; None: there is none."""
