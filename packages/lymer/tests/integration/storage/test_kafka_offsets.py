@@ -54,9 +54,9 @@ def test_who_had_a_partition_before_writes_nothing(
     paused.write(OffsetRange(0, 1, (RangeSegment("", segment_id, 1),)))
     now = second.claim_partition("c/moves", 0)
 
-    with paused.guarding(), pytest.raises(StorageError, match="the lease is lost"):
+    with paused.guarding(), pytest.raises(StorageError, match="lease_"):
         first.write_segment(segment)
-    with pytest.raises(StorageError, match="the lease is lost"):
+    with pytest.raises(StorageError, match="lease_"):
         paused.write(_RANGE)
     assert second.stored_spans(segment) == 0
     with now.guarding():

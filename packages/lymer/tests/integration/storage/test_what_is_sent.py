@@ -35,7 +35,7 @@ def _counted(engine: ServerEngine) -> int:
 
 
 def test_a_segment_is_never_in_memory_whole(engine: ServerEngine, tmp_path: Path) -> None:
-    """It goes from the disk to the server in pieces: collectors are small, segments may be large."""
+    """It goes to the server in pieces: collectors are small, segments may be large."""
     request = make_request(*(make_span(at, 1, attrs={"key": "v" * 2_000}) for at in range(1, 101)))
     segment = write_segment_file(tmp_path, *([request] * 20))
     tracemalloc.start()

@@ -147,6 +147,8 @@ class Sharing:
     """Number in this store."""
     counts: Lease
     """Whoever holds it counts rollups and decides on traces."""
+    loads: Lease
+    """Ours alone. A load that was given up is of an earlier turn: it cannot begin any more."""
     shard: int = 0
     """Which of `shards` this store is; it keeps the traces whose hash says so."""
     shards: int = 1
@@ -176,6 +178,20 @@ def share(engines: Sequence[Engine], data_dir: Path, cluster: str = "") -> list[
     identity = collector_identity(data_dir)
     number = collector_number(engines, identity)
     return [
-        Sharing(identity, number, Lease(engine, "counts", identity), shard, len(engines), cluster)
+        Sharing(
+            identity,
+            number,
+            Lease(engine, "counts", identity),
+            _turn_of_loads(engine, number, identity),
+            shard,
+            len(engines),
+            cluster,
+        )
         for shard, engine in enumerate(engines)
     ]
+
+
+def _turn_of_loads(engine: Engine, number: int, identity: str) -> Lease:
+    turn = Lease(engine, f"loads{number}", identity)
+    turn.seize()
+    return turn

@@ -5,8 +5,8 @@ table is a turn: `lease_NAME_0000000007` is held by whoever made it, and its com
 long as that process lives. A turn that was not renewed for `seconds` by the observer's own clock
 is over, whatever anybody's wall clock says, and the next one may be made.
 
-A holder that was only paused must not go on when it wakes up. Its statements name their turn, and
-throw if there is a later one (`fence`); those that were under way when the next turn began are
+A holder that was only paused must not go on when it wakes up. Its statements name their turn, whose
+table is dropped when the next one begins, and throw then (`fence`); those that were under way are
 killed by the next holder before it does anything. Why: docs/adr/051-several-collectors.md.
 """
 
@@ -68,12 +68,12 @@ class Lease:
         return clock.monotonic_seconds() - self._renewed < self._seconds
 
     def fence(self) -> str:
-        """Return a condition in SQL that throws if our turn is over."""
-        newest = (
-            f"(SELECT max(name) FROM system.tables WHERE database = '{_DATABASE}' "
-            f"AND startsWith(name, '{self._prefix}'))"
-        )
-        return f"NOT throwIf({newest} != '{self._table(self._turn)}', 'the lease is lost')"
+        """Return a condition in SQL that throws if our turn is over: its table is gone then.
+
+        It is looked at when the statement begins, however long after it was sent: a request can
+        lie unread, in a proxy or before a server that stands still.
+        """
+        return f"hasColumnInTable('{_DATABASE}', '{self._table(self._turn)}', 'nothing')"
 
     def settings(self) -> Settings:
         """Return the settings of statements that only the holder may run."""
@@ -107,6 +107,16 @@ class Lease:
         while not self._turn:
             ((newest,),) = self._engine.select("", statement, 1)
             self._take(newest.decode(), clock.monotonic_seconds())
+
+    def next_turn(self) -> None:
+        """Begin another turn of ours, if we have one: what we sent in this one is over.
+
+        Raises:
+            StorageError: The engine failed; it is not known whether another turn has begun.
+        """
+        with self._lock:
+            if self._turn:
+                self._take(self._table(self._turn), clock.monotonic_seconds())
 
     def release(self) -> None:
         """Let somebody else have it at once; idempotent."""
@@ -171,15 +181,15 @@ class Lease:
             if _EXISTS in str(error):
                 return  # somebody else was faster
             raise
-        # A former holder's statements that began before this turn; later ones see it and throw.
+        # Statements of former turns that begin from now on throw; those that have begun are killed.
+        for old in range(max(1, turn - 8), turn):
+            self._engine.command(_DATABASE, f"DROP TABLE IF EXISTS {{db}}.{self._table(old)} SYNC")
         self._engine.command(
             "",
             f"KILL QUERY WHERE startsWith(Settings['log_comment'], 'lymer {self._name} ') SYNC",
         )
         self._turn, self._renewed = turn, begun
         _log.info("lease taken", lease=self._name, turn=turn)
-        for old in range(max(1, turn - 8), turn):
-            self._engine.command(_DATABASE, f"DROP TABLE IF EXISTS {{db}}.{self._table(old)} SYNC")
 
     def _table(self, turn: int) -> str:
         return f"{self._prefix}{turn:010d}"

@@ -93,7 +93,7 @@ class PartitionClaim:
         Raises:
             StorageError: It is not written, or somebody else has the partition.
         """
-        version = self._version + 1
+        self._version = version = self._version + 1  # one that fails may be written yet
         ids = ", ".join(str(one.segment_id) for one in stored.segments)
         codes = ", ".join(f"'{tenant_code(one.tenant)}'" for one in stored.segments)
         counts = ", ".join(str(one.span_count) for one in stored.segments)
@@ -107,7 +107,6 @@ class PartitionClaim:
             {"topic": self._topic, "partition": self._partition},
             settings,
         )
-        self._version = version
 
     @contextmanager
     def guarding(self) -> Iterator[None]:

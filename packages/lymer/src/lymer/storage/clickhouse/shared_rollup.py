@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from lymer import clock
-from lymer.errors import StorageError
+from lymer.errors import StorageAwayError, StorageError
 from lymer.model.segment_id import COLLECTORS_MAX
 from lymer.storage.clickhouse.collectors import publish, published
 from lymer.storage.clickhouse.engine import Engine
@@ -97,6 +97,8 @@ class SharedRollups(Rollups):
         """What `published` says, while all rollups are brought up to date."""
         self._marks: dict[str, tuple[str, tuple[int, dict[int, int], int]]] = {}
         """How far a rollup has come, and in which turn of ours: nobody else counts in it."""
+        self._is_in_doubt = False
+        """Whether a step was sent of which we do not know whether it is under way, or will be."""
         super().__init__(engine, database, memory_bytes_max=memory_bytes_max)
         self._base = max(self._counted_by_collector(table)[0] for table in self._statements)
 
@@ -147,6 +149,9 @@ class SharedRollups(Rollups):
 
     def _shared_step(self, table: str) -> bool:
         """Count some of what is settled and not counted; return whether there was any."""
+        if self._is_in_doubt:
+            self._lease.next_turn()
+            self._is_in_doubt = False
         # Before it is asked how far the rollup has come: a later turn's statement would count anew
         # what an earlier one knew.
         fence = self._lease.fence()
@@ -215,8 +220,9 @@ class SharedRollups(Rollups):
                 {},
                 {**self._settings, **self._lease.settings()},
             )
-        except StorageError:
+        except StorageError as error:
             self._filled = ("", 0)
+            self._is_in_doubt = isinstance(error, StorageAwayError)
             raise
 
     def _looked(self, where: _Where, begin: int, lookback: int) -> str:

@@ -430,6 +430,7 @@ class ClickHouseStore:
             ours="" if sharing is None else sharing.ours,
             share="" if sharing is None else sharing.share,
             collector=0 if sharing is None else sharing.collector,
+            turn=None if sharing is None else sharing.loads,
         )
         rollups = (
             Rollups(self._engine, database, memory_bytes_max=memory_bytes_max // 2)

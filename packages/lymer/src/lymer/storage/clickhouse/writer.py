@@ -11,6 +11,7 @@ from lymer.errors import StorageError, StorageMemoryError
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import ONE_PART, Engine
+from lymer.storage.clickhouse.lease import Lease
 from lymer.storage.clickhouse.offsets import guard_of
 from lymer.storage.clickhouse.otlp_format import FORMAT_SETTINGS, STRUCTURE
 from lymer.storage.clickhouse.statements import LOAD, LOAD_USUAL, UNUSUAL_CODES
@@ -18,6 +19,8 @@ from lymer.storage.clickhouse.statements import LOAD, LOAD_USUAL, UNUSUAL_CODES
 __all__ = ["SegmentWriter", "check_once"]
 
 _SPANS: Final = "{db}.spans"
+_DELETIONS_MAX: Final = 10
+"""So often are parts looked for that a merge has made meanwhile."""
 _REPAIRED_FOR: Final = 50
 """Loads that expect something to be repaired, once something was."""
 _END_LOADS: Final = (
@@ -57,14 +60,18 @@ class SegmentWriter:
         ours: str = "",
         share: str = "",
         collector: int = 0,
+        turn: Lease | None = None,
     ) -> None:
         """Remember whom to tell, and what one load may use of memory, bytes.
 
         `ours` is a clause WHERE on `seg`, if others write to the same table; `share` a condition on
-        `trace`, if other shards keep the rest; `collector` our number among those others.
+        `trace`, if other shards keep the rest; `collector` our number among those others, and
+        `turn` that of our loads: None if a statement ends with its caller.
         """
         self._share = share
-        self._is_shared = bool(ours)
+        self._turn = turn
+        self._is_in_doubt = False
+        """Whether a load was given up that may be under way, or begin."""
         self._trial = f"{{db}}.spans_trial_{collector}"
         self._engine = engine
         self._database = database
@@ -147,9 +154,25 @@ class SegmentWriter:
         guard, settings = guard_of(self._engine)
         if guard:  # a mutation runs apart from who began it: the guard cannot be a part of it
             self._engine.select("", f"SELECT {{mark}}, 1 WHERE {guard}", 1, {}, settings)
+        where = f"seg = {segment.segment_id}"
+        if self._turn is None:
+            self._delete(where)
+            return
+        # What is stored of it later lies in parts of other names, so a deletion that was given up
+        # and begins then deletes nothing. A merge gives other names, too.
+        asked = f"SELECT DISTINCT {{mark}}, _part FROM {{db}}.spans WHERE {where}"
+        for _ in range(_DELETIONS_MAX):
+            (parts,) = self._engine.select(self._database, asked, 1)
+            if not parts:
+                return
+            names = ", ".join(f"'{part.decode()}'" for part in parts)
+            self._delete(f"{where} AND _part IN ({names})")
+        raise StorageError(f"cannot delete segment {segment.segment_id}: its parts are merged")
+
+    def _delete(self, where: str) -> None:
         self._engine.command(
             self._database,
-            f"ALTER TABLE {{db}}.spans DELETE WHERE seg = {segment.segment_id}",
+            f"ALTER TABLE {{db}}.spans DELETE WHERE {where}",
             {},
             {"mutations_sync": 2},
         )
@@ -199,20 +222,28 @@ class SegmentWriter:
         if share and statement == LOAD_USUAL:
             # An id that is repaired is another shard's before than after: neither would keep it.
             share = f"({share} OR bad)"
-        conditions = [one for one in (share, guard) if one]
+        turn = self._turn.fence() if self._turn else ""
+        conditions = [one for one in (share, guard, turn) if one]
         if conditions:
             filled += f" WHERE {' AND '.join(conditions)}"
         if guard:
             settings = {**self._load_settings, **settings}
-        self._engine.load_file(
-            self._database, filled, path, STRUCTURE, settings or self._load_settings
-        )
+        try:
+            self._engine.load_file(
+                self._database, filled, path, STRUCTURE, settings or self._load_settings
+            )
+        except StorageError as error:
+            self._is_in_doubt = not str(error).startswith(UNUSUAL_CODES)
+            raise
 
     def spans_of(self, segment: SealedSegment, /) -> int:
         """Return how many spans of a segment are stored; no load of it is under way then."""
-        if self._is_shared:
+        if self._turn is not None:
             # A connection that broke, or whoever was killed, says nothing of a statement: it may go
-            # on at the server, and be done after it was asked what there is.
+            # on at the server, or begin, and be done after it was asked what there is.
+            if self._is_in_doubt:
+                self._turn.next_turn()
+                self._is_in_doubt = False
             self._engine.command(
                 self._database, _END_LOADS.replace("{seg}", str(segment.segment_id))
             )
