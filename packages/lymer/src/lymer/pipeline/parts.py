@@ -192,6 +192,7 @@ def _in_parts(
     set_aside(
         quarantine,
         ((name, one.request.body, one.reason) for name, one in zip(names, bad, strict=True)),
+        whole=segment.path,
     )
     _replace(segment.path, good)
     left = replace(segment, span_count=_spans_of(good), byte_count=segment.path.stat().st_size)

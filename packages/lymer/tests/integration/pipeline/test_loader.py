@@ -15,6 +15,7 @@ from lymer.errors import StorageError
 from lymer.journal.record import encode_record
 from lymer.model.segment import SealedSegment
 from lymer.pipeline.loader import Loader
+from lymer.pipeline import quarantine
 from lymer.pipeline.quarantine import QUARANTINE_BYTES_MAX
 from lymer.telemetry.metrics import Metrics
 from lymer.wire.otlp_proto import canonical_request
@@ -290,17 +291,31 @@ def test_a_segment_of_poison_only_is_removed(plant: Plant) -> None:
     assert {one.segment_id for one in plant.source.removed} == {1, 2}
 
 
-def test_a_full_quarantine_still_lets_neighbours_pass(plant: Plant) -> None:
-    """Over its limit requests are set aside, but not kept."""
+@pytest.mark.parametrize("has_room", [True, False])
+def test_beyond_its_limit_the_quarantine_keeps_the_segment(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, *, has_room: bool
+) -> None:
+    """As it was, so that it can be imported; not if the disk is nearly full."""
+    if not has_room:
+        monkeypatch.setattr(quarantine, "DISK_FREE_BYTES_MIN", 2**62)
     plant.quarantine.mkdir()
     with (plant.quarantine / "old.otlp").open("wb") as file:
         file.truncate(QUARANTINE_BYTES_MAX - 10)
+    segment = plant.segment(1, good(1), poison(2))
+    before = segment.path.read_bytes()
 
-    plant.run(plant.segment(1, good(1), poison(2)))
+    plant.run(segment)
 
     assert plant.writer.stored == {1: [good(1)]}
-    assert [one.name for one in plant.quarantine.iterdir()] == ["old.otlp"]
     assert plant.metric("lymer_quarantine_requests_total") == 1
+    kept = {one.name: one for one in plant.quarantine.iterdir() if one.name != "old.otlp"}
+    if not has_room:
+        assert not kept
+        return
+    stem = f"{segment.path.stem}-whole"
+    assert kept.keys() == {f"{stem}{segment.path.suffix}", f"{stem}.reason.txt"}
+    assert kept[f"{stem}{segment.path.suffix}"].read_bytes() == before
+    assert kept[f"{stem}.reason.txt"].read_text().startswith(f"{segment.path.stem}-00000: ")
 
 
 def test_a_repair_that_fails_is_tried_again(plant: Plant) -> None:
