@@ -78,7 +78,7 @@ class _Reader(threading.Thread):
         self._port = port
         self._trace = trace
         self.bytes_read = self.refused = 0
-        self.seconds = 0.0
+        self.first_seconds = self.seconds = 0.0
 
     def run(self) -> None:
         started = clock.monotonic_seconds()
@@ -86,7 +86,8 @@ class _Reader(threading.Thread):
             link = http.client.HTTPConnection("localhost", self._port, timeout=300)
             link.request("GET", f"/api/traces/{self._trace:032x}")
             answer = link.getresponse()
-            size = 0
+            size = len(answer.read(1))
+            self.first_seconds = clock.monotonic_seconds() - started
             while piece := answer.read(_PIECE_BYTES):
                 size += len(piece)
             link.close()
@@ -128,7 +129,8 @@ def main() -> int:
     )
     for reader in readers:
         print(
-            f"answer of {reader.bytes_read / 1e6:.0f} MB after {reader.seconds:.0f} s, "
+            f"answer of {reader.bytes_read / 1e6:.0f} MB, first byte after "
+            f"{reader.first_seconds:.0f} s, last after {reader.seconds:.0f} s, "
             f"told to come back {reader.refused} times"
         )
     is_whole = len({reader.bytes_read for reader in readers}) == 1 and readers[0].bytes_read > 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gzip
+import itertools
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
@@ -21,8 +22,9 @@ from starlette.types import Receive, Scope, Send
 
 from lymer.api.envelope import pretty
 from lymer.api.fair_queue import FairQueue
-from lymer.api.turn import Pace, Turn
+from lymer.api.turn import LargeAnswer, Pace, Turn
 from lymer.errors import LargeAnswerError, OverloadedError, TooLargeError
+from lymer.query.large import STREAMED, Streamed
 from lymer.query.service import ALLOWS_LARGE
 from lymer.storage.caller import CALLER, Caller
 
@@ -37,6 +39,9 @@ QUICK_IN_FLIGHT_MAX: Final = 1_024
 
 ANSWER_SECONDS_MAX: Final = 60.0
 """Longest wait for an answer, seconds. Jaeger's UI gives up after 10, scripts are more patient."""
+
+TURN_SECONDS_MAX: Final = 300.0
+"""Longest wait for a large answer to begin, seconds: it waits for others."""
 
 QUERY_STRING_BYTES_MAX: Final = 1_048_576
 """Largest query string, bytes: ten thousand trace ids fit, as through Jaeger's own server."""
@@ -64,9 +69,9 @@ _Made = TypeVar("_Made")
 class Answers:
     """Runs calls in an executor and makes responses of their bytes.
 
-    Small answers are made as they are asked for. Large ones (over `SMALL_ANSWER_SPANS_MAX` spans)
-    are made one at a time and sent while they are made: memory is bounded however many ask and
-    however slowly they read.
+    Small answers are made as they are asked for. Of large ones (over `SMALL_ANSWER_SPANS_MAX`
+    spans) one piece is made at a time, and they are sent while they are made: memory is bounded
+    however many ask and however slowly they read.
     """
 
     def __init__(
@@ -131,25 +136,30 @@ class Answers:
         def make_whole() -> Response:
             return finish(make_pieces())
 
+        large = LargeAnswer(self._turn)
+
         def make_stream() -> Response:
             headers = dict(_HEADERS)
-            pieces = make_pieces()
+            pieces = _begun(make_pieces())
             if _takes_gzip(request.headers.get("accept-encoding", "")):
                 headers["content-encoding"] = "gzip"
                 pieces = _gzipped(pieces)
-            stream = _Stream(self._sent(pieces), headers=headers, media_type=media_type)
-            stream.on_end = self._turn.release
+            stream = _Stream(self._sent(pieces, large), headers=headers, media_type=media_type)
+            stream.on_end = large.end
             return stream
 
         caller = Caller()
         CALLER.set(caller)
-        left = asyncio.timeout(self._seconds_max)
+        seconds = self._seconds_max
+        left = asyncio.timeout(seconds)
         try:
             async with left:
                 try:
                     return await self._run(request, make_whole, large=False)
                 except LargeAnswerError:
-                    return await self._in_turn(request, make_stream)
+                    seconds = self._seconds_max * TURN_SECONDS_MAX / ANSWER_SECONDS_MAX
+                    left.reschedule(asyncio.get_running_loop().time() + seconds)
+                    return await self._in_turn(request, make_stream, large)
         except ClientDisconnect:
             await self._leave(caller)
             return Response(status_code=_CLIENT_LEFT)
@@ -158,7 +168,7 @@ class Answers:
                 raise
             await self._leave(caller)
             raise OverloadedError(
-                f"cannot answer: the store took more than {self._seconds_max:g} s"
+                f"cannot answer: the store took more than {seconds:g} s"
             ) from error
 
     @staticmethod
@@ -247,16 +257,18 @@ class Answers:
         await asyncio.get_running_loop().run_in_executor(None, caller.leave)
 
     async def _in_turn(
-        self,
-        request: Request,
-        call: Callable[[], Response],
+        self, request: Request, call: Callable[[], Response], large: LargeAnswer
     ) -> Response:
-        await self._turn.acquire()
+        streamed = Streamed()
+        STREAMED.set(streamed)
+        await large.begin()
         try:
-            return await self._run(request, call, large=True)
+            response = await self._run(request, call, large=True)
         except BaseException:
-            self._turn.release()
+            large.end()
             raise
+        large.share(streamed.bytes_held)
+        return response
 
     async def _run(
         self,
@@ -279,7 +291,7 @@ class Answers:
                 raise ClientDisconnect
         return await future
 
-    async def _sent(self, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    async def _sent(self, pieces: Iterator[bytes], large: LargeAnswer) -> AsyncIterator[bytes]:
         """Yield the pieces of a large answer, unless its reader keeps others waiting."""
         loop = asyncio.get_running_loop()
         pace, context = Pace(self._turn), contextvars.copy_context()
@@ -287,7 +299,11 @@ class Answers:
         def take() -> bytes | None:
             return context.run(next, pieces, None)
 
-        while (piece := await loop.run_in_executor(self._executor, take)) is not None:
+        while True:
+            async with large:
+                piece = await loop.run_in_executor(self._executor, take)
+            if piece is None:
+                return
             asked = loop.time()
             yield piece
             pace.took(len(piece), loop.time() - asked)
@@ -324,6 +340,16 @@ def _told(call: Callable[[], Response]) -> Response:
     if caller is not None:
         answer.headers.update(dict(caller.told))
     return answer
+
+
+def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Make what comes first, so that what cannot be answered is refused with a status."""
+    first = bytearray()
+    for piece in pieces:
+        first += piece
+        if len(first) >= GZIP_BYTES_MIN:
+            break
+    return itertools.chain((bytes(first),), pieces)
 
 
 def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -41,10 +41,11 @@ _OPERATORS: Final = (
 def _get_traces(service: QueryService, question: Any) -> Iterator[bytes]:
     for one in question.query:
         try:
-            trace = service.get_otlp(_hex_id(one.trace_id), raw=True)
+            parts = service.get_otlp_in_parts(_hex_id(one.trace_id), raw=True)
         except TraceNotFoundError:
             continue
-        yield from _chunks(trace)
+        for part in parts:
+            yield from _chunks(part)
 
 
 def _find_traces(service: QueryService, question: Any) -> Iterator[bytes]:

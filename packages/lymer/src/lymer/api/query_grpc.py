@@ -17,10 +17,10 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from lymer.api.answers import ANSWER_SECONDS_MAX
+from lymer.api.answers import TURN_SECONDS_MAX
 from lymer.api.parameters import NO_PAGES_OF_TRACES, to_page, to_trace_id, with_filter
 from lymer.api.tempo_grpc import STREAMS, AnswerInParts
-from lymer.api.turn import Turn
+from lymer.api.turn import LargeAnswer, Turn
 from lymer.errors import (
     LargeAnswerError,
     LymerError,
@@ -32,6 +32,7 @@ from lymer.errors import (
 from lymer.model.question import DependencyLink, TraceQuestion, TraceSummary
 from lymer.query.adjust.otlp import take_warnings
 from lymer.query.checks import FOUND_TRACES_MAX, AnyQuestion
+from lymer.query.large import STREAMED, Streamed
 from lymer.query.service import ALLOWS_LARGE, Queries, QueryService
 from lymer.storage.caller import CALLER, Caller, leave_out
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
@@ -117,17 +118,21 @@ class QueryGrpc(CallServer):
         async def serve(message: bytes, call: Call) -> AsyncIterator[bytes]:
             with _Place(self):
                 service, question = self._asked(question_class, message, call)
-                async with contextlib.AsyncExitStack() as turn:
-                    turn.enter_context(_Told(call))
+                with contextlib.ExitStack() as stack:
+                    stack.enter_context(_Told(call))
+                    large, streamed = None, Streamed()
                     with _Errors():
                         try:
                             parts = await self._in_thread(lambda: answer(service, question))
                         except LargeAnswerError:
-                            await self._take_turn(turn)
+                            STREAMED.set(streamed)
+                            large = await self._take_turn(stack)
                             parts = await self._in_thread(
                                 lambda: answer(service, question), large=True
                             )
-                    while (part := await self._next(parts)) is not None:
+                    if large is not None:
+                        large.share(streamed.bytes_held)
+                    while (part := await self._next(parts, large)) is not None:
                         yield part
 
         return serve
@@ -154,23 +159,26 @@ class QueryGrpc(CallServer):
 
         return serve
 
-    async def _take_turn(self, stack: contextlib.AsyncExitStack) -> None:
+    async def _take_turn(self, stack: contextlib.ExitStack) -> LargeAnswer:
         """Wait until no other large answer is being made."""
+        large = LargeAnswer(self._turn)
+        stack.callback(large.end)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                await self._turn.acquire()
+            async with asyncio.timeout(TURN_SECONDS_MAX):
+                await large.begin()
         except TimeoutError:
             raise OverloadedError(
-                f"cannot answer: other large answers took {ANSWER_SECONDS_MAX:g} s"
+                f"cannot answer: other large answers took {TURN_SECONDS_MAX:g} s"
             ) from None
-        stack.callback(self._turn.release)
+        return large
 
-    async def _next(self, parts: Iterator[bytes]) -> bytes | None:
+    async def _next(self, parts: Iterator[bytes], large: LargeAnswer | None) -> bytes | None:
         def take() -> bytes | None:
             return next(parts, None)
 
         with _Errors():
-            return await self._in_thread(take, large=True)
+            async with large or contextlib.nullcontext():
+                return await self._in_thread(take, large=True)
 
     def _asked(self, question_class: Any, message: bytes, call: Call) -> tuple[QueryService, Any]:
         with _Errors():
@@ -291,7 +299,8 @@ def _dependencies(made: dict[str, Any], links: list[DependencyLink]) -> Any:
 
 
 def _get_trace_v2(service: QueryService, question: Any) -> Iterator[bytes]:
-    return _chunks(service.get_otlp(_trace_id_v2(question), raw=question.raw_traces))
+    parts = service.get_otlp_in_parts(_trace_id_v2(question), raw=question.raw_traces)
+    return (chunk for part in parts for chunk in _chunks(part))
 
 
 def _archive_trace(service: QueryService, question: Any) -> bytes:
@@ -316,7 +325,7 @@ def _find_traces_v2(service: QueryService, question: Any) -> Iterator[bytes]:
 
 def _get_trace_v3(service: QueryService, question: Any) -> Iterator[bytes]:
     trace_id = to_trace_id(question.trace_id)
-    return iter((_bytes(service.get_otlp(trace_id, raw=question.raw_traces)),))
+    return map(_bytes, service.get_otlp_in_parts(trace_id, raw=question.raw_traces))
 
 
 def _find_traces_v3(service: QueryService, question: Any) -> Iterator[bytes]:

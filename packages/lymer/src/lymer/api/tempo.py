@@ -6,12 +6,13 @@ Source: Grafana, `public/app/plugins/datasource/tempo/{datasource,language_provi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
 import orjson
 from google.protobuf import json_format
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -78,36 +79,35 @@ class TempoApi:
 
     async def _trace_v1(self, request: Request) -> Response:
         """Answer with the trace's OTLP: `resourceSpans`, called `batches` in JSON."""
-        return await self._trace(request, lambda body: body, lambda plain: {
-            "batches": plain.get("resourceSpans", [])
-        })  # fmt: skip
+        return await self._trace(request, lambda body: body, (b'{"batches":[', b"]}"))
 
     async def _trace_v2(self, request: Request) -> Response:
         """Answer with the trace inside of a message that could say more."""
         return await self._trace(
             request,
             lambda body: b"\x0a" + _varint(len(body)) + body,
-            lambda plain: {"trace": plain, "metrics": {}},
+            (b'{"trace":{"resourceSpans":[', b']},"metrics":{}}'),
         )
 
     async def _trace(
         self,
         request: Request,
         in_bytes: Callable[[bytes], bytes],
-        in_json: Callable[[dict[str, Any]], dict[str, Any]],
+        in_json: tuple[bytes, bytes],
     ) -> Response:
+        """Answer with parts of a trace: messages behind one another are one message."""
         trace_id = _trace_id(request.path_params["trace_id"])
         service = self._of_tenant(request)
         as_protobuf = request.headers.get("accept", "").startswith(_PROTOBUF)
 
-        def make() -> bytes:
-            traces = service.get_otlp(trace_id, raw=True)
+        def make_pieces() -> Iterator[bytes]:
+            parts = service.get_otlp_in_parts(trace_id, raw=True)
             if as_protobuf:
-                return in_bytes(traces.SerializeToString())
-            return orjson.dumps(in_json(json_format.MessageToDict(traces)))
+                return (in_bytes(part.SerializeToString()) for part in parts)
+            return _json_pieces(parts, *in_json)
 
         media_type = _PROTOBUF if as_protobuf else "application/json"
-        return await self._answers.in_pieces(request, lambda: iter((make(),)), media_type)
+        return await self._answers.in_pieces(request, make_pieces, media_type)
 
     # ------------------------------------------------------------------ search and numbers
 
@@ -267,3 +267,11 @@ async def answer_tempo_error(_request: Request, error: Exception) -> Response:
     if isinstance(error, LymerError):
         return PlainTextResponse(str(error), error.http_status)
     return PlainTextResponse("internal error: the log has the details", 500)
+
+
+def _json_pieces(parts: Iterable[TracesData], before: bytes, after: bytes) -> Iterator[bytes]:
+    for part in parts:
+        plain = json_format.MessageToDict(part)
+        yield before + orjson.dumps(plain["resourceSpans"])[1:-1]
+        before = b","
+    yield after

@@ -5,6 +5,9 @@ Source: Jaeger v2.20, `apiv3/http_gateway.go`; jaeger-idl `proto/api_v3/query_se
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
+
 import orjson
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from starlette.requests import Request
@@ -79,13 +82,14 @@ class QueryV3:
         if to_v3_page(request.query_params) is not None:
             raise QuestionError(NO_PAGES_OF_TRACES)
 
-        def make_body() -> bytes:
-            traces = query.find_otlp(question, raw=raw)
-            if not traces.resource_spans:
+        def make_pieces() -> Iterator[bytes]:
+            parts = query.find_otlp_in_parts(question, raw=raw)
+            first = next(parts, None)
+            if first is None:
                 raise TraceNotFoundError("No traces found")
-            return _result(traces)
+            return _result(itertools.chain((first,), parts))
 
-        return await self._answers.json(request, make_body)
+        return await self._answers.in_pieces(request, make_pieces)
 
     async def get_trace(self, request: Request, query: QueryService) -> Response:
         """GET /api/v3/traces/{trace_id}: one trace as an OTLP document, adjusted unless raw."""
@@ -97,11 +101,18 @@ class QueryV3:
         except QuestionError as error:
             raise QuestionError(f"malformed parameter trace_id: {error}") from error
         raw = to_v3_raw(request.query_params)
-        return await self._answers.json(request, lambda: _result(query.get_otlp(trace_id, raw=raw)))
+        return await self._answers.in_pieces(
+            request, lambda: _result(query.get_otlp_in_parts(trace_id, raw=raw))
+        )
 
 
-def _result(traces: TracesData) -> bytes:
-    return orjson.dumps({"result": traces_to_json_object(traces)})
+def _result(parts: Iterable[TracesData]) -> Iterator[bytes]:
+    """Yield one document of all parts; there is one at least."""
+    before = b'{"result":{"resourceSpans":['
+    for part in parts:
+        yield before + orjson.dumps(traces_to_json_object(part)["resourceSpans"])[1:-1]
+        before = b","
+    yield b"]}}"
 
 
 def _kind_text(operation: Operation) -> str:

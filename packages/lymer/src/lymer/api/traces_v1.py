@@ -5,7 +5,7 @@ Source: Jaeger v2.20, `jaegerquery/internal/http_handler.go`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -30,11 +30,12 @@ from lymer.api.parameters import (
     to_search,
     to_trace_id,
 )
-from lymer.errors import QuestionError
+from lymer.errors import QuestionError, TraceNotFoundError
+from lymer.model.columns import SpanColumns
 from lymer.model.question import Operation
 from lymer.query.service import QueryService
 from lymer.storage.caller import CALLER
-from lymer.wire.jaeger_json import encode_traces_in_pieces, short_trace_id
+from lymer.wire.jaeger_json import encode_parts, encode_traces_in_pieces, short_trace_id
 from lymer.wire.otlp_json import request_from_json
 
 __all__ = ["TracesV1"]
@@ -91,18 +92,13 @@ class TracesV1:
 
         def make_pieces() -> Iterator[bytes]:
             if not search.trace_ids:
-                traces = query.find_traces(search.question, raw=search.raw)
-                return envelope_in_pieces(encode_traces_in_pieces(traces))
-            traces = query.get_traces(search.trace_ids, raw=search.raw)
-            known = {trace.trace_id[0] for trace in traces}
-            if caller := CALLER.get():
-                known.update(caller.left_out)
-            missing = [
-                trace_not_found(short_trace_id(trace_id))
-                for trace_id in search.trace_ids
-                if trace_id not in known
-            ]
-            return envelope_in_pieces(encode_traces_in_pieces(traces), errors=missing)
+                found = query.find_traces_in_parts(search.question, raw=search.raw)
+                return envelope_in_pieces(encode_parts(parts for _, parts in found))
+            stored = query.get_traces_in_parts(search.trace_ids, raw=search.raw)
+            missing: list[str] = []
+            return envelope_in_pieces(
+                encode_parts(_those_of(stored, search.trace_ids, missing)), errors=missing
+            )
 
         return await self._answers.in_pieces(request, make_pieces)
 
@@ -116,8 +112,11 @@ class TracesV1:
         raw = to_raw(request.query_params)
 
         def make_pieces() -> Iterator[bytes]:
-            trace = query.get_trace(trace_id, raw=raw)
-            return envelope_in_pieces(encode_traces_in_pieces([trace]))
+            found = query.get_traces_in_parts([trace_id], raw=raw)
+            trace = next(found, None)
+            if trace is None:
+                raise TraceNotFoundError
+            return envelope_in_pieces(encode_parts([trace[1]]))
 
         return await self._answers.in_pieces(request, make_pieces)
 
@@ -161,6 +160,19 @@ class TracesV1:
             return _ARCHIVED
 
         return await self._answers.json(request, make_body)
+
+
+def _those_of(
+    traces: Iterator[tuple[str, Iterable[SpanColumns]]], wanted: Sequence[str], missing: list[str]
+) -> Iterator[Iterable[SpanColumns]]:
+    """Yield the traces, and write errors about those that are not there into `missing`."""
+    known: set[str] = set()
+    for trace_id, parts in traces:
+        known.add(trace_id)
+        yield parts
+    if caller := CALLER.get():
+        known.update(caller.left_out)
+    missing += [trace_not_found(short_trace_id(one)) for one in wanted if one not in known]
 
 
 def _service_in_path(request: Request) -> str:

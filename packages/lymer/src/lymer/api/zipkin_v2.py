@@ -7,11 +7,14 @@ calls); Grafana, `pkg/tsdb/zipkin/client.go`.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 import orjson
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -42,6 +45,7 @@ Asking = Callable[
 ]
 """Gives a handler what the request's tenant may see."""
 
+_Spans = list[dict[str, Any]]
 _LIMIT: Final = 10
 _LOOKBACK_MS: Final = 24 * 3_600 * 1_000
 _TRACES_MAX: Final = 1_000
@@ -132,7 +136,8 @@ class _Zipkin:
             found = query.find_each_otlp(questions, raw=True)
             return zipkin_traces_in_pieces(
                 _and_left_out(
-                    spans for trace_id, traces in found for spans in _one_of_many(trace_id, traces)
+                    _one_of_many(trace_id, (part for _, part in parts))
+                    for trace_id, parts in itertools.groupby(found, key=itemgetter(0))
                 )
             )
 
@@ -142,8 +147,8 @@ class _Zipkin:
         trace_id = _trace_id(request.path_params["trace_id"].strip())
 
         def make_pieces() -> Iterator[bytes]:
-            (spans,) = _of(trace_id, query.get_otlp(trace_id, raw=True))
-            return zipkin_spans_in_pieces(spans)
+            parts = query.get_otlp_in_parts(trace_id, raw=True)
+            return zipkin_spans_in_pieces(_spans(trace_id, part) for part in parts)
 
         try:
             return await self._answers.in_pieces(request, make_pieces)
@@ -165,12 +170,13 @@ class _Zipkin:
         if len(ids) > _TRACES_MAX:
             raise QuestionError(f"{len(ids)} traceIds asked for, the limit is {_TRACES_MAX}")
 
-        def traces() -> Iterator[list[dict[str, Any]]]:
+        def traces() -> Iterator[Iterable[_Spans]]:
             for trace_id in ids:
                 try:
-                    yield from _one_of_many(trace_id, query.get_otlp(trace_id, raw=True))
+                    parts = query.get_otlp_in_parts(trace_id, raw=True)
                 except TraceNotFoundError:
                     continue
+                yield _one_of_many(trace_id, parts)
 
         return await self._answers.in_pieces(
             request, lambda: zipkin_traces_in_pieces(_and_left_out(traces()))
@@ -264,29 +270,28 @@ def _link(link: DependencyLink, errors: Mapping[tuple[str, str], float]) -> dict
     return {**shown, "errorCount": failed} if failed else shown
 
 
-def _one_of_many(trace_id: str, traces: Any) -> list[list[dict[str, Any]]]:
-    """Return the spans, or say that they are too large in this format: other traces are not."""
+def _one_of_many(trace_id: str, parts: Iterable[TracesData]) -> Iterator[_Spans]:
+    """Yield the spans, or say that they are too large in this format: other traces are not."""
     try:
-        return _of(trace_id, traces)
+        for part in parts:
+            yield _spans(trace_id, part)
     except TooLargeError as error:
         leave_out(trace_id, error)
-        return []
 
 
-def _and_left_out(traces: Iterator[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+def _and_left_out(traces: Iterable[Iterable[_Spans]]) -> Iterator[Iterable[_Spans]]:
     """Yield traces, and a span that says why for each one left out: a list has no other place."""
     yield from traces
     caller = CALLER.get()
     for trace_id, why in caller.left_out.items() if caller else ():
         shown = short_trace_id(trace_id)
         tags = {"lymer.partial": why}
-        yield [{"traceId": shown, "id": shown[-16:], "name": "left out", "tags": tags}]
+        yield [[{"traceId": shown, "id": shown[-16:], "name": "left out", "tags": tags}]]
 
 
-def _of(trace_id: str, traces: Any) -> list[list[dict[str, Any]]]:
-    check_repeated(traces)
-    spans = zipkin_traces_of(traces).get(trace_id)
-    return [spans] if spans else []
+def _spans(trace_id: str, part: TracesData) -> _Spans:
+    check_repeated(part)
+    return zipkin_traces_of(part).get(trace_id, [])
 
 
 def _trace_id(text: str) -> str:

@@ -66,6 +66,8 @@ class TraceArrays:
     """How many of the links have no trace."""
     identity: NDArray[np.uint64] = field(default_factory=_no_u8)
     """As in `SpanColumns`."""
+    place: NDArray[np.uint32] = field(default_factory=_no_u4)
+    """Where the span stood before adjusters left spans out or sorted them; empty if nobody asks."""
     found: NDArray[np.uint8] = field(default_factory=_no_u1)
     """1 where what was looked for occurs in a tag, a log field or a tag of the process."""
     services: list[str] = field(default_factory=list)
@@ -120,7 +122,8 @@ _PER_SPAN: Final = tuple(
 def keep_rows(trace: TraceArrays, rows: NDArray[np.int64]) -> None:
     """Leave only these rows, in this order."""
     for name in _PER_SPAN:
-        setattr(trace, name, getattr(trace, name)[rows])
+        if name != "place" or len(trace.place):
+            setattr(trace, name, getattr(trace, name)[rows])
     if trace.warnings:
         places = {row: place for place, row in enumerate(rows.tolist())}
         trace.warnings = {

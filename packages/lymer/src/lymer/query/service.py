@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import fields, replace
 from typing import Final, TypeVar
@@ -44,6 +44,7 @@ from lymer.query.adjust.standard import adjust, standard_adjusters
 from lymer.query.checks import AnyQuestion, check_question, check_text, check_trace_ids, limit_of
 from lymer.query.diagnosis import Diagnosis
 from lymer.query.language import LanguageService
+from lymer.query.large import LargeTrace, hold, in_groups
 from lymer.query.pages import Page, on_page, token_after
 from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.service_graph import is_estimated
@@ -177,10 +178,6 @@ class QueryService:
             for summary in self._reader.get_summaries(ids[first : first + SUMMARIES_PER_READ])
         ]
 
-    def find_otlp(self, question: AnyQuestion, *, raw: bool = False) -> TracesData:
-        """Return the newest traces that match, as OTLP; empty if none does."""
-        return self._otlp(self._find_ids(question), raw=raw)
-
     def get_traces(self, trace_ids: Sequence[str], *, raw: bool = False) -> list[SpanColumns]:
         """Return the traces that are stored, in the order asked for, one element each.
 
@@ -189,6 +186,66 @@ class QueryService:
             raw: Leave the traces as they were sent.
         """
         return self._get(trace_ids, raw=raw, skeleton=False)
+
+    def get_traces_in_parts(
+        self, trace_ids: Sequence[str], *, raw: bool = False
+    ) -> Iterator[tuple[str, Iterable[SpanColumns]]]:
+        """Yield (id, spans) of the traces that are stored, in the order asked for, to be sent.
+
+        Large traces come in parts that are read when they are taken, so each is to be taken to its
+        end before the next.
+
+        Args:
+            trace_ids: 32 lower-case hex digits each.
+            raw: Leave the traces as they were sent.
+        """
+        check_trace_ids(trace_ids)
+        groups = self._groups(trace_ids, TRACES_PER_READ) if ALLOWS_LARGE.get() else []
+        if len(groups) <= 1 and all(spans <= SMALL_ANSWER_SPANS_MAX for _, spans in groups):
+            found = self._get(trace_ids, raw=raw, skeleton=False)
+            return ((one.trace_id[0], (one,)) for one in found)
+        return self._in_parts(groups, raw=raw)
+
+    def find_traces_in_parts(
+        self, question: TraceQuestion, *, raw: bool = False
+    ) -> Iterator[tuple[str, Iterable[SpanColumns]]]:
+        """Yield (id, spans) of the newest traces that match; see `get_traces_in_parts`."""
+        return self.get_traces_in_parts(self._find_ids(question), raw=raw)
+
+    def _in_parts(
+        self, groups: Sequence[tuple[Sequence[str], int]], *, raw: bool
+    ) -> Iterator[tuple[str, Iterable[SpanColumns]]]:
+        for ids, spans in groups:
+            if len(ids) == 1 and spans > SMALL_ANSWER_SPANS_MAX:
+                yield ids[0], self._large(ids[0], raw=raw).columns()
+            else:
+                for one in self._get(ids, raw=raw, skeleton=False):
+                    yield one.trace_id[0], (one,)
+
+    def _large(self, trace_id: str, *, raw: bool) -> LargeTrace:
+        return LargeTrace(
+            self._reader,
+            trace_id,
+            raw=raw,
+            spans_max=self._trace_size_spans_max,
+            skew_nano_max=self._max_clock_skew_adjust_nano,
+        )
+
+    def _groups(self, trace_ids: Sequence[str], traces_max: int) -> list[tuple[Sequence[str], int]]:
+        """Return traces that are read at once, with how many spans they have.
+
+        Raises:
+            TooLargeError: Several have more spans than an answer may.
+        """
+        groups = list(
+            in_groups(
+                self._reader, trace_ids, traces_max=traces_max, spans_max=SMALL_ANSWER_SPANS_MAX
+            )
+        )
+        if len(trace_ids) > 1 and sum(spans for _, spans in groups) > self._answer_spans_max:
+            raise _too_many_spans(self._answer_spans_max)
+        hold(groups)
+        return groups
 
     def get_trace(self, trace_id: str, *, raw: bool = False) -> SpanColumns:
         """Return one trace.
@@ -261,6 +318,46 @@ class QueryService:
             raise TraceNotFoundError("span not found")
         return select_rows(trace, [trace.span_id.index(span_id)])
 
+    def get_otlp_in_parts(self, trace_id: str, *, raw: bool = False) -> Iterator[TracesData]:
+        """Yield one trace as OTLP, a large one in parts that are read when they are taken.
+
+        Args:
+            trace_id: 32 hex digits.
+            raw: As it was stored.
+
+        Raises:
+            TraceNotFoundError: No span of it is stored; raised at once.
+        """
+        check_trace_ids([trace_id])
+        self._check_size([trace_id])
+        ((_, spans),) = self._groups([trace_id], 1)
+        if spans > SMALL_ANSWER_SPANS_MAX:
+            return self._large_otlp(trace_id, raw=raw)
+        return iter((self.get_otlp(trace_id, raw=raw),))
+
+    def find_otlp_in_parts(
+        self, question: AnyQuestion, *, raw: bool = False
+    ) -> Iterator[TracesData]:
+        """Yield the newest traces that match, as OTLP in parts; none if none does."""
+        ids = self._find_ids(question)
+        self._check_size(ids)
+        groups = self._groups(ids, TRACES_PER_READ)
+        if sum(spans for _, spans in groups) <= SMALL_ANSWER_SPANS_MAX:
+            found = self._read_otlp(ids, raw=raw)
+            return iter((found,) if found.resource_spans else ())
+        return (
+            part
+            for some, spans in groups
+            for part in (
+                self._large_otlp(some[0], raw=raw)
+                if spans > SMALL_ANSWER_SPANS_MAX
+                else (self._read_otlp(some, raw=raw),)
+            )
+        )
+
+    def _large_otlp(self, trace_id: str, *, raw: bool) -> Iterator[TracesData]:
+        return self._large(trace_id, raw=raw).otlp()
+
     def get_otlp(self, trace_id: str, *, raw: bool = False) -> TracesData:
         """Return one trace as OTLP.
 
@@ -282,7 +379,8 @@ class QueryService:
     ) -> Iterator[tuple[str, TracesData]]:
         """Yield (id, trace as OTLP) of the newest traces that match any question, newest first.
 
-        As many as the first question wants; some are read at a time.
+        As many as the first question wants; some are read at a time. A large trace comes in parts,
+        one behind the other.
 
         Raises:
             QuestionError: A question cannot be answered; raised at once.
@@ -307,14 +405,26 @@ class QueryService:
         """
         check_trace_ids(trace_ids)
         self._check_size(trace_ids)
+        most = SMALL_ANSWER_SPANS_MAX
+        groups = list(
+            in_groups(self._reader, trace_ids, traces_max=TRACES_PER_READ, spans_max=most)
+        )
+        hold(groups)
         return (
-            self._reader.get_otlp(trace_ids[first : first + TRACES_PER_READ])
-            for first in range(0, len(trace_ids), TRACES_PER_READ)
+            piece
+            for some, spans in groups
+            for piece in (
+                LargeTrace(self._reader, some[0], raw=True).stored()
+                if spans > SMALL_ANSWER_SPANS_MAX
+                else (self._reader.get_otlp(some),)
+            )
         )
 
     def _each_otlp(self, ids: Sequence[str], *, raw: bool) -> Iterator[tuple[str, TracesData]]:
-        for first in range(0, len(ids), OTLP_TRACES_PER_READ):
-            some = ids[first : first + OTLP_TRACES_PER_READ]
+        for some, spans in self._groups(ids, OTLP_TRACES_PER_READ):
+            if spans > SMALL_ANSWER_SPANS_MAX:
+                yield from ((some[0], part) for part in self._large_otlp(some[0], raw=raw))
+                continue
             by_id = split_otlp(self._read_otlp(some, raw=raw))
             yield from ((one, by_id[one]) for one in some if one in by_id)
 

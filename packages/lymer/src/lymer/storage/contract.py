@@ -45,12 +45,17 @@ from lymer.storage.search_contract import (
 
 __all__ = [
     "SealedSegment",
+    "SpanRange",
     "SpanReader",
     "SpanStore",
     "SpanWriter",
     "TenantReaders",
     "TraceDeleter",
 ]
+
+
+SpanRange = tuple[int, int, int, int]
+"""Start (nanoseconds) and id of the first span, and of the last, which is within it, too."""
 
 
 class SpanWriter(Protocol):
@@ -179,6 +184,7 @@ class SpanReader(Protocol):
         raw: bool,
         skeleton: bool,
         spans_max: int | None = None,
+        within: SpanRange | None = None,
     ) -> SpanColumns:
         """Return all spans of the traces, in the order asked for; unknown ids are simply absent.
 
@@ -193,6 +199,11 @@ class SpanReader(Protocol):
             skeleton: Leave `tags_json` and `event_fields_json` empty.
             spans_max: Where there are more, some spans_max + 1 of them are returned: the answer
                 says that it is too large for whoever asked, and is worth nothing else.
+            within: Only the spans that lie here.
+
+        Raises:
+            StorageMemoryError: It needs more memory than a statement may have, or, `within` a
+                range of several starts or ids, than a part may: ask for a smaller range.
         """
 
     def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
@@ -309,10 +320,11 @@ class SpanReader(Protocol):
     def get_field_values(self, question: FieldQuestion, /) -> list[FieldValue]:
         """Return values that spans have in a field, most frequent first; for completion."""
 
-    def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
+    def get_otlp(self, trace_ids: Sequence[str], /, *, within: SpanRange | None = None) -> bytes:
         """Return the traces as one OTLP `TracesData` protobuf message; empty if none is known.
 
         A trace asked for alone, of which nothing is stored any more, is read from the archive.
+        `within`, and what it raises, as in `get_traces`.
         """
 
     def archive_trace(self, trace_id: str, /) -> bool:

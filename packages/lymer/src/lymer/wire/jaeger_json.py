@@ -22,6 +22,7 @@ from lymer.wire.go_text import float_text
 
 __all__ = [
     "any_value_text",
+    "encode_parts",
     "encode_traces",
     "encode_traces_in_pieces",
     "int_json",
@@ -58,15 +59,25 @@ def encode_traces(
 def encode_traces_in_pieces(
     traces: Iterable[SpanColumns], *, trace_warnings: Mapping[str, Sequence[str]] | None = None
 ) -> Iterator[bytes]:
-    """Yield what `encode_traces` returns, some hundred spans at a time.
+    """Yield what `encode_traces` returns, some hundred spans at a time; see `encode_parts`."""
+    return encode_parts((([one]) for one in traces), trace_warnings or {})
+
+
+def encode_parts(
+    traces: Iterable[Iterable[SpanColumns]], trace_warnings: Mapping[str, Sequence[str]] = {}
+) -> Iterator[bytes]:
+    """Yield a JSON array with one Jaeger trace object per element of `traces`.
 
     Tags and log fields of spans that were yielded are taken out of the columns, so that a large
     trace does not lie in memory twice.
+
+    Args:
+        traces: Each in parts, none of them empty; of no part is no trace.
+        trace_warnings: Warnings about whole traces, by trace id (32 hex digits).
     """
-    warnings = trace_warnings or {}
     before = "["
-    for trace in traces:
-        for piece in _trace_pieces(trace, warnings.get(trace.trace_id[0], ())):
+    for parts in traces:
+        for piece in _trace_pieces(parts, trace_warnings):
             yield (before + piece).encode("utf-8", "replace")
             before = ""
         before = ","
@@ -215,14 +226,33 @@ def _string_bytes(any_value: bytes) -> bytes:
     return found if len(found) == size else any_value
 
 
-def _trace_pieces(trace: SpanColumns, warnings: Sequence[str]) -> Iterator[str]:
-    process_ids, processes = _process_ids(trace)
+def _trace_pieces(
+    parts: Iterable[SpanColumns], trace_warnings: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    processes = _Processes()
+    full_id = ""
+    before = ""
+    for trace in parts:
+        if not full_id:
+            full_id = trace.trace_id[0]
+            before = f'{{"traceID":"{short_trace_id(full_id)}","spans":['
+        for spans in _span_pieces(trace, processes.ids_of(trace)):
+            yield before + spans
+            before = ","
+    if full_id:
+        warnings = trace_warnings.get(full_id, ())
+        yield (
+            f'],"processes":{{{processes.members}}},'
+            f'"warnings":{_strings_json(warnings) if warnings else "null"}}}'
+        )
+
+
+def _span_pieces(trace: SpanColumns, process_ids: Mapping[int, str]) -> Iterator[str]:
     # Names repeat: escape each once.
     names = {name: json_string(name) for name in set(trace.name)}
     trace_id = short_trace_id(trace.trace_id[0])
     head = f'{{"traceID":"{trace_id}","spanID":"'
     references = _references(trace, trace_id)
-    before = f'{{"traceID":"{trace_id}","spans":['
     for begin in range(0, len(trace), _SPANS_PER_PIECE):
         part = slice(begin, begin + _SPANS_PER_PIECE)
         spans = [
@@ -247,31 +277,36 @@ def _trace_pieces(trace: SpanColumns, warnings: Sequence[str]) -> Iterator[str]:
         ]
         trace.tags_json[part] = [""] * len(spans)
         trace.event_fields_json[part] = [[]] * len(spans)
-        yield before + ",".join(spans)
-        before = ","
-    yield (
-        f'],"processes":{{{processes}}},'
-        f'"warnings":{_strings_json(warnings) if warnings else "null"}}}'
-    )
+        yield ",".join(spans)
 
 
-def _process_ids(trace: SpanColumns) -> tuple[dict[int, str], str]:
-    """Return `p1`, `p2`, … by index into `process_json`, and the members of `processes`.
+class _Processes:
+    """The processes of one trace, in the order in which its parts name them.
 
     Processes that differ in nothing but the order of their tags are one.
     """
-    ids: dict[int, str] = {}
-    by_content: dict[tuple[str, ...], str] = {}
-    members: list[str] = []
-    for process in dict.fromkeys(trace.process):
-        text = trace.process_json[process]
-        content = _process_content(text)
-        known = by_content.get(content)
-        if known is None:
-            known = by_content[content] = f"p{len(by_content) + 1}"
-            members.append(f'"{known}":{text}')
-        ids[process] = known
-    return ids, ",".join(members)
+
+    def __init__(self) -> None:
+        self._by_content: dict[tuple[str, ...], str] = {}
+        self._members: list[str] = []
+
+    def ids_of(self, part: SpanColumns) -> dict[int, str]:
+        """Return `p1`, `p2`, … by index into `process_json`."""
+        ids: dict[int, str] = {}
+        for process in dict.fromkeys(part.process):
+            text = part.process_json[process]
+            content = _process_content(text)
+            known = self._by_content.get(content)
+            if known is None:
+                known = self._by_content[content] = f"p{len(self._by_content) + 1}"
+                self._members.append(f'"{known}":{text}')
+            ids[process] = known
+        return ids
+
+    @property
+    def members(self) -> str:
+        """The members of `processes`."""
+        return ",".join(self._members)
 
 
 def _process_content(text: str) -> tuple[str, ...]:

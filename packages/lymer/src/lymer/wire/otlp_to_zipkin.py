@@ -65,22 +65,27 @@ def zipkin_traces_of(traces: TracesData) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def zipkin_spans_in_pieces(spans: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
-    """Yield a JSON list of spans, some hundred at a time."""
+def zipkin_spans_in_pieces(parts: Iterable[Sequence[Mapping[str, Any]]]) -> Iterator[bytes]:
+    """Yield a JSON list of the spans of all parts, some hundred at a time."""
     before = b"["
-    for first in range(0, len(spans), _SPANS_PER_PIECE):
-        yield before + orjson.dumps(spans[first : first + _SPANS_PER_PIECE])[1:-1]
-        before = b","
-    yield b"]" if spans else b"[]"
+    for spans in parts:
+        for first in range(0, len(spans), _SPANS_PER_PIECE):
+            yield before + orjson.dumps(spans[first : first + _SPANS_PER_PIECE])[1:-1]
+            before = b","
+    yield b"[]" if before == b"[" else b"]"
 
 
-def zipkin_traces_in_pieces(traces: Iterable[Sequence[Mapping[str, Any]]]) -> Iterator[bytes]:
-    """Yield a JSON list of lists of spans, likewise."""
+def zipkin_traces_in_pieces(
+    traces: Iterable[Iterable[Sequence[Mapping[str, Any]]]],
+) -> Iterator[bytes]:
+    """Yield a JSON list of such lists; those of no span are left out."""
     before = b"["
-    for trace in traces:
-        yield before
-        yield from zipkin_spans_in_pieces(trace)
-        before = b","
+    for parts in traces:
+        for piece in zipkin_spans_in_pieces(parts):
+            if piece != b"[]":
+                yield before + piece
+                before = b""
+        before = before or b","
     yield b"[]" if before == b"[" else b"]"
 
 

@@ -42,7 +42,7 @@ from lymer.model.question import (
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import FoundSpans, TraceArrays, shares_ids, to_arrays
 from lymer.query.trace_find import found_rows
-from lymer.storage.contract import SealedSegment, SpanReader
+from lymer.storage.contract import SealedSegment, SpanRange, SpanReader
 from lymer.storage.search_contract import (
     FieldName,
     FieldQuestion,
@@ -178,9 +178,10 @@ class _Tenant:
         raw: bool,
         skeleton: bool,
         spans_max: int | None = None,
+        within: SpanRange | None = None,
     ) -> SpanColumns:
         """See `SpanReader.get_traces`."""
-        spans = self._spans_of(trace_ids, archived=True)
+        spans = _within(self._spans_of(trace_ids, archived=True), within)
         last = len(spans) if spans_max is None else spans_max + 1
         return to_columns(spans[:last], raw=raw, skeleton=skeleton)
 
@@ -388,12 +389,13 @@ class _Tenant:
         )
         return [FieldValue(("string", text), count) for text, count in values.most_common()]
 
-    def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
+    def get_otlp(self, trace_ids: Sequence[str], /, *, within: SpanRange | None = None) -> bytes:
         """See `SpanReader.get_otlp`."""
         traces = TracesData()
         origin = None
         scope_spans = ScopeSpans()
-        for span in self._spans_of(trace_ids, archived=len(trace_ids) == 1):
+        spans = self._spans_of(trace_ids, archived=len(trace_ids) == 1)
+        for span in _within(spans, within):
             if origin != (span.resource_spans, span.scope_spans):
                 origin = (span.resource_spans, span.scope_spans)
                 resource_spans = traces.resource_spans.add()
@@ -507,6 +509,13 @@ def _whole_minutes(start_unix_nano: int, end_unix_nano: int) -> tuple[int, int]:
 def _once(spans: Sequence[StoredSpan]) -> list[StoredSpan]:
     """Return the spans without those that were sent before."""
     return list({span.identity: span for span in reversed(spans)}.values())[::-1]
+
+
+def _within(spans: list[StoredSpan], within: SpanRange | None) -> list[StoredSpan]:
+    if within is None:
+        return spans
+    first, last = within[:2], within[2:]
+    return [one for one in spans if first <= (one.start_unix_nano, int(one.span_id, 16)) <= last]
 
 
 def _summary(spans: Sequence[StoredSpan]) -> TraceSummary:

@@ -73,8 +73,8 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader, name)
 
-    def get_otlp(self, trace_ids: Sequence[str], /) -> Any:
-        return self._store.reading(trace_ids, lambda: self._reader.get_otlp(trace_ids))
+    def get_otlp(self, trace_ids: Sequence[str], /, **how: Any) -> Any:
+        return self._store.reading(trace_ids, lambda: self._reader.get_otlp(trace_ids, **how))
 
     def get_traces(self, trace_ids: Sequence[str], /, **how: Any) -> Any:
         if how.get("spans_max") is not None:  # asked for no more than that

@@ -14,8 +14,8 @@ from lymer.clock import monotonic_seconds
 from lymer.errors import StorageError
 from lymer.journal.record import encode_record
 from lymer.model.segment import SealedSegment
-from lymer.pipeline.loader import Loader
 from lymer.pipeline import quarantine
+from lymer.pipeline.loader import Loader
 from lymer.pipeline.quarantine import QUARANTINE_BYTES_MAX
 from lymer.telemetry.metrics import Metrics
 from lymer.wire.otlp_proto import canonical_request

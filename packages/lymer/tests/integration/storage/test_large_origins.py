@@ -11,8 +11,8 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from lymer.api.query_grpc import _chunks as chunks_of_v2
-from lymer.api.zipkin_v2 import _of as zipkin_spans
 from lymer.api.zipkin_v2 import _one_of_many as zipkin_found
+from lymer.api.zipkin_v2 import _spans as zipkin_spans
 from lymer.errors import StorageMemoryError, TooLargeError
 from lymer.files.importing import Importer
 from lymer.files.reading import Piece, read_spans
@@ -101,7 +101,7 @@ def test_a_search_answers(query: QueryService) -> None:
     found = query.find_traces(TraceQuestion(0, LONG, service="shop"))
     assert {one.trace_id[0] for one in found} == {*EVERY}
     assert len(query.find_summaries(TraceQuestion(0, LONG, service="shop"))) == 4
-    otlp = query.find_otlp(TraceQuestion(0, LONG, service="shop"))
+    (otlp,) = query.find_otlp_in_parts(TraceQuestion(0, LONG, service="shop"))
     assert (
         sum(len(two.spans) for one in otlp.resource_spans for two in one.scope_spans)
         == 3 * SPANS + 103
@@ -264,7 +264,7 @@ def test_a_format_that_repeats_them_refuses_one_and_leaves_it_out_of_many(
     large = query.get_otlp(RESOURCE, raw=True)
     with pytest.raises(TooLargeError, match="repeats resource and scope for each span"):
         zipkin_spans(RESOURCE, large)
-    assert zipkin_found(RESOURCE, large) == []
+    assert not list(zipkin_found(RESOURCE, [large]))
     chunk = next(chunks_of_v2(large))
     assert chunk.count(VALUE.encode()) == 10
     with pytest.raises(TooLargeError, match="limit is"):

@@ -19,7 +19,8 @@ from lymer.storage.clickhouse.answers import (
 from lymer.storage.clickhouse.archive import from_archive
 from lymer.storage.clickhouse.engine import Engine, Settings
 from lymer.storage.clickhouse.select import Query, is_any_trace
-from lymer.storage.clickhouse.span_parts import between
+from lymer.storage.clickhouse.span_parts import between, in_range, part_limit, part_refused
+from lymer.storage.contract import SpanRange
 
 __all__ = ["OtlpParts"]
 
@@ -30,6 +31,7 @@ WHERE {where}
 ORDER BY start, number
 LIMIT 1 BY start, number
 """
+_UNLIMITED: Final[Settings] = {}
 _Placed = Callable[[str], str]
 
 
@@ -42,16 +44,34 @@ class OtlpParts:
         self._database = database
         self._settings = {**settings, **OTLP_SETTINGS}
 
-    def read(self, trace_ids: Sequence[str]) -> list[bytes]:
+    def read(self, trace_ids: Sequence[str], within: SpanRange | None = None) -> list[bytes]:
         """Return `TracesData` messages; one trace is taken from the archive if it is only there.
 
+        Args:
+            trace_ids: 32 hex digits each.
+            within: Only the spans that lie here.
+
         Raises:
-            StorageMemoryError: A span alone needs more memory than a statement may have.
+            StorageMemoryError: A span alone needs more memory than a statement may have; or those
+                `within` a range more than a part may.
         """
+        if within is not None:
+            return self._part(trace_ids, within, str) or self._part(trace_ids, within, from_archive)
         answers = self._traces(trace_ids, str)
         if len(trace_ids) == 1 and not any(answers):
             answers = self._traces(trace_ids, from_archive)
         return answers
+
+    def _part(self, trace_ids: Sequence[str], within: SpanRange, placed: _Placed) -> list[bytes]:
+        query = Query()
+        where = in_range(within)(query, trace_ids)
+        limit = part_limit(within)
+        with part_refused():
+            try:
+                found = self._messages(SELECT_OTLP, query, where, placed, limit)
+            except StorageMemoryError:
+                found = self._messages(SELECT_OTLP_SHARED, query, where, placed, limit)
+        return [one for one in found if one]
 
     def _traces(self, trace_ids: Sequence[str], placed: _Placed) -> list[bytes]:
         query = Query()
@@ -92,12 +112,21 @@ class OtlpParts:
                 answers += self._halves(half, trace_ids, placed)
         return answers
 
-    def _messages(self, text: str, query: Query, where: str, placed: _Placed) -> list[bytes]:
-        (answers,) = self._asked(text, 1, query, where, placed)
+    def _messages(
+        self, text: str, query: Query, where: str, placed: _Placed, limit: Settings = _UNLIMITED
+    ) -> list[bytes]:
+        (answers,) = self._asked(text, 1, query, where, placed, limit)
         return [message_of(answer) for answer in answers]
 
     def _asked(
-        self, text: str, width: int, query: Query, where: str, placed: _Placed
+        self,
+        text: str,
+        width: int,
+        query: Query,
+        where: str,
+        placed: _Placed,
+        limit: Settings = _UNLIMITED,
     ) -> list[list[Any]]:
         text = placed(text.replace("{where}", where))
-        return self._engine.select(self._database, text, width, query.parameters, self._settings)
+        settings = {**self._settings, **limit}
+        return self._engine.select(self._database, text, width, query.parameters, settings)

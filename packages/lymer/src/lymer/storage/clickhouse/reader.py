@@ -53,7 +53,13 @@ from lymer.storage.clickhouse.span_columns import (
     MOST_COLUMNS,
     select_spans,
 )
-from lymer.storage.clickhouse.span_parts import PART_SPANS_MAX, SpanParts
+from lymer.storage.clickhouse.span_parts import (
+    PART_SPANS_MAX,
+    SpanParts,
+    in_range,
+    part_limit,
+    part_refused,
+)
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
 from lymer.storage.clickhouse.spansets.arrays import ArrayKeys
 from lymer.storage.clickhouse.spansets.asking import Asking
@@ -71,6 +77,7 @@ from lymer.storage.clickhouse.trace_arrays import (
     read_found_spans,
     read_trace_arrays,
 )
+from lymer.storage.contract import SpanRange
 from lymer.storage.search_contract import (
     FieldName,
     FieldQuestion,
@@ -291,25 +298,34 @@ class TenantReader:
         raw: bool,
         skeleton: bool,
         spans_max: int | None = None,
+        within: SpanRange | None = None,
     ) -> SpanColumns:
         """See `SpanReader.get_traces`."""
         known = _checked_ids(trace_ids)
         if not known:
             return SpanColumns()
-        limit = self.part_spans_max if spans_max is None else spans_max
-        columns = self._spans_limited(known, limit, raw=raw, skeleton=skeleton)
-        if columns is None and spans_max is not None:
+        if within is not None:
+            limit = part_limit(within)
+            with part_refused():
+                columns = self._spans(
+                    in_range(within), known, raw=raw, skeleton=skeleton, limit=limit
+                )
+            has_root = not all(columns.parent_span_id)  # which says what the trace stands for
+            return self._with_rates(columns) if has_root and not skeleton else columns
+        limit_spans = self.part_spans_max if spans_max is None else spans_max
+        found = self._spans_limited(known, limit_spans, raw=raw, skeleton=skeleton)
+        if found is None and spans_max is not None:
             return _too_many(spans_max + 1)
-        if columns is None:
+        if found is None:
 
             def rendered(rows: SpanRows) -> SpanColumns:
                 origins = self._origins(rows, is_any_trace, known)
                 return to_columns(rows, origins, known, raw=raw, skeleton=skeleton)
 
-            columns = self._parts.read(
-                is_any_trace, known, rendered, skeleton=skeleton, spans_max=limit
+            found = self._parts.read(
+                is_any_trace, known, rendered, skeleton=skeleton, spans_max=limit_spans
             )
-        return columns if skeleton else self._with_rates(columns)
+        return found if skeleton else self._with_rates(found)
 
     def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
         """See `SpanReader.get_trace_arrays`."""
@@ -446,12 +462,12 @@ class TenantReader:
         settled = self._settled_segment_id()
         return Asking(self._engine, self._database, self._settings, question, settled)
 
-    def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
+    def get_otlp(self, trace_ids: Sequence[str], /, *, within: SpanRange | None = None) -> bytes:
         """See `SpanReader.get_otlp`."""
         known = _checked_ids(trace_ids)
         if not known:
             return b""
-        return b"".join(map(with_readable_values, self._otlp.read(known)))
+        return b"".join(map(with_readable_values, self._otlp.read(known, within)))
 
     def archive_trace(self, trace_id: str, /) -> bool:
         """See `SpanReader.archive_trace`."""

@@ -7,23 +7,36 @@ table lies, so no row is read twice (docs/adr/028-large-answers-in-parts.md).
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from lymer.errors import StorageError, StorageMemoryError
 from lymer.model.columns import SpanColumns
 from lymer.storage.clickhouse.archive import from_archive
-from lymer.storage.clickhouse.engine import Engine, Settings
-from lymer.storage.clickhouse.select import Query
+from lymer.storage.clickhouse.engine import ROWS_CODE, Engine, Settings
+from lymer.storage.clickhouse.select import Query, is_any_trace
 from lymer.storage.clickhouse.span_columns import select_spans
+from lymer.storage.contract import SpanRange
 from lymer.wire.span_rows import COLUMNS, SpanRows, in_order
 
-__all__ = ["PART_SPANS_MAX", "SpanParts", "between"]
+__all__ = [
+    "PART_BYTES_MAX",
+    "PART_SPANS_MAX",
+    "SpanParts",
+    "between",
+    "in_range",
+    "part_limit",
+    "part_refused",
+]
 
 PART_SPANS_MAX: Final = 20_000
 """Spans of a part: as many as an answer may have that needs no turn."""
+PART_BYTES_MAX: Final = 16 * 2**20
+"""What the engine hands over of a part that whoever asks can have in smaller ones, bytes."""
 _KEYS: Final = "SELECT {mark}, start, span_id, trace_id FROM {db}.spans WHERE {where}"
 _KEY: Final = (("start", "<u8"), ("span_id", ">u8"), ("trace_id", "V16"))
 _Where = Callable[[Query, Sequence[str]], str]
@@ -101,6 +114,36 @@ class SpanParts:
                 self._database, text, width, query.parameters, self._settings
             )
             yield SpanRows(columns)
+
+
+def in_range(within: SpanRange) -> _Where:
+    """Return what writes the condition on traces, and on the starts and ids of their spans."""
+    start, span, last_start, last_span = within
+
+    def where(query: Query, trace_ids: Sequence[str]) -> str:
+        placed = between(query, (start, span), (last_start, last_span + 1))
+        return f"{is_any_trace(query, trace_ids)} AND {placed}"
+
+    return where
+
+
+def part_limit(within: SpanRange) -> Settings:
+    """Return the settings that refuse a part that is too large; one span never is."""
+    if within[:2] == within[2:]:
+        return {}
+    return {"max_result_bytes": PART_BYTES_MAX, "result_overflow_mode": "throw"}
+
+
+@contextlib.contextmanager
+def part_refused() -> Iterator[None]:
+    """Say of a part that it is too large as of one that there is no memory for."""
+    try:
+        yield
+    except StorageError as error:
+        if not str(error).startswith(ROWS_CODE):
+            raise
+        message = f"cannot answer: the spans have more than {PART_BYTES_MAX} bytes"
+        raise StorageMemoryError(message) from error
 
 
 def between(query: Query, low: tuple[int, int], high: tuple[int, int]) -> str:

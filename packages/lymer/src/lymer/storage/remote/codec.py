@@ -62,7 +62,9 @@ REQUEST_BYTES_MAX: Final = 4 << 20
 """Bytes of one question: 10,000 trace ids are 340 kB."""
 
 _COLUMNS: Final = tuple(field.name for field in dataclasses.fields(SpanColumns))
-_ARRAYS: Final = tuple(field.name for field in dataclasses.fields(TraceArrays))
+_ARRAYS: Final = tuple(
+    field.name for field in dataclasses.fields(TraceArrays) if field.name != "place"
+)
 _QUESTION: Final = tuple(field.name for field in dataclasses.fields(TraceQuestion))
 _SAMPLE: Final = tuple(field.name for field in dataclasses.fields(SpanSample))
 _MINUTES: Final = tuple(field.name for field in dataclasses.fields(MinuteCounts))

@@ -26,6 +26,7 @@ from lymer.model.question import (
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import FoundSpans, TraceArrays
 from lymer.storage.caller import stoppable
+from lymer.storage.contract import SpanRange
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
 from lymer.storage.search_contract import (
     FieldName,
@@ -216,11 +217,13 @@ class RemoteReader:
         raw: bool,
         skeleton: bool,
         spans_max: int | None = None,
+        within: SpanRange | None = None,
     ) -> SpanColumns:
         """See `SpanReader.get_traces`."""
         answer: SpanColumns = self._ask(
-            "get_traces", list(trace_ids), raw=raw, skeleton=skeleton, spans_max=spans_max
-        )
+            "get_traces", list(trace_ids), raw=raw, skeleton=skeleton, spans_max=spans_max,
+            **_in_range(within),
+        )  # fmt: skip
         return answer
 
     def get_trace_arrays(self, trace_id: str, find: FindTerms = NOTHING, /) -> TraceArrays:
@@ -312,9 +315,9 @@ class RemoteReader:
         """See `SpanReader.get_field_values`."""
         return list(self._ask("get_field_values", question))
 
-    def get_otlp(self, trace_ids: Sequence[str], /) -> bytes:
+    def get_otlp(self, trace_ids: Sequence[str], /, *, within: SpanRange | None = None) -> bytes:
         """See `SpanReader.get_otlp`."""
-        answer: bytes = self._ask("get_otlp", list(trace_ids))
+        answer: bytes = self._ask("get_otlp", list(trace_ids), **_in_range(within))
         return answer
 
     def archive_trace(self, trace_id: str, /) -> bool:
@@ -336,3 +339,8 @@ class RemoteReader:
         method = METHODS[attribute]
         body = encode_arguments(arguments, keywords)
         return method.decode(self._store.ask(method.name, body, self._tenant))
+
+
+def _in_range(within: SpanRange | None) -> dict[str, object]:
+    """Return the argument, none if there is no range: older stores do not know it."""
+    return {} if within is None else {"within": list(within)}
