@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +19,15 @@ from lymer.storage.clickhouse.reading_store import ReadingStore
 from lymer.storage.clickhouse.sharded_store import ShardedStore
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.contract import SpanReader
+from lymer.tenancy import DEFAULT_TENANT
 
 __all__ = ["open_sharded"]
 
 _MEMORY_BYTES_MAX: Final = 900 * 2**20
-_LOOKED_SECONDS: Final = 1.5
-"""After that long readers look for new tenants, and catalogs for what was told."""
+_LOOKED_SECONDS: Final = 0.11
+"""After that long a catalog looks for what was told."""
+_MET_SECONDS: Final = 1.05
+"""After that long readers look for new tenants."""
 
 
 class _Looking(ShardedStore):
@@ -31,44 +35,62 @@ class _Looking(ShardedStore):
 
     def __init__(self, shards: Sequence[ClickHouseStore], front: ReadingStore) -> None:
         super().__init__(shards, front)
-        self._written_seconds = 0.0
+        self._written_seconds: dict[str, float] = {}
+        """When each tenant was written to last."""
+        self._met = {DEFAULT_TENANT}
+        """Whom the readers know."""
         self._last = 0
         self._known: dict[tuple[str, int], int] = {}
 
     def for_tenant(self, tenant: str, /) -> SpanReader:
         """Return a reader that sees all that was written before."""
-        wait = self._written_seconds + _LOOKED_SECONDS - monotonic_seconds()
-        if wait > 0:
-            time.sleep(wait)
+        written = self._written_seconds.get(tenant)
+        if written is not None:
+            seconds = _LOOKED_SECONDS if tenant in self._met else _MET_SECONDS
+            time.sleep(max(0.0, written + seconds - monotonic_seconds()))
+            self._met.add(tenant)
         return super().for_tenant(tenant)
 
     def announce(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter`."""
-        super().announce(self._ours(segment))
+        with self._ours(segment) as ours:
+            super().announce(ours)
 
     def write_segment(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter`."""
-        super().write_segment(self._ours(segment))
+        with self._ours(segment) as ours:
+            super().write_segment(ours)
 
     def recover_segment(self, segment: SealedSegment, /) -> None:
         """See `SpanWriter`."""
-        super().recover_segment(self._ours(segment))
+        with self._ours(segment) as ours:
+            super().recover_segment(ours)
 
     def write_part(self, segment: SealedSegment, path: Path, /) -> None:
         """See `SpanWriter`."""
-        super().write_part(self._ours(segment), path)
+        with self._ours(segment) as ours:
+            super().write_part(ours, path)
 
     def try_part(self, segment: SealedSegment, path: Path, /) -> None:
         """See `SpanWriter`."""
-        super().try_part(self._ours(segment), path)
+        with self._ours(segment) as ours:
+            super().try_part(ours, path)
 
     def expect(self, segments: Sequence[SealedSegment], /) -> None:
         """See `SpanWriter`."""
-        super().expect([self._ours(segment) for segment in segments])
+        for segment in segments:
+            with self._ours(segment) as ours:
+                super().expect([ours])
 
-    def _ours(self, segment: SealedSegment) -> SealedSegment:
-        """Return it under an id of this collector, the same each time."""
-        self._written_seconds = monotonic_seconds()
+    @contextlib.contextmanager
+    def _ours(self, segment: SealedSegment) -> Iterator[SealedSegment]:
+        """Yield it under an id of this collector, the same each time; note when it was written."""
+        try:
+            yield self._numbered(segment)
+        finally:
+            self._written_seconds[segment.tenant] = monotonic_seconds()
+
+    def _numbered(self, segment: SealedSegment) -> SealedSegment:
         if segment.segment_id in self._known.values():
             return segment  # recovery writes
         key = (segment.tenant, segment.segment_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator
@@ -62,27 +63,24 @@ Write = Callable[..., None]
 _DATABASES: Final = "SELECT {mark}, name FROM system.databases WHERE match(name, '^(all_)?lymer')"
 _TABLES: Final = (
     "SELECT {mark}, name FROM system.tables WHERE database = '{db}' AND name != 'schema_versions' "
-    "AND (endsWith(engine, 'MergeTree') OR engine = 'Memory')"
+    "AND (endsWith(engine, 'MergeTree') AND total_rows > 0 OR startsWith(name, 'collector_'))"
 )
-_made: Final[dict[str, str]] = {}
-"""Which of `STORES` the schema of a place (a folder, a server's URL) was made for."""
 
 
-def _emptied(engine: Engine, place: str, kind: str) -> None:
-    """Leave the schema of the default tenant and nothing else, or nothing if another's is there.
+def _emptied(engine: Engine) -> None:
+    """Leave the schema of the default tenant and nothing else.
 
     Making a schema takes five times the engine's work of emptying its tables.
     """
     for (name,) in zip(*engine.select("", _DATABASES, 1), strict=True):
         database = name.decode()
-        if database != "lymer" or _made.get(place) != kind:
+        if database not in {"lymer", "all_lymer"}:
             engine.command(database, "DROP DATABASE {db} SYNC")
             continue
         for (table,) in zip(*engine.select(database, _TABLES, 1), strict=True):
             # The name of a table says which collector this is.
             verb = "DROP" if table.startswith(b"collector_") else "TRUNCATE"
             engine.command(database, f"{verb} TABLE {{db}}.{table.decode()} SYNC")
-    _made[place] = kind
 
 
 @cache
@@ -99,30 +97,24 @@ def _memory(folder: Path) -> AnyStore:
 
 def _clickhouse(folder: Path) -> AnyStore:
     engine = ChdbEngine(_engine_folder(), memory_bytes_max=900 * 2**20)
-    _emptied(engine, str(_engine_folder()), "clickhouse")
+    _emptied(engine)
     return ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
 
 
-def _empty_server(kind: str, url: str = "") -> ServerEngine:
-    engine = ServerEngine(url or server_url())
-    _emptied(engine, url or server_url(), kind)
-    return engine
+def _empty_servers(*urls: str) -> None:
+    for url in urls:
+        with contextlib.closing(ServerEngine(url)) as engine:
+            _emptied(engine)
 
 
 def _two_shards(folder: Path) -> AnyStore:
-    for url in shards().urls:
-        _empty_server("two-shards", url).close()
+    _empty_servers(*shards().urls)
     return open_sharded(shards().urls, folder)
 
 
 def _two_collectors(folder: Path) -> AnyStore:
-    _empty_server("two-collectors").close()
+    _empty_servers(server_url())
     return TwoCollectors(server_url(), folder)
-
-
-def _server(folder: Path) -> AnyStore:
-    engine = _empty_server("server")
-    return ClickHouseStore(engine, retention_seconds=10**9, memory_bytes_max=900 * 2**20)
 
 
 def _remote(folder: Path) -> AnyStore:
@@ -133,18 +125,25 @@ STORES: Final[dict[str, Callable[[Path], AnyStore]]] = {
     "memory": _memory,
     "clickhouse": _clickhouse,
     "remote": _remote,
-    "server": _server,
     "two-collectors": _two_collectors,
     "two-shards": _two_shards,
 }
 """Name to factory of an empty store, which gets a fresh folder. Never are two stores open at once,
-but in `test_oracle.py`, which compares one of these with a `MemoryStore`."""
+but in `test_oracle.py`, which compares one of these with a `MemoryStore`. On a server collectors
+are always several, as two tell each other apart there even if one of them is alone."""
 
 
-@pytest.fixture(params=list(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture(scope="module", params=list(STORES))
+def store_name(request: pytest.FixtureRequest) -> str:
+    """Return the name of a store: a module's tests run with one, then with the next."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def store(store_name: str, tmp_path: Path) -> Iterator[Store]:
     """Yield an empty store."""
-    opened = Store(STORES[request.param](tmp_path))
+    opened = Store(STORES[store_name](tmp_path))
     yield opened
     opened.close()
 
@@ -160,13 +159,11 @@ def write(store: Store, tmp_path: Path) -> Write:
     return write_requests
 
 
-@pytest.fixture(scope="module", params=list(STORES))
-def corpus(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
+@pytest.fixture(scope="module")
+def corpus(store_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Yield a store with the traces of `corpus.py`, for modules that only read."""
     folder = tmp_path_factory.mktemp("corpus")
-    opened = Store(STORES[request.param](folder))
+    opened = Store(STORES[store_name](folder))
     opened.write_segment(write_segment_file(folder, *corpus_requests()))
     yield opened
     opened.close()

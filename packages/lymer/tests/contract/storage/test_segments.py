@@ -64,37 +64,37 @@ def test_a_trace_may_come_in_many_requests_and_segments(store: Store, tmp_path: 
     assert len(set(span_ids(store))) == 15
 
 
-@pytest.mark.parametrize("garbage", [b"\x05abc", b"\x03\xff\xff\xff", b"\xff" * 12])
-def test_a_segment_that_cannot_be_decoded_stores_nothing(
-    store: Store, tmp_path: Path, garbage: bytes
-) -> None:
+def test_a_segment_that_cannot_be_decoded_stores_nothing(store: Store, tmp_path: Path) -> None:
     """Not even the requests before the bad one; and the next segment is stored."""
     good = write_segment_file(tmp_path, make_request(make_span(1, 1)))
     bad_path = tmp_path / "bad.segment"
-    bad_path.write_bytes(good.path.read_bytes() + garbage)
-    bad = SealedSegment(1_795_365_820_000_000, bad_path, 2, bad_path.stat().st_size)
-
-    with pytest.raises(UndecodableError):
-        store.write_segment(bad)
+    for number, garbage in enumerate((b"\x05abc", b"\x03\xff\xff\xff", b"\xff" * 12)):
+        bad_path.write_bytes(good.path.read_bytes() + garbage)
+        bad = SealedSegment(1_795_365_820_000_000 + number, bad_path, 2, bad_path.stat().st_size)
+        with pytest.raises(UndecodableError):
+            store.write_segment(bad)
     assert span_ids(store) == []
 
     store.write_segment(good)
     assert [span_hex(1)] == span_ids(store)
 
 
-@pytest.mark.parametrize("parts", [[1, 2], [2, 1], [1], [2], [], [1, 2, 1]])
-def test_a_segment_in_parts_is_stored_once(store: Store, tmp_path: Path, parts: list[int]) -> None:
+def test_a_segment_in_parts_is_stored_once(store: Store, tmp_path: Path) -> None:
     """Whatever parts are there, some twice as after a crash: `recover_segment` makes it whole."""
-    requests = {number: make_request(make_span(1, number)) for number in (1, 2)}
-    whole = write_segment_file(tmp_path, *requests.values())
-    for place, number in enumerate(parts):
-        folder = tmp_path / str(place)
-        folder.mkdir()
-        store.write_part(whole, write_segment_file(folder, requests[number]).path)
-    store.recover_segment(whole)
-    store.recover_segment(whole)
+    cases: list[list[int]] = [[1, 2], [2, 1], [1], [2], [], [1, 2, 1]]
+    for trace, parts in enumerate(cases, 1):
+        requests = {number: make_request(make_span(trace, number)) for number in (1, 2)}
+        segment_id = 1_795_365_821_000_000 + trace
+        whole = write_segment_file(tmp_path, *requests.values(), segment_id=segment_id)
+        for place, number in enumerate(parts):
+            folder = tmp_path / f"{trace} {place}"
+            folder.mkdir()
+            store.write_part(whole, write_segment_file(folder, requests[number]).path)
+        store.recover_segment(whole)
+        store.recover_segment(whole)
 
-    assert sorted(span_ids(store)) == [span_hex(1), span_hex(2)]
+    for trace, parts in enumerate(cases, 1):
+        assert sorted(span_ids(store, trace)) == [span_hex(1), span_hex(2)], parts
 
 
 def test_a_trial_stores_nothing(store: Store, tmp_path: Path) -> None:

@@ -38,6 +38,11 @@ CRAFTED: Final = [
 """Names that want to be another's, a path, or SQL."""
 
 
+SHARDED: Final = [one for one in CRAFTED if one in {DEFAULT_TENANT, "A", "~" * TENANT_BYTES_MAX}
+                  or not {*one}.isdisjoint("'\"`\\{%")]  # fmt: skip
+"""On a server there are no paths, and a name is a database of each of two shards and of both."""
+
+
 @pytest.fixture
 def put(store: Store, tmp_path: Path) -> Callable[..., None]:
     """Return a function that stores a call from shop to cart of a tenant, one segment each."""
@@ -54,15 +59,18 @@ def put(store: Store, tmp_path: Path) -> Callable[..., None]:
     return write
 
 
+# What it asks in its turn, `clickhouse` is asked by `remote`; a server stands in `two-shards`.
+@pytest.mark.parametrize("store_name", ["memory", "remote", "two-shards"], indirect=True)
 @pytest.mark.timeout(400)
-def test_crafted_names_are_names(store: Store, put: Callable[..., None]) -> None:
+def test_crafted_names_are_names(store_name: str, store: Store, put: Callable[..., None]) -> None:
     """Neither path nor SQL nor each other: every tenant has its own trace and no other."""
     assert all(map(is_tenant, CRAFTED[1:]))
-    for number, tenant in enumerate(CRAFTED, start=1):
+    tenants = SHARDED if store_name == "two-shards" else CRAFTED
+    for number, tenant in enumerate(tenants, start=1):
         put(tenant, number, value=str(number))
 
-    every = [trace_hex(number) for number in range(1, len(CRAFTED) + 1)]
-    for number, tenant in enumerate(CRAFTED, start=1):
+    every = [trace_hex(number) for number in range(1, len(tenants) + 1)]
+    for number, tenant in enumerate(tenants, start=1):
         reader = store.tenants.for_tenant(tenant)
         found = reader.get_traces(every, raw=True, skeleton=False)
         assert {trace_hex(number)} == {*found.trace_id}, tenant

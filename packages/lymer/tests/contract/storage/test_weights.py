@@ -18,45 +18,54 @@ HUNDREDTH = "fd70a3d70a3d71"
 """The threshold of one in a hundred: (1 - 1 / 100) * 2^56 in hex."""
 
 
-@pytest.mark.parametrize(
-    ("trace_state", "weight"),
-    [
-        ("", 1),
-        ("ot=th:0", 1),
-        ("ot=th:8", 2),
-        ("a=b, ot=rv:aaaaaaaaaaaaaa;th:c ,c=d", 4),
-        (f"ot=th:{HUNDREDTH}", 100),
-        ("ot=th:", 1),
-        ("ot=th:xyz", 1),
-        ("ot=p:8;r:62", 1),
-        ("other=th:8", 1),
-    ],
+STATES: Final = (
+    ("", 1),
+    ("ot=th:0", 1),
+    ("ot=th:8", 2),
+    ("a=b, ot=rv:aaaaaaaaaaaaaa;th:c ,c=d", 4),
+    (f"ot=th:{HUNDREDTH}", 100),
+    ("ot=th:", 1),
+    ("ot=th:xyz", 1),
+    ("ot=p:8;r:62", 1),
+    ("other=th:8", 1),
 )
-def test_a_span_counts_by_its_weight(
-    store: Store, write: Write, trace_state: str, weight: int
-) -> None:
+"""What a sender may say → for how many a span stands."""
+
+
+def test_a_span_counts_by_its_weight(store: Store, write: Write) -> None:
     """In RED and in the graph, errors and durations too, and in Jaeger's dependencies."""
-    write(
-        make_request(
-            make_span(1, 1, kind=2, status=2, duration_nano=1_000, trace_state=trace_state)
-        ),
-        make_request(make_span(1, 2, 1, kind=2, trace_state=trace_state), service="cart"),
-    )
-    (red,) = store.get_red(START, START + 1, "shop")
-    assert (red.call_count, red.error_count, red.duration_nano_sum) == (
-        weight, weight, 1_000 * weight,
-    )  # fmt: skip
-    node = next(one for one in store.get_graph(START, START + 1) if one.target == "shop")
-    assert (node.calls, node.errors) == pytest.approx((weight, weight))
-    assert node.span_count == 1
-    is_estimated = weight > 1
-    assert store.get_dependencies(START, START + 1) == [
-        DependencyLink("shop", "cart", weight, is_estimated)
-    ]
-    slots = store.get_red_slots(
-        (START // MINUTE, START // MINUTE), ["shop"], ["server"], by_operation=True, slot_minutes=1
-    )
-    assert [one.is_estimated for one in (red, *slots)] == [is_estimated] * 2
+    requests = []
+    for trace, (state, _) in enumerate(STATES, 1):
+        front = make_span(trace, 1, kind=2, status=2, duration_nano=1_000, trace_state=state)
+        back = make_span(trace, 2, 1, kind=2, trace_state=state)
+        requests += [
+            make_request(front, service=f"shop{trace}"),
+            make_request(back, service=f"cart{trace}"),
+        ]
+    write(*requests)
+    shops = [f"shop{trace}" for trace in range(1, len(STATES) + 1)]
+    edges = store.get_graph(START, START + 1)
+    calls = {one.parent: one for one in store.get_dependencies(START, START + 1)}
+    red = {one.service: one for one in store.get_red(START, START + 1, "")}
+    minutes = (START // MINUTE, START // MINUTE)
+    slots = {
+        one.service: one
+        for one in store.get_red_slots(
+            minutes, shops, ["server"], by_operation=True, slot_minutes=1
+        )
+    }
+    assert {*calls} == {*slots} == {*shops}
+    for trace, (_, weight) in enumerate(STATES, 1):
+        shop = f"shop{trace}"
+        assert (red[shop].call_count, red[shop].error_count, red[shop].duration_nano_sum) == (
+            weight, weight, 1_000 * weight,
+        )  # fmt: skip
+        node = next(one for one in edges if one.target == shop)
+        assert (node.calls, node.errors) == pytest.approx((weight, weight))
+        assert node.span_count == 1
+        is_estimated = weight > 1
+        assert calls[shop] == DependencyLink(shop, f"cart{trace}", weight, is_estimated)
+        assert red[shop].is_estimated == slots[shop].is_estimated == is_estimated
 
 
 def test_every_aggregate_counts_by_weight(store: Store, write: Write) -> None:

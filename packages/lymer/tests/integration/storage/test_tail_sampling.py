@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -65,14 +66,11 @@ class Sampled:
         return self.store.decide_traces(FIRST + round(upto * SECOND))
 
     def left(self) -> dict[int, int]:
-        """Return trace → spans that are still there, by every way to read."""
+        """Return trace → spans that are still there."""
         reader = self.store.for_tenant(DEFAULT_TENANT)
-        found = {}
-        for number in range(1, 400):
-            columns = reader.get_traces([trace_hex(number)], raw=True, skeleton=False)
-            if len(columns):
-                found[number] = len(columns)
-        return found
+        numbers = {trace_hex(number): number for number in range(1, 400)}
+        columns = reader.get_traces([*numbers], raw=True, skeleton=False)
+        return dict(Counter(numbers[trace] for trace in columns.trace_id))
 
     def found(self, key: str, value: str, *, operation: str = "") -> set[str]:
         """Return the traces that a search for a tag finds."""
