@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lymer.errors import CorruptJournalError
-from lymer.journal.disk import sync_folder
+from lymer.journal.disk import replace_file
 from lymer.model.segment import SealedSegment
 
 __all__ = ["AgentNames"]
@@ -73,18 +73,8 @@ class AgentNames:
 
     def _write(self, file: Path) -> None:
         runs = [{"first_segment": first, "name": name.hex()} for first, name in self._runs]
-        successor = file.with_suffix(".new")
         try:
-            with open(successor, "w", encoding="utf-8", opener=_private) as out:
-                json.dump({"runs": runs}, out)
-                out.flush()
-                os.fsync(out.fileno())
-            successor.replace(file)
-            sync_folder(file.parent)
+            # For our eyes only: who knows a name could name requests by it.
+            replace_file(file, json.dumps({"runs": runs}).encode())
         except OSError as error:
             raise CorruptJournalError(f"cannot write {file}: {error}") from error
-
-
-def _private(path: str, flags: int) -> int:
-    """Open for our eyes only: who knows a name could name requests by it."""
-    return os.open(path, flags, 0o600)

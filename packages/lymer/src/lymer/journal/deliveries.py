@@ -11,7 +11,6 @@ every request which those are. Agents not heard of for longest are forgotten bey
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -23,7 +22,7 @@ import msgpack
 
 from lymer.errors import CorruptJournalError
 from lymer.journal.delivery import Delivery, read_delivery
-from lymer.journal.disk import sync_folder
+from lymer.journal.disk import replace_file
 from lymer.journal.marks import Marks
 from lymer.journal.recovery import open_records
 from lymer.model.segment import SealedSegment
@@ -110,13 +109,7 @@ class Deliveries:
                 if changes == self._written_changes:
                     return
                 content = self._packed()
-            successor = self._file.with_suffix(".new")
-            with successor.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            successor.replace(self._file)
-            sync_folder(self._file.parent)
+            replace_file(self._file, content)
             self._written_changes = changes
 
     def _add_names_of(self, path: Path) -> None:

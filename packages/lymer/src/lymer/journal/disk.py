@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Disk", "LocalDisk", "make_folder", "sync_folder"]
+__all__ = ["Disk", "LocalDisk", "make_folder", "replace_file", "sync_folder"]
 
 
 class Disk(Protocol):
@@ -87,3 +87,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a small file, only for us to read: after a crash there is the old one or the new one.
+
+    Raises:
+        OSError: It is not durable. A file with `.new` behind its name may be left.
+    """
+    successor = path.with_name(path.name + ".new")
+    descriptor = os.open(successor, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(descriptor)
+    successor.replace(path)
+    sync_folder(path.parent)

@@ -17,7 +17,10 @@ class Marks:
     def __init__(self, whole: bytes = b"", parts: Iterable[tuple[int, int]] = ()) -> None:
         """Begin with what `whole` and `parts` of another one say."""
         self._whole = bytearray(whole)
-        self._parts = {(index, part) for index, part in parts}
+        self._parts: set[tuple[int, int]] = set()
+        self._divided: set[tuple[int, int]] = set()
+        for index, part in parts:
+            self.add(index, part)
 
     @property
     def whole(self) -> bytes:
@@ -45,10 +48,17 @@ class Marks:
             part >>= 1
         return False
 
+    def is_divided(self, index: int, part: int = WHOLE) -> bool:
+        """Tell whether a part of that part is done."""
+        return (index, part) in self._divided
+
     def add(self, index: int, part: int = WHOLE) -> None:
         """Mark it done."""
         if part != WHOLE:
             self._parts.add((index, part))
+            while part > WHOLE and (index, part >> 1) not in self._divided:
+                part >>= 1
+                self._divided.add((index, part))
             return
         place = index >> 3
         if place >= len(self._whole):

@@ -6,7 +6,7 @@ that waits may go. Requests that were under way together when it failed count as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,55 +35,45 @@ class CollectorHealth:
 
     reference: str
     """`target|ip:port`: the name that was looked up, and what was found."""
-    attempts: int = 0
-    """Tries that failed since one succeeded, those that were under way together as one."""
+    tries: int = 0
+    """Those that failed since one succeeded; what was under way together is one."""
     failures: int = 0
     """Requests that failed since one succeeded."""
+    under_way: int = 0
+    """Requests without an answer, and segments that are about to come."""
     failing_since: float = 0.0
     failed_at: float = 0.0
     retry_at: float = 0.0
     """When it may be tried again."""
     last_success: float = 0.0
     """0 if there never was one."""
-    probe: object | None = None
-    """What is sent, or is about to be, to find out whether it works again."""
     said_at: float = 0.0
 
     @property
     def is_failing(self) -> bool:
         """Whether what was heard last was a failure."""
-        return self.attempts > 0
+        return self.tries > 0
 
     def may_try(self, now: float) -> bool:
         """Tell whether it works, or may be tried with one request."""
-        return not self.is_failing or (self.probe is None and self.retry_at <= now)
+        return not self.is_failing or (self.under_way == 0 and self.retry_at <= now)
 
     def succeeded(self, now: float) -> Said | None:
         """Note an answer."""
-        said = None
-        if self.is_failing:
-            said = self._said("collector works again", now)
-        self.attempts = self.failures = 0
-        self.retry_at = 0.0
-        self.probe = None
+        said = self._said("collector works again", now) if self.is_failing else None
+        self.tries = self.failures = 0
         self.last_success = now
         return said
 
     def failed(
-        self,
-        now: float,
-        *,
-        sent_at: float,
-        pause: Callable[[int], float],
-        after_seconds: float,
-        reason: str,
+        self, now: float, *, sent_at: float, pause: float, after_seconds: float, reason: str
     ) -> Said | None:
         """Note that a request got no answer, or that it should be repeated.
 
         Args:
             now: The time.
             sent_at: When the request was sent.
-            pause: Number of tries that failed before this one → seconds.
+            pause: Seconds until the next try, if this failure is not one that is known already.
             after_seconds: What the collector asked for.
             reason: What is known.
         """
@@ -98,9 +88,9 @@ class CollectorHealth:
         elif now - self.said_at >= _SAY_EVERY_SECONDS:
             self.said_at = now
             said = self._said("collector fails still", now, reason)
-        self.retry_at = now + max(pause(self.attempts), after_seconds)
+        self.retry_at = now + max(pause, after_seconds)
         self.failed_at = now
-        self.attempts += 1
+        self.tries += 1
         return said
 
     def _said(self, event: str, now: float, reason: str = "") -> Said:
@@ -115,9 +105,9 @@ class Healths:
         self._known: dict[str, CollectorHealth] = {}
         self._turn = 0
 
-    def all(self) -> list[CollectorHealth]:
-        """Return each of them."""
-        return list(self._known.values())
+    def working(self) -> int:
+        """Return how many there are whose last answer was no failure."""
+        return sum(not one.is_failing and one.last_success > 0 for one in self._known.values())
 
     def set_known(self, references: Iterable[str]) -> None:
         """Know these and no others; what was known of those that stay is kept."""
@@ -128,12 +118,9 @@ class Healths:
 
         A name that stands for one address is one collector, whatever its address is.
         """
-        health = self._known.get(reference)
-        if health is not None:
-            return health
         target = reference.partition("|")[0]
         of_name = [one for name, one in self._known.items() if name.partition("|")[0] == target]
-        return of_name[0] if len(of_name) == 1 else None
+        return self._known.get(reference) or (of_name[0] if len(of_name) == 1 else None)
 
     def choose(self, now: float, but: CollectorHealth | None = None) -> CollectorHealth | None:
         """Return the next one in turn that works or may be tried, else the one to be tried soonest.
@@ -143,10 +130,8 @@ class Healths:
             but: Not this one.
         """
         known = [one for one in self._known.values() if one is not but]
-        if not known:
-            return None
         self._turn += 1
-        in_turn = [known[(self._turn + step) % len(known)] for step in range(len(known))]
-        return next(
-            (one for one in in_turn if one.may_try(now)), min(in_turn, key=lambda one: one.retry_at)
-        )
+        at = self._turn % max(len(known), 1)
+        in_turn = [*known[at:], *known[:at]]
+        soonest = min(in_turn, key=lambda one: one.retry_at, default=None)
+        return next((one for one in in_turn if one.may_try(now)), soonest)

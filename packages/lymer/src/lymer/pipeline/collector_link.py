@@ -6,8 +6,8 @@ Source: OTLP specification 1.9, "OTLP/gRPC Response" (which codes may be repeate
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -15,7 +15,8 @@ from google.rpc import error_details_pb2, status_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from lymer.errors import OverloadedError
-from lymer.pipeline.outcome import Accepted, Outcome, Refused, Repeat, TooLarge
+from lymer.pipeline.outcome import Accepted, Outcome, Refused, Repeat
+from lymer.transport.grpc_link import GrpcLink
 from lymer.wire.otlp_to_jaeger_proto import post_spans_from_otlp
 
 __all__ = ["OPTIONS", "CollectorLink", "grpc_target"]
@@ -55,16 +56,6 @@ _PAUSE_SECONDS_MAX: Final = 60.0
 """A collector that asks for a longer pause is asked earlier."""
 
 
-class Channels(Protocol):
-    """Gives the channel for the next call; certificates may have changed."""
-
-    def channel(self) -> grpc.aio.Channel:
-        """Return it."""
-
-    async def close(self) -> None:
-        """End all calls."""
-
-
 def grpc_target(address: str, port: int) -> str:
     """Return an IP address as gRPC takes it without looking it up."""
     return f"ipv6:[{address}]:{port}" if ":" in address else f"ipv4:{address}:{port}"
@@ -77,7 +68,7 @@ class CollectorLink:
         self,
         target: str,
         address: str,
-        channels: Channels,
+        link: GrpcLink,
         *,
         protocol: str,
         metadata: Callable[[], Sequence[tuple[str, str]]] = tuple,
@@ -87,7 +78,7 @@ class CollectorLink:
         Args:
             target: The name that was looked up.
             address: What was found, `ip:port`.
-            channels: Closed by `close`.
+            link: Closed by `close`.
             protocol: `otlp` or `jaeger`.
             metadata: Asked for before each call: who we are.
         """
@@ -95,7 +86,7 @@ class CollectorLink:
         self.address = address
         self.reference = f"{target}|{address}"
         """What is written down about where a segment went."""
-        self._channels = channels
+        self._link = link
         self._metadata = metadata
         self._protocol = protocol
 
@@ -108,11 +99,8 @@ class CollectorLink:
                 body = await asyncio.to_thread(post_spans_from_otlp, body)
             else:
                 body = post_spans_from_otlp(body)
-        call: Any = self._channels.channel().unary_unary(
-            METHODS[self._protocol], request_serializer=None, response_deserializer=None
-        )
         try:
-            answer = await call(body, timeout=seconds_max, metadata=(*metadata, *self._metadata()))
+            answer = await self._call(METHODS[self._protocol], body, seconds_max, metadata)
         except grpc.aio.AioRpcError as error:
             return _outcome(error)
         if self._protocol == "otlp" and answer:
@@ -130,19 +118,27 @@ class CollectorLink:
         Raises:
             OverloadedError: There is none; the message says why.
         """
-        call: Any = self._channels.channel().unary_unary(
-            method, request_serializer=None, response_deserializer=None
-        )
         try:
-            answer: bytes = await call(body, timeout=seconds_max, metadata=tuple(self._metadata()))
+            return await self._call(method, body, seconds_max)
         except grpc.aio.AioRpcError as error:
-            reason = f"{error.code().name}: {(error.details() or '')[:500]}"
-            raise OverloadedError(f"{self.reference}: {reason}") from error
+            raise OverloadedError(f"{self.reference}: {_reason(error)}") from error
+
+    def _call(
+        self,
+        method: str,
+        body: bytes,
+        seconds_max: float,
+        metadata: Sequence[tuple[str, str]] = (),
+    ) -> Awaitable[bytes]:
+        call: Any = self._link.channel().unary_unary(method, None, None)
+        answer: Awaitable[bytes] = call(
+            body, timeout=seconds_max, metadata=(*metadata, *self._metadata())
+        )
         return answer
 
     async def close(self) -> None:
         """End all calls."""
-        await self._channels.close()
+        await self._link.close()
 
 
 def _rejected_spans(answer: bytes) -> int:
@@ -154,14 +150,12 @@ def _rejected_spans(answer: bytes) -> int:
 
 
 def _outcome(error: grpc.aio.AioRpcError) -> Outcome:
-    code, details = error.code(), error.details() or ""
-    reason = f"{code.name}: {details[:500]}"
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details.lower():
-        return TooLarge(reason)
+    code, said, reason = error.code(), (error.details() or "").lower(), _reason(error)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in said:
+        return Refused(reason, is_too_large=True)
     if code in _REFUSED:
         return Refused(reason)
     pause = _retry_delay(error)
-    said = details.lower()
     is_unsent = code is grpc.StatusCode.UNAVAILABLE and any(text in said for text in _NOT_CONNECTED)
     is_answer = pause is not None or code in {
         grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -175,6 +169,10 @@ def _outcome(error: grpc.aio.AioRpcError) -> Outcome:
         is_unknown=not (is_unsent or is_answer),
         is_suspicious=code in _SUSPICIOUS,
     )
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    return f"{error.code().name}: {(error.details() or '')[:500]}"
 
 
 def _retry_delay(error: grpc.aio.AioRpcError) -> float | None:

@@ -53,7 +53,8 @@ class Collectors:
         self.healths: Final = Healths()
         """How each of them has been; told by whoever sends."""
         self._failed: set[str] = set()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._gone: dict[CollectorLink, float] = {}
+        """Until when what they answer counts, loop time."""
 
     @property
     def links(self) -> list[CollectorLink]:
@@ -81,10 +82,14 @@ class Collectors:
         for name in found.keys() - self._links.keys():
             self._links[name] = self._make_link(*found[name])
             _log.info("collector found", collector=name)
+        now = asyncio.get_running_loop().time()
         for name in self._links.keys() - found.keys():
-            self._close_soon(self._links.pop(name))
+            self._gone[self._links.pop(name)] = now + _CLOSE_SECONDS
             _log.info("collector gone", collector=name)
         self.healths.set_known(self._links)
+        for link in [one for one, until in self._gone.items() if until <= now]:
+            del self._gone[link]
+            await link.close()
 
     async def refresh_always(self) -> None:
         """Look names up again and again until cancelled."""
@@ -107,18 +112,5 @@ class Collectors:
 
     async def close(self) -> None:
         """End all calls."""
-        for task in self._closing:
-            task.cancel()
-        for link in self._links.values():
+        for link in (*self._gone, *self._links.values()):
             await link.close()
-
-    def _close_soon(self, link: CollectorLink) -> None:
-        async def close() -> None:
-            try:
-                await asyncio.sleep(_CLOSE_SECONDS)
-            finally:
-                await link.close()
-
-        task = asyncio.create_task(close(), name=f"close {link.reference}")
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)

@@ -7,22 +7,23 @@ one, is a parcel::
     waiting ── its turn, its collector works ─▶ sending ── accepted ─────────────────▶ done
        ▲                                           │
        ├── repeat: at the end of the queue ────────┤
-       │                                           └── refused, too large ─▶ halving
+       │                                           └── refused, too large ─▶ splitting
        ├── two parts, each with half of the spans ───────────────────────────────┤
        │                              set aside, done ◀── it is one span ────────┘
-       └── read; over the size limit: halving at once
+       └── read; too large, or a part of it is done: splitting at once
 
 A segment goes to one collector as a whole, for that one knows what of it came before. Which one is
 written down before anything is sent. It goes on to another one at once if nothing that was sent is
-without an answer, else after `move_seconds`: what the first one may have is then stored twice.
+without an answer, else after `move_seconds`: what the first one may have is then stored twice. An
+address that is not known any more is a collector that fails.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from lymer.journal.delivery import INDEX_MAX
 from lymer.journal.marks import WHOLE
@@ -30,30 +31,30 @@ from lymer.journal.reading import ReadRecord
 from lymer.journal.segments import WrittenSegment
 from lymer.model.segment import SealedSegment
 from lymer.pipeline.collector_health import CollectorHealth, Healths, Said
-from lymer.pipeline.forward_actions import (
-    Action,
-    Halve,
-    Parcel,
-    Read,
-    Remove,
-    Send,
-    SetAside,
-    WriteRoute,
-)
 from lymer.pipeline.forward_route import Route
-from lymer.pipeline.outcome import Accepted, Outcome, Refused, Repeat, TooLarge
+from lymer.pipeline.outcome import Accepted, Outcome, Refused, Repeat
 from lymer.wire.otlp_proto import CheckedRequest
 
-__all__ = ["BYTES_IN_FLIGHT_MAX", "ForwardLimits", "ForwardPlan"]
+__all__ = [
+    "BYTES_AHEAD_MAX",
+    "Action",
+    "ForwardLimits",
+    "ForwardPlan",
+    "Parcel",
+    "Read",
+    "Remove",
+    "Send",
+    "Split",
+    "WriteRoute",
+]
 
-BYTES_IN_FLIGHT_MAX: Final = 8 * 2**20
-"""Bytes of one segment that are sent and not answered, beside one record that may be larger; and
-that are read ahead."""
+BYTES_AHEAD_MAX: Final = 8 * 2**20
+"""Bytes of one segment that are read and not done; more is read below it, about 1 MiB at once."""
 _SUSPICIOUS_ATTEMPTS_MAX: Final = 10
 """A request that fails so often with INTERNAL and the like, while others to the same collector
 succeed, counts as refused."""
-_NOBODY_SECONDS: Final = 1.0
-"""How often it is looked whether a collector is known by now."""
+_WAKE_SECONDS_MAX: Final = 1.0
+"""So often it is looked whether a collector is known by now, or a segment may move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +70,88 @@ class ForwardLimits:
 
 
 @dataclass(slots=True, eq=False)
+class Parcel:
+    """A record, or a part of one, that is not done."""
+
+    segment: int
+    index: int
+    """Place of the record in its segment."""
+    part: int
+    request: CheckedRequest
+    is_unknown: bool = False
+    """Whether its collector may have it: an answer was lost."""
+    attempts: int = 0
+    """How often it was sent in vain."""
+    begun_at: float = 0.0
+    """When it was sent first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read records, then call `read`."""
+
+    segment: SealedSegment
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send it, then call `answered`."""
+
+    parcel: Parcel
+    tenant: str
+    health: CollectorHealth
+    """Of the collector it goes to."""
+    sent_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Halve it, or put it into quarantine if it is one span; then call `was_split`."""
+
+    parcel: Parcel
+    reason: str
+    """Why it will not be taken as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRoute:
+    """Make durable where a segment goes from now on, then call `routed`."""
+
+    segment: SealedSegment
+    packed: bytes
+    collector: str
+    is_move: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """All of a segment is done: remove it, then call `removed`."""
+
+    segment: SealedSegment
+
+
+Action: TypeAlias = Read | Send | Split | WriteRoute | Remove | Said
+
+
+@dataclass(slots=True, eq=False)
 class _Segment:
     known: SealedSegment
     is_sealed: bool
-    agent: bytes
     route: Route
-    is_recovered: bool
+    is_unknown: bool
     """Whether a former run may have sent any of it to the collector it goes to."""
     offset: int = 0
     next_index: int = 0
     waiting: deque[Parcel] = field(default_factory=deque)
-    open: dict[int, list[int]] = field(default_factory=dict)
-    """Index of each record that is not done → [its parcels, its bytes]."""
-    open_bytes: int = 0
-    sending: int = 0
-    sending_bytes: int = 0
-    unknown: set[int] = field(default_factory=set)
-    """Records that the collector may or may not have."""
-    lost_since: float | None = None
-    """Since when its collector is not to be found at all."""
-    is_reading: bool = False
-    is_routing: bool = False
-    is_leaving: bool = False
-
-    def is_done(self) -> bool:
-        """Tell whether nothing of it is left to do."""
-        is_read = self.is_sealed and self.offset >= self.known.byte_count and not self.is_reading
-        return is_read and not self.open and not self.is_leaving
+    out: int = 0
+    """Parcels that are being sent or split."""
+    bytes_ahead: int = 0
+    """Of parcels, waiting or out."""
+    doing: Read | WriteRoute | Remove | None = None
+    """What the disk does for it, one thing at a time."""
+    health: CollectorHealth | None = None
+    """Of the collector it goes to, as it was last known."""
 
 
 class ForwardPlan:
@@ -113,81 +169,74 @@ class ForwardPlan:
         self.problem = ""
         """Why collectors take nothing; empty if one did last time."""
 
+    @property
+    def segments(self) -> Collection[int]:
+        """Those under way, in no order."""
+        return self._segments.keys()
+
     # What has happened.
 
-    def grow(
-        self, written: WrittenSegment, agent: bytes, route: Route | None, *, is_recovered: bool
-    ) -> None:
+    def grow(self, written: WrittenSegment, route: Route | None = None) -> None:
         """Learn of a segment, or that there is more of it, or that there will not be.
 
         Args:
             written: As far as it is durable.
-            agent: The name it is delivered under.
             route: What a former run knows of it.
-            is_recovered: Whether a former run may have sent any of it.
         """
-        number = written.segment.segment_id
-        segment = self._segments.get(number)
+        known, is_sealed = written.segment, written.is_sealed
+        segment = self._segments.get(known.segment_id)
         if segment is None:
-            self._segments[number] = _Segment(
-                written.segment, written.is_sealed, agent, route or Route(), is_recovered
-            )
+            route = route or Route()
+            made = _Segment(known, is_sealed, route, is_unknown=bool(route.reference))
+            self._segments[known.segment_id] = made
         else:
-            segment.known, segment.is_sealed = written.segment, written.is_sealed
+            segment.known, segment.is_sealed = known, is_sealed
 
     def read(self, number: int, records: Sequence[ReadRecord], offset: int) -> None:
         """Take records that were read, in their order; the next one begins at `offset`."""
         segment = self._segments[number]
-        segment.is_reading = False
+        segment.doing = None
         segment.offset = offset
         for record in records:
-            index = segment.next_index
+            request = CheckedRequest(record.body, record.span_count)
+            self._admit(segment, Parcel(number, segment.next_index, WHOLE, request))
             segment.next_index += 1
-            if segment.route.done.has(index):
-                continue
-            segment.open[index] = [0, len(record.body)]
-            segment.open_bytes += len(record.body)
-            self._admit(segment, index, WHOLE, CheckedRequest(record.body, record.span_count))
 
-    def answered(self, parcel: Parcel, outcome: Outcome, now: float) -> None:
+    def answered(self, send: Send, outcome: Outcome, now: float) -> None:
         """Learn what a collector says to what was sent."""
-        segment = self._segments[parcel.segment]
-        segment.sending -= 1
-        segment.sending_bytes -= len(parcel.request.body)
-        health = parcel.health
-        assert health is not None
-        if health.probe is parcel:
-            health.probe = None
+        parcel, health = send.parcel, send.health
+        health.under_way -= 1
         if isinstance(outcome, Repeat):
-            self._repeat(segment, parcel, health, outcome, now)
+            self._repeat(send, outcome, now)
             return
         self.problem = ""
         self._say(health.succeeded(now))
         match outcome:
             case Accepted():
-                self._done(segment, parcel)
-            case Refused(reason) | TooLarge(reason):
-                self._halve(parcel, reason)
+                self._close(parcel)
+                self._segments[parcel.segment].route.done.add(parcel.index, parcel.part)
+            case Refused(reason):
+                self._ready.append(Split(parcel, reason))
 
-    def halved(self, parcel: Parcel, parts: tuple[CheckedRequest, CheckedRequest] | None) -> None:
-        """Take the halves of a parcel; None if it has one span."""
-        if parts is None:
-            self._ready.append(SetAside(parcel))
-            return
+    def was_split(self, parcel: Parcel, parts: Sequence[CheckedRequest]) -> None:
+        """Take the halves of a parcel; none if it is in quarantine."""
+        self._close(parcel)
         segment = self._segments[parcel.segment]
-        for number, request in enumerate(parts):
-            self._admit(segment, parcel.index, 2 * parcel.part + number, request)
-        self._close(segment, parcel)
-
-    def was_set_aside(self, parcel: Parcel) -> None:
-        """Learn that it is in quarantine."""
-        self._done(self._segments[parcel.segment], parcel)
+        if not parts:
+            segment.route.done.add(parcel.index, parcel.part)
+        for number, request in enumerate(parts, 2 * parcel.part):
+            part = Parcel(parcel.segment, parcel.index, number, request, parcel.is_unknown)
+            self._admit(segment, part)
 
     def routed(self, number: int) -> None:
         """Learn that where a segment goes is written down."""
         segment = self._segments[number]
-        segment.is_routing = segment.is_recovered = False
-        segment.unknown.clear()
+        segment.doing = None
+        segment.is_unknown = False
+        for parcel in segment.waiting:
+            parcel.is_unknown = False
+        assert segment.health is not None
+        segment.health.under_way -= 1
 
     def removed(self, number: int) -> None:
         """Forget a segment."""
@@ -197,209 +246,143 @@ class ForwardPlan:
 
     def step(self, now: float) -> list[Action]:
         """Return what is to be done now; it is not said again."""
-        for segment in self._segments.values():
-            if self._wants_more(segment):
-                segment.is_reading = True
-                self._ready.append(Read(segment.known, segment.offset))
-            elif segment.is_done():
-                segment.is_leaving = True
-                self._ready.append(Remove(segment.known))
-            if segment.waiting and not segment.is_routing:
-                health = self._collector_of(segment, now)
-                if health is not None and not health.is_failing:
-                    self._flow(segment, health, now)
-        self._probe(now)
+        segments = list(self._segments.values())
+        for segment in segments:
+            if segment.doing is None:
+                self._use_disk(segment, now)
+        # What failed is at the end of its queue: a collector that fails is tried with the parcel
+        # that was tried least.
+        waiting = [one for one in segments if one.waiting]
+        for segment in sorted(waiting, key=lambda one: one.waiting[0].attempts):
+            self._flow(segment, now)
+        for segment in waiting:
+            self._move(segment, now)
         actions, self._ready = self._ready, []  # not before: a bug on the way loses none
         return actions
 
     def wake_seconds(self, now: float) -> float:
-        """Return after how many seconds `step` has something to say, if nothing happens."""
-        due = []
-        for segment in self._segments.values():
-            if not segment.waiting or segment.is_routing:
-                continue
-            health = self._healths.get(segment.route.reference)
-            if health is None:
-                due.append(now + _NOBODY_SECONDS)
-            elif health.is_failing:
-                due += [health.retry_at, health.failing_since + self._limits.move_seconds]
-        return min((one - now for one in due if one > now), default=_NOBODY_SECONDS)
-
-    def is_empty(self) -> bool:
-        """Tell whether everything is done."""
-        return not self._segments
-
-    def oldest(self, agent: bytes) -> int | None:
-        """Return the lowest segment under way that is delivered under the name `agent`."""
-        mine = (number for number, segment in self._segments.items() if segment.agent == agent)
-        return min(mine, default=None)
+        """Return after how many seconds `step` may have something to say, if nothing happens."""
+        healths = [one.health for one in self._segments.values() if one.health is not None]
+        due = [one.retry_at - now for one in healths if one.is_failing and one.retry_at > now]
+        return min([*due, _WAKE_SECONDS_MAX])
 
     # How.
 
-    def _wants_more(self, segment: _Segment) -> bool:
-        return (
-            segment.offset < segment.known.byte_count
-            and not segment.is_reading
-            and len(segment.waiting) < self._limits.requests_in_flight_max
-            and segment.open_bytes < BYTES_IN_FLIGHT_MAX
-        )
-
-    def _admit(self, segment: _Segment, index: int, part: int, request: CheckedRequest) -> None:
-        if segment.route.done.has(index, part):
-            return
-        segment.open[index][0] += 1
-        parcel = Parcel(segment.known.segment_id, index, part, request)
-        size, limit = len(request.body), self._limits.message_bytes_max
-        if size > limit and request.span_count > 1:
-            self._halve(parcel, f"{size} bytes, the limit is {limit}")
-        elif index > INDEX_MAX or part.bit_length() > 32:
-            self._halve(parcel, "the segment has too many records")
-        else:
-            segment.waiting.append(parcel)
-
-    def _halve(self, parcel: Parcel, reason: str) -> None:
-        parcel.reason = reason
-        self._ready.append(Halve(parcel))
-
-    def _done(self, segment: _Segment, parcel: Parcel) -> None:
-        segment.route.done.add(parcel.index, parcel.part)
-        self._close(segment, parcel)
-
-    def _close(self, segment: _Segment, parcel: Parcel) -> None:
-        """One parcel of a record is no more; the record is done when none is left."""
-        record = segment.open[parcel.index]
-        record[0] -= 1
-        if record[0] == 0:
-            del segment.open[parcel.index]
-            segment.open_bytes -= record[1]
-            segment.unknown.discard(parcel.index)
-            # Its parts are of no interest now, but which are done is what a move writes down.
-            segment.route.done.add(parcel.index)
-
-    def _repeat(
-        self, segment: _Segment, parcel: Parcel, health: CollectorHealth, said: Repeat, now: float
-    ) -> None:
-        self.problem = f"{health.reference}: {said.reason}"
-        self._say(
-            health.failed(
-                now,
-                sent_at=parcel.sent_at,
-                pause=self._pause,
-                after_seconds=said.after_seconds,
-                reason=said.reason,
-            )
-        )
-        if said.is_unknown:
-            segment.unknown.add(parcel.index)
-        parcel.attempts += 1
-        is_poison = (
-            said.is_suspicious
-            and parcel.attempts > _SUSPICIOUS_ATTEMPTS_MAX
-            and parcel.begun_at is not None
-            and health.last_success > parcel.begun_at
-        )
-        if is_poison:
-            self._halve(parcel, said.reason)
-        else:
-            segment.waiting.append(parcel)
-
-    def _collector_of(self, segment: _Segment, now: float) -> CollectorHealth | None:
-        """Return where a segment goes, None if that is not known or is being written down."""
+    def _use_disk(self, segment: _Segment, now: float) -> None:
+        is_read = segment.offset >= segment.known.byte_count
         if not segment.route.reference:
-            self._go(segment, self._healths.choose(now), now)
-            return None
-        health = self._healths.get(segment.route.reference)
-        if health is None:
-            if segment.lost_since is None:
-                segment.lost_since = now
-            if self._may_move(segment, now - segment.lost_since):
-                self._go(segment, self._healths.choose(now), now)
-                return None
-            self.problem = f"{segment.route.reference} is not known any more"
-            return None
-        segment.lost_since = None
-        if health.probe is segment:
-            return health  # it came to find out
-        if health.is_failing and self._may_move(segment, now - health.failing_since):
-            other = self._healths.choose(now, but=health)
-            if other is not None and other.may_try(now):
-                self._go(segment, other, now)
-                return None
-        return health
+            self._go(segment, self._healths.choose(now))
+        elif not is_read:
+            if (
+                len(segment.waiting) < self._limits.requests_in_flight_max
+                and segment.bytes_ahead < BYTES_AHEAD_MAX
+            ):
+                segment.doing = Read(segment.known, segment.offset)
+                self._ready.append(segment.doing)
+        elif segment.is_sealed and not segment.waiting and not segment.out:
+            segment.doing = Remove(segment.known)
+            self._ready.append(segment.doing)
 
-    def _may_move(self, segment: _Segment, away_seconds: float) -> bool:
-        """Tell whether nothing can be stored twice by it, or we have waited long enough."""
-        if not (segment.is_recovered or segment.unknown or segment.sending):
-            return True
-        return away_seconds >= self._limits.move_seconds
-
-    def _go(
-        self,
-        segment: _Segment,
-        health: CollectorHealth | None,
-        now: float,
-    ) -> None:
+    def _go(self, segment: _Segment, health: CollectorHealth | None) -> None:
         """Go to a collector once that is durable."""
         if health is None:
             self.problem = "no collector is known: their names cannot be looked up"
             return
-        if health.is_failing and health.may_try(now):
-            health.probe = segment  # others need not come along to find out
         is_move = bool(segment.route.reference) and not health.is_failing
         segment.route.reference = health.reference
-        segment.is_routing = True
-        self._ready.append(
-            WriteRoute(segment.known, segment.route.packed(), health.reference, is_move)
+        segment.health = health
+        health.under_way += 1  # others need not come along to find out whether it works
+        segment.doing = WriteRoute(
+            segment.known, segment.route.packed(), health.reference, is_move=is_move
         )
+        self._ready.append(segment.doing)
 
-    def _flow(self, segment: _Segment, health: CollectorHealth, now: float) -> None:
+    def _flow(self, segment: _Segment, now: float) -> None:
         """Send what may be under way at once."""
-        while segment.waiting:
-            size = len(segment.waiting[0].request.body)
-            if segment.sending and (
-                segment.sending >= self._limits.requests_in_flight_max
-                or segment.sending_bytes + size > BYTES_IN_FLIGHT_MAX
-            ):
-                return
-            self._send(segment, segment.waiting.popleft(), health, now)
+        if isinstance(segment.doing, WriteRoute):
+            return
+        reference = segment.route.reference
+        health = self._healths.get(reference) or segment.health or CollectorHealth(reference)
+        segment.health = health
+        while (
+            segment.waiting
+            and segment.out < self._limits.requests_in_flight_max
+            and health.may_try(now)
+        ):
+            parcel = segment.waiting.popleft()
+            parcel.begun_at = parcel.begun_at or now
+            segment.out += 1
+            health.under_way += 1
+            self._ready.append(Send(parcel, segment.known.tenant, health, now))
 
-    def _send(
-        self,
-        segment: _Segment,
-        parcel: Parcel,
-        health: CollectorHealth,
-        now: float,
-    ) -> None:
-        if parcel.begun_at is None:
-            parcel.begun_at = now
-        parcel.sent_at = now
-        parcel.health = health
-        segment.sending += 1
-        segment.sending_bytes += len(parcel.request.body)
-        self._ready.append(Send(parcel, health.reference, segment.agent, segment.known.tenant))
+    def _move(self, segment: _Segment, now: float) -> None:
+        """Go elsewhere if its collector fails and another one works, or may be tried."""
+        health = segment.health
+        if segment.doing is not None or health is None or not health.is_failing:
+            return
+        other = self._healths.choose(now, but=health)
+        if other is None or not other.may_try(now):
+            return
+        is_unknown = (
+            segment.is_unknown
+            or segment.out
+            or any(parcel.is_unknown for parcel in segment.waiting)
+        )
+        if not is_unknown or now - health.failing_since >= self._limits.move_seconds:
+            self._go(segment, other)
 
-    def _probe(self, now: float) -> None:
-        """Send one request to each collector that fails and may be tried, the one least tried.
+    def _admit(self, segment: _Segment, parcel: Parcel) -> None:
+        done = segment.route.done
+        if done.has(parcel.index, parcel.part):
+            return
+        size, limit = len(parcel.request.body), self._limits.message_bytes_max
+        segment.bytes_ahead += size
+        if size > limit and parcel.request.span_count > 1:
+            reason = f"{size} bytes, the limit is {limit}"
+        elif done.is_divided(parcel.index, parcel.part):
+            reason = "a part of it is done"
+        elif parcel.index > INDEX_MAX:
+            reason = "the segment has too many records"
+        else:
+            segment.waiting.append(parcel)
+            return
+        segment.out += 1
+        self._ready.append(Split(parcel, reason))
 
-        What failed is at the end of its segment's queue, so the first one is that segment's.
-        """
-        ready: dict[CollectorHealth, list[_Segment]] = {}
-        for segment in self._segments.values():
-            if not segment.waiting or segment.is_routing:
-                continue
-            health = self._healths.get(segment.route.reference)
-            if health is None or not health.is_failing or health.retry_at > now:
-                continue
-            if health.probe is None or health.probe is segment:
-                ready.setdefault(health, []).append(segment)
-        for health, segments in ready.items():
-            segment = min(segments, key=lambda one: one.waiting[0].attempts)
-            health.probe = segment.waiting[0]
-            self._send(segment, segment.waiting.popleft(), health, now)
+    def _close(self, parcel: Parcel) -> None:
+        """Neither wait for it nor remember it."""
+        segment = self._segments[parcel.segment]
+        segment.out -= 1
+        segment.bytes_ahead -= len(parcel.request.body)
 
-    def _pause(self, attempts: int) -> float:
-        """Return a pause: between half and all of a time that doubles with every attempt."""
-        doubled: float = self._limits.backoff_seconds_min * 2.0 ** min(attempts, 30)
+    def _repeat(self, send: Send, said: Repeat, now: float) -> None:
+        parcel, health = send.parcel, send.health
+        self.problem = f"{health.reference}: {said.reason}"
+        self._say(
+            health.failed(
+                now,
+                sent_at=send.sent_at,
+                pause=self._pause(health.tries),
+                after_seconds=said.after_seconds,
+                reason=said.reason,
+            )
+        )
+        parcel.is_unknown |= said.is_unknown
+        parcel.attempts += 1
+        if (
+            said.is_suspicious
+            and parcel.attempts > _SUSPICIOUS_ATTEMPTS_MAX
+            and health.last_success > parcel.begun_at
+        ):
+            self._ready.append(Split(parcel, said.reason))
+        else:
+            segment = self._segments[parcel.segment]
+            segment.out -= 1
+            segment.waiting.append(parcel)
+
+    def _pause(self, tries: int) -> float:
+        """Return a pause: between half and all of a time that doubles with every try in vain."""
+        doubled: float = self._limits.backoff_seconds_min * 2.0 ** min(tries, 30)
         most = min(doubled, self._limits.backoff_seconds_max)
         return most * (0.5 + 0.5 * self._chance())
 

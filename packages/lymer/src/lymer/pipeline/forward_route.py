@@ -8,39 +8,31 @@ anything goes to the next one.
 
 from __future__ import annotations
 
-import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import msgpack
 
-from lymer.journal.disk import sync_folder
+from lymer.journal.disk import replace_file
 from lymer.journal.marks import Marks
 from lymer.journal.recovery import SEGMENT_SUFFIX
 from lymer.telemetry.logs import EventLog
 
-__all__ = [
-    "ROUTE_SUFFIX",
-    "Route",
-    "read_route",
-    "remove_orphans",
-    "remove_route",
-    "write_route",
-]
+__all__ = ["Route", "read_route", "remove_orphans", "remove_route", "write_route"]
 
 _log = EventLog(__name__)
-ROUTE_SUFFIX: Final = ".route"
+_SUFFIX: Final = ".route"
 """Of the file beside the segment."""
-_SUCCESSOR_SUFFIX: Final = ".route-new"
 
 
+@dataclass(slots=True)
 class Route:
     """Where one segment goes, and what of it need not be sent any more."""
 
-    def __init__(self, reference: str = "", done: Marks | None = None) -> None:
-        """Begin; an empty reference is none yet."""
-        self.reference = reference
-        self.done = done or Marks()
+    reference: str = ""
+    """Empty is none yet."""
+    done: Marks = field(default_factory=Marks)
 
     def packed(self) -> bytes:
         """Return what `write_route` writes."""
@@ -50,7 +42,7 @@ class Route:
 
 def read_route(segment: Path) -> Route:
     """Return what a former run wrote beside `segment`; an empty route if nothing."""
-    file = segment.with_suffix(ROUTE_SUFFIX)
+    file = segment.with_suffix(_SUFFIX)
     try:
         reference, whole, parts = msgpack.unpackb(file.read_bytes())
         return Route(str(reference), Marks(whole, parts))
@@ -68,26 +60,16 @@ def write_route(segment: Path, packed: bytes) -> None:
     Raises:
         OSError: It is not.
     """
-    file = segment.with_suffix(ROUTE_SUFFIX)
-    successor = segment.with_suffix(_SUCCESSOR_SUFFIX)
-    with successor.open("wb") as out:
-        out.write(packed)
-        out.flush()
-        os.fsync(out.fileno())
-    successor.replace(file)
-    sync_folder(file.parent)
+    replace_file(segment.with_suffix(_SUFFIX), packed)
 
 
 def remove_route(segment: Path) -> None:
     """Forget it: the segment is removed."""
-    segment.with_suffix(ROUTE_SUFFIX).unlink(missing_ok=True)
+    segment.with_suffix(_SUFFIX).unlink(missing_ok=True)
 
 
 def remove_orphans(folder: Path) -> None:
     """Remove routes whose segment is gone, and what a crash left half written."""
-    for file in folder.iterdir():
-        is_route = file.suffix == ROUTE_SUFFIX
-        if file.suffix == _SUCCESSOR_SUFFIX or (
-            is_route and not file.with_suffix(SEGMENT_SUFFIX).exists()
-        ):
+    for file in folder.glob(f"*{_SUFFIX}*"):
+        if file.suffix != _SUFFIX or not file.with_suffix(SEGMENT_SUFFIX).exists():
             file.unlink(missing_ok=True)

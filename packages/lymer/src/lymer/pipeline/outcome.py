@@ -1,11 +1,11 @@
-"""What a collector says to a request: one of four things. Pure."""
+"""What a collector says to a request: one of three things. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Accepted", "Outcome", "Refused", "Repeat", "TooLarge"]
+__all__ = ["Accepted", "Outcome", "Refused", "Repeat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,8 @@ class Refused:
     """The collector will never take it as it is."""
 
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class TooLarge:
-    """The collector would take less at once."""
-
-    reason: str
+    is_too_large: bool = False
+    """Whether it would take less at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +38,4 @@ class Repeat:
     """Whether it may be the request's fault, if the collector takes others."""
 
 
-Outcome: TypeAlias = Accepted | Refused | TooLarge | Repeat
+Outcome: TypeAlias = Accepted | Refused | Repeat

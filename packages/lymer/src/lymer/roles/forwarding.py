@@ -120,7 +120,7 @@ class Forwarding:
             ),
             data_dir=self._data_dir,
             metrics=ForwardMetrics(metrics.registry, "grpc"),
-            before_remove=deliveries,
+            before_remove=deliveries.settle,
             tenant_metadata=self._tenant_metadata,
         )
         await self._forwarder.start()

@@ -16,7 +16,7 @@ from lymer.journal.agent_names import AgentNames
 from lymer.journal.journal import Journal, JournalLimits
 from lymer.pipeline.collector_link import OPTIONS, CollectorLink, grpc_target
 from lymer.pipeline.collectors import Collectors
-from lymer.pipeline.forward import FollowedSource, Forwarder
+from lymer.pipeline.forward import Forwarder
 from lymer.pipeline.forward_plan import ForwardLimits
 from lymer.telemetry.forward_metrics import ForwardMetrics
 from lymer.tenancy import DEFAULT_TENANT
@@ -82,7 +82,7 @@ async def running_agent(
     move_seconds: float = 60.0,
     message_bytes_max: int = 2**22,
     flush_seconds: float = 5.0,
-    source: Callable[[Journal[str]], FollowedSource] = lambda journal: journal,
+    source: Callable[[Journal[str]], Journal[str]] = lambda journal: journal,
 ) -> AsyncIterator[Agent]:
     """Run an agent on `folder` that sends to `ports` of loopback, each a collector of its own."""
     loop = asyncio.get_running_loop()

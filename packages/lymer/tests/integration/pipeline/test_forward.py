@@ -17,7 +17,6 @@ from integration.receivers.doors import eventually
 from lymer.clock import monotonic_seconds
 from lymer.journal.journal import Journal
 from lymer.journal.segments import WrittenSegment
-from lymer.pipeline.forward import FollowedSource
 from lymer.wire.jaeger_proto import request_from_post_spans
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -89,7 +88,7 @@ async def test_an_older_segment_of_another_tenant_is_not_said_to_be_settled(
     """Segments of tenants come in any order; a collector drops what it was told is settled."""
     held: list[_HeldBack] = []
 
-    def hold_back(journal: Journal[str]) -> FollowedSource:
+    def hold_back(journal: Journal[str]) -> Journal[str]:
         held.append(_HeldBack(journal))
         return held[0]  # type: ignore[return-value]
 

@@ -17,16 +17,16 @@ from lymer.journal.reading import ReadRecord
 from lymer.journal.segments import WrittenSegment
 from lymer.model.segment import SealedSegment
 from lymer.pipeline.collector_health import Healths, Said
-from lymer.pipeline.forward_actions import (
+from lymer.pipeline.forward_plan import (
     Action,
-    Halve,
+    ForwardLimits,
+    ForwardPlan,
     Read,
     Remove,
     Send,
-    SetAside,
+    Split,
     WriteRoute,
 )
-from lymer.pipeline.forward_plan import ForwardLimits, ForwardPlan
 from lymer.pipeline.forward_route import Route
 from lymer.pipeline.outcome import Accepted, Outcome, Refused, Repeat
 from lymer.wire.otlp_proto import CheckedRequest
@@ -42,7 +42,6 @@ LIMITS = ForwardLimits(
 AWAY = Repeat("UNAVAILABLE: failed to connect", 0.0, is_unknown=False, is_suspicious=False)
 LOST = Repeat("UNAVAILABLE: Socket closed", 0.0, is_unknown=True, is_suspicious=False)
 BOOM = Repeat("INTERNAL: boom", 0.0, is_unknown=True, is_suspicious=True)
-AGENT = b"a" * 16
 
 Answer = Callable[["World", Send], Outcome]
 
@@ -85,20 +84,17 @@ class World:
             if packed is not None:
                 reference, whole, parts = msgpack.unpackb(packed)
                 route = Route(reference, Marks(whole, parts))
-            self._grow(number, route, is_sealed=True, is_recovered=True)
+            self._grow(number, route, is_sealed=True)
 
     def put(self, number: int, *bodies: bytes, is_sealed: bool = True) -> None:
         """Make records of a segment durable."""
         self.records.setdefault(number, []).extend(bodies)
-        self._grow(number, None, is_sealed=is_sealed, is_recovered=False)
+        self._grow(number, None, is_sealed=is_sealed)
 
-    def _grow(
-        self, number: int, route: Route | None, *, is_sealed: bool, is_recovered: bool
-    ) -> None:
+    def _grow(self, number: int, route: Route | None, *, is_sealed: bool) -> None:
         size = len(self.records[number])
         segment = SealedSegment(number, Path(str(number)), 1, size)
-        written = WrittenSegment(segment, is_sealed=is_sealed)
-        self.plan.grow(written, AGENT, route, is_recovered=is_recovered)
+        self.plan.grow(WrittenSegment(segment, is_sealed=is_sealed), route)
 
     def run(self, seconds: float) -> None:
         """Let time pass; whatever is to be done is done, an answer takes its time."""
@@ -128,26 +124,24 @@ class World:
 
     def _finish(self, action: Action) -> None:
         match action:
-            case Send(parcel, collector):
+            case Send(parcel):
                 outcome = self.answer(self, action)
                 if outcome in (Accepted(), LOST):
-                    self.taken[collector, parcel.segment, parcel.index, parcel.part] += 1
-                self.plan.answered(parcel, outcome, self.now)
+                    holder = action.health.reference
+                    self.taken[holder, parcel.segment, parcel.index, parcel.part] += 1
+                self.plan.answered(action, outcome, self.now)
             case Read(segment, offset):
                 bodies = self.records[segment.segment_id][offset : offset + 50]
                 records = [ReadRecord(body, len(body)) for body in bodies]
                 self.plan.read(segment.segment_id, records, offset + len(bodies))
-            case Halve(parcel):
+            case Split(parcel):
                 body = parcel.request.body
                 half = len(body) // 2
-                parts = (
-                    CheckedRequest(body[:half], half),
-                    CheckedRequest(body[half:], len(body) - half),
-                )
-                self.plan.halved(parcel, parts if len(body) > 1 else None)
-            case SetAside(parcel):
-                self.aside.append((parcel.segment, parcel.index, parcel.part))
-                self.plan.was_set_aside(parcel)
+                parts = [CheckedRequest(body[:half], half)]
+                parts += [CheckedRequest(body[half:], len(body) - half)]
+                if len(body) == 1:
+                    self.aside.append((parcel.segment, parcel.index, parcel.part))
+                self.plan.was_split(parcel, parts if len(body) > 1 else ())
             case WriteRoute(segment, packed, _, is_move):
                 self.routes[segment.segment_id] = packed
                 self.moves += is_move
@@ -159,7 +153,7 @@ class World:
 
     def tries(self, collector: str) -> list[float]:
         """Return when something was sent to a collector."""
-        return [when for when, send in self.sent if send.collector == collector]
+        return [when for when, send in self.sent if send.health.reference == collector]
 
 
 def _accept(_world: World, _send: Send) -> Outcome:
@@ -304,7 +298,7 @@ def test_a_segment_moves_at_once_if_nothing_can_be_stored_twice() -> None:
     """A collector that nothing reached has nothing."""
 
     def answer(_world: World, send: Send) -> Outcome:
-        return AWAY if send.collector == "a|1" else Accepted()
+        return AWAY if send.health.reference == "a|1" else Accepted()
 
     world = World(answer)
     for number in range(1, 9):
@@ -354,7 +348,7 @@ def test_one_segment_finds_out_whether_the_other_collector_is_back() -> None:
     settled = len(world.sent)
     world.run(60)
     assert len(world.sent) - settled < 60
-    world.answer = lambda _world, send: AWAY if send.collector == "a|1" else Accepted()
+    world.answer = lambda _world, send: AWAY if send.health.reference == "a|1" else Accepted()
     world.run(30)
 
     assert sorted(world.removed) == list(range(1, 17))
@@ -367,7 +361,7 @@ def test_whoever_comes_back_first_gets_everything(seed: int) -> None:
     works: set[str] = set()
 
     def answer(_world: World, send: Send) -> Outcome:
-        return Accepted() if send.collector in works else AWAY
+        return Accepted() if send.health.reference in works else AWAY
 
     world = World(answer, collectors=("a|1", "b|1", "c|1"), seed=seed)
     number = 0
@@ -395,6 +389,55 @@ def test_nobody_to_send_to_is_a_problem_and_loses_nothing() -> None:
     assert world.removed == [1]
 
 
+def test_a_record_of_which_a_part_arrived_goes_nowhere_else_as_a_whole() -> None:
+    """Also after a restart, at a collector that would take it whole: its other part is sent."""
+
+    def answer(world: World, send: Send) -> Outcome:
+        if send.health.reference != world.sent[0][1].health.reference:
+            return AWAY
+        if len(send.parcel.request.body) > 2:
+            return Refused("too large")
+        return Accepted() if send.parcel.request.body == b"ab" else AWAY
+
+    world = World(answer)
+    world.put(1, b"abcd")
+    world.run(3)
+    (first,) = {holder for holder, *_ in world.taken}
+    world.answer = lambda _world, send: AWAY if send.health.reference == first else Accepted()
+    world.start()
+    world.run(30)
+
+    assert world.removed == [1]
+    assert len({holder for holder, *_ in world.taken}) == 2
+    assert _spans([part for *_, part in world.taken], 4) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("known", "taker"),
+    [(("b|1",), "b|1"), (("a|2", "b|1"), "a|2")],
+    ids=["for good", "has another"],
+)
+def test_an_address_that_is_gone_is_a_collector_that_fails(
+    known: tuple[str, ...], taker: str
+) -> None:
+    """What it may have waits for it; a name that stands for one address is one collector."""
+    world = World(_always(LOST), collectors=("a|1",))
+    world.put(1, b"x")
+    world.run(2)
+    world.healths.set_known(known)
+
+    def answer(_world: World, send: Send) -> Outcome:
+        return AWAY if send.health.reference == "a|1" else Accepted()
+
+    world.answer = answer
+    world.run(40)
+    assert bool(world.removed) == (taker == "a|2")
+    world.run(30)
+
+    assert world.removed == [1]
+    assert {holder for holder, *_ in world.taken} == {"a|1", taker}
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("collectors", [("a|1",), ("a|1", "b|1", "c|1")], ids=["one", "three"])
 def test_whatever_fails_every_span_arrives_once(seed: int, collectors: tuple[str, ...]) -> None:
@@ -410,7 +453,7 @@ def test_whatever_fails_every_span_arrives_once(seed: int, collectors: tuple[str
         parcel = send.parcel
         if b"!" in parcel.request.body:
             return Refused("poison")
-        if world.taken[send.collector, parcel.segment, parcel.index, parcel.part]:
+        if world.taken[send.health.reference, parcel.segment, parcel.index, parcel.part]:
             return chance.choice([Accepted(), AWAY])
         return chance.choices(kinds, [6, 2, 1, 0.2])[0]
 
