@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, Final, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal, ParamSpec
 
 import click
 
@@ -20,6 +20,9 @@ from certwright.resources.durations import format_duration
 from certwright.resources.features import FeatureGates
 from certwright.resources.kinds import CLUSTER_ISSUER, ISSUER
 from certwright.roles.ctl.stores import Place, open_store
+
+if TYPE_CHECKING:
+    from certwright.roles.ctl.renewal import RenewalWish
 
 __all__ = ["Target", "check", "connected", "ctl"]
 
@@ -185,50 +188,50 @@ async def inspect_secret_command(target: Target, name: tuple[str, ...]) -> int:
 # ------------------------------------------------------------------------------ renew
 
 
-@ctl.command("renew", short_help="Mark a Certificate for manual renewal.")
-@click.argument("names", nargs=-1)
-@click.option("-l", "--selector", default="", help="Labels to choose by, such as a=b,c!=d.")
-@click.option("-A", "--all-namespaces", is_flag=True, help="In all namespaces.")
-@click.option("--all", "all_of_them", is_flag=True, help="All Certificates of the namespace.")
-@connected
-async def renew_command(
-    target: Target,
-    names: tuple[str, ...],
-    selector: str,
-    all_namespaces: bool,  # noqa: FBT001 - click calls it
-    all_of_them: bool,  # noqa: FBT001 - click calls it
-) -> int:
-    """Mark cert-manager Certificate resources for manual renewal."""
-    from certwright.roles.ctl.renewal import RenewalWish, renew
+def _choosing(body: Callable[[Target, RenewalWish], Awaitable[int]]) -> Callable[..., None]:
+    """Add the options that say which Certificates are meant."""
 
-    wish = RenewalWish(target.namespace, names, selector, all_of_them, all_namespaces)
-    wish.check(namespace_given=target.namespace_given)
+    async def command(target: Target, **chosen: Any) -> int:
+        from certwright.roles.ctl.renewal import RenewalWish
+
+        wish = RenewalWish(target.namespace, **chosen)
+        wish.check(namespace_given=target.namespace_given)
+        return await body(target, wish)
+
+    command.__doc__ = body.__doc__
+    made: Callable[..., None] = connected(command)
+    for add in (
+        click.option(
+            "--all", "all_of_them", is_flag=True, help="All Certificates of the namespace."
+        ),
+        click.option("-A", "--all-namespaces", is_flag=True, help="In all namespaces."),
+        click.option("-l", "--selector", default="", help="Labels to choose by, such as a=b,c!=d."),
+        click.argument("names", nargs=-1),
+    ):
+        made = add(made)
+    return made
+
+
+@ctl.command("renew", short_help="Mark a Certificate for manual renewal.")
+@_choosing
+async def renew_command(target: Target, wish: RenewalWish) -> int:
+    """Mark cert-manager Certificate resources for manual renewal."""
+    from certwright.roles.ctl.renewal import renew
+
     async with open_store(target.place) as store:
         count = await _echo_lines(renew(store, wish, clock.now()))
     if not count:
-        where = "" if all_namespaces else f" in {target.namespace} namespace."
+        where = "" if wish.all_namespaces else f" in {target.namespace} namespace."
         click.echo(f"No Certificates found{where}", err=True)
     return 0
 
 
 @ctl.command("retry", short_help="End the wait of a Certificate after failures.")
-@click.argument("names", nargs=-1)
-@click.option("-l", "--selector", default="", help="Labels to choose by, such as a=b,c!=d.")
-@click.option("-A", "--all-namespaces", is_flag=True, help="In all namespaces.")
-@click.option("--all", "all_of_them", is_flag=True, help="All Certificates of the namespace.")
-@connected
-async def retry_command(
-    target: Target,
-    names: tuple[str, ...],
-    selector: str,
-    all_namespaces: bool,  # noqa: FBT001 - click calls it
-    all_of_them: bool,  # noqa: FBT001 - click calls it
-) -> int:
+@_choosing
+async def retry_command(target: Target, wish: RenewalWish) -> int:
     """Forget failures: what waits 1, 2, 4 ... 32 hours is tried now, and the waits start anew."""
-    from certwright.roles.ctl.renewal import RenewalWish, retry
+    from certwright.roles.ctl.renewal import retry
 
-    wish = RenewalWish(target.namespace, names, selector, all_of_them, all_namespaces)
-    wish.check(namespace_given=target.namespace_given)
     async with open_store(target.place) as store:
         if not await _echo_lines(retry(store, wish)):
             click.echo("No Certificates found", err=True)

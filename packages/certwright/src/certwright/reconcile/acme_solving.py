@@ -6,6 +6,7 @@ Source: reference cert-manager.md 3.5.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from certwright.acme.questions import (
     CheckDns,
@@ -24,6 +25,8 @@ from certwright.resources.kinds import Key, Manifest
 
 __all__ = ["check_question", "cleanup_question", "present_question"]
 
+_RecordQuestion = TypeVar("_RecordQuestion", bound=PresentDns)
+
 
 def present_question(
     challenge: Challenge, found: Mapping[Key, Manifest], options: Options
@@ -34,14 +37,7 @@ def present_question(
         InvalidError: The solver cannot work as it is configured.
     """
     if challenge.type == "DNS-01":
-        return PresentDns(
-            solver_config(challenge, found, options),
-            challenge.uid,
-            challenge.dns_name,
-            challenge.key,
-            follows_cnames(challenge),
-            options.acme.dns01_nameservers,
-        )
+        return _record(PresentDns, challenge, found, options)
     if options.acme.http01_in_process:
         return PresentToken(challenge.dns_name, challenge.token, challenge.key)
     return None
@@ -56,17 +52,26 @@ def cleanup_question(
         InvalidError: The solver cannot work as it is configured.
     """
     if challenge.type == "DNS-01":
-        return CleanUpDns(
-            solver_config(challenge, found, options),
-            challenge.uid,
-            challenge.dns_name,
-            challenge.key,
-            follows_cnames(challenge),
-            options.acme.dns01_nameservers,
-        )
+        return _record(CleanUpDns, challenge, found, options)
     if options.acme.http01_in_process:
         return CleanUpToken(challenge.dns_name, challenge.token, challenge.key)
     return None
+
+
+def _record(
+    question: type[_RecordQuestion],
+    challenge: Challenge,
+    found: Mapping[Key, Manifest],
+    options: Options,
+) -> _RecordQuestion:
+    return question(
+        solver_config(challenge, found, options),
+        challenge.uid,
+        challenge.dns_name,
+        challenge.key,
+        follows_cnames(challenge),
+        options.acme.dns01_nameservers,
+    )
 
 
 def check_question(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lymer.model.trace_arrays import TIME_NANO_MAX
 
 __all__ = [
-    "Order", "Path", "critical_path", "depth_first", "depths", "durations", "offsets",
+    "Order", "Path", "critical_path", "cut_cycles", "depth_first", "depths", "durations", "offsets",
     "parent_rows", "self_times",
 ]  # fmt: skip
 
@@ -65,7 +65,9 @@ def parent_rows(span_id: NDArray[np.uint64], parent_id: NDArray[np.uint64]) -> R
     is_known = (ids[place] == parent_id) & (parent_id != 0)
     parent = np.where(is_known, first[place], -1).astype(np.int64)
     if np.any(_ends(parent) >= 0):
-        parent = _without_cycles(parent)
+        up = parent.tolist()
+        cut_cycles(up)
+        parent = np.array(up, dtype=np.int64)
     return parent
 
 
@@ -278,9 +280,8 @@ def _ends(parent: Rows) -> Rows:
     return jump[:-1]
 
 
-def _without_cycles(parent: Rows) -> Rows:
-    """Give one span of each cycle no parent: follow parents, colour the path."""
-    up = parent.tolist()
+def cut_cycles(up: list[int]) -> None:
+    """Give one span of each cycle no parent, -1: follow parents, colour the path; no recursion."""
     state = bytearray(len(up))
     for first in range(len(up)):
         path = []
@@ -293,4 +294,3 @@ def _without_cycles(parent: Rows) -> Rows:
             up[min(path[path.index(row) :])] = -1
         for row in path:
             state[row] = _DONE
-    return np.array(up, dtype=np.int64)

@@ -7,7 +7,7 @@ trace follow one another. Source: jaeger-idl `proto/storage/v2/trace_storage.pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from google.protobuf.json_format import MessageToJson
@@ -16,13 +16,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
 from lymer.api.parameters import with_filter
 from lymer.errors import QuestionError, TraceNotFoundError, UndecodableError
-from lymer.model.question import TraceQuestion
+from lymer.model.question import TraceQuestion, TraceSummary
 from lymer.query.checks import FOUND_TRACES_MAX, AnyQuestion
 from lymer.query.service import QueryService
 from lymer.wire.jaeger_json import any_value_text
 from lymer.wire.jaeger_storage_proto import CAPABILITIES, DEPENDENCIES, STORAGE, TRACES
 
-__all__ = ["SERVICES", "Answer", "question_of"]
+__all__ = ["SERVICES", "Answer", "question_of", "summary_message"]
 
 Answer = Callable[[QueryService, Any], Iterator[bytes]]
 _CHUNK_BYTES: Final = 1 << 20
@@ -62,24 +62,29 @@ def _find_trace_ids(service: QueryService, question: Any) -> Iterator[bytes]:
     yield answer.SerializeToString()
 
 
+def summary_message(types: Mapping[str, Any], summary: TraceSummary, trace_id: bytes | str) -> Any:
+    """Return a `TraceSummary` of one of Jaeger's services, whose messages are in `types`."""
+    return types["TraceSummary"](
+        trace_id=trace_id,
+        root_service_name=summary.root_service_name,
+        root_operation_name=summary.root_operation_name,
+        min_start_time_unix_nano=summary.min_start_unix_nano,
+        max_end_time_unix_nano=min(summary.max_end_unix_nano, 2**64 - 1),
+        span_count=summary.span_count,
+        error_span_count=summary.error_span_count,
+        orphan_span_count=summary.orphan_span_count,
+        services=[
+            types["ServiceSummary"](name=name, span_count=spans, error_span_count=errors)
+            for name, spans, errors in summary.services
+        ],
+    )
+
+
 def _find_summaries(service: QueryService, question: Any) -> Iterator[bytes]:
     found = service.find_summaries(_to_question(question))
     for first in range(0, len(found), _SUMMARIES_PER_CHUNK):
         shown = [
-            STORAGE["TraceSummary"](
-                trace_id=bytes.fromhex(one.trace_id),
-                root_service_name=one.root_service_name,
-                root_operation_name=one.root_operation_name,
-                min_start_time_unix_nano=one.min_start_unix_nano,
-                max_end_time_unix_nano=min(one.max_end_unix_nano, 2**64 - 1),
-                span_count=one.span_count,
-                error_span_count=one.error_span_count,
-                orphan_span_count=one.orphan_span_count,
-                services=[
-                    STORAGE["ServiceSummary"](name=name, span_count=spans, error_span_count=errors)
-                    for name, spans, errors in one.services
-                ],
-            )
+            summary_message(STORAGE, one, bytes.fromhex(one.trace_id))
             for one in found[first : first + _SUMMARIES_PER_CHUNK]
         ]
         yield STORAGE["FindTraceSummariesResponse"](summaries=shown).SerializeToString()

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from lymer.api.answers import TURN_SECONDS_MAX
+from lymer.api.jaeger_storage import summary_message
 from lymer.api.parameters import NO_PAGES_OF_TRACES, to_page, to_trace_id, with_filter
 from lymer.api.tempo_grpc import STREAMS, AnswerInParts
 from lymer.api.turn import LargeAnswer, Turn
@@ -29,7 +30,7 @@ from lymer.errors import (
     TooLargeError,
     UndecodableError,
 )
-from lymer.model.question import DependencyLink, TraceQuestion, TraceSummary
+from lymer.model.question import DependencyLink, TraceQuestion
 from lymer.query.adjust.otlp import take_warnings
 from lymer.query.checks import FOUND_TRACES_MAX, AnyQuestion
 from lymer.query.large import STREAMED, Streamed
@@ -346,30 +347,16 @@ def _find_summaries(service: QueryService, question: Any) -> Iterator[bytes]:
     else:
         found = service.find_summaries(asked)
     for first in range(0, len(found), _SUMMARIES_PER_CHUNK):
-        shown = [_summary(one) for one in found[first : first + _SUMMARIES_PER_CHUNK]]
+        shown = [
+            summary_message(V3, one, one.trace_id)
+            for one in found[first : first + _SUMMARIES_PER_CHUNK]
+        ]
         is_last = first + _SUMMARIES_PER_CHUNK >= len(found)
         yield _bytes(
             V3["FindTraceSummariesResponse"](
                 summaries=shown, next_page_token=token if is_last else ""
             )
         )
-
-
-def _summary(summary: TraceSummary) -> Any:
-    return V3["TraceSummary"](
-        trace_id=summary.trace_id,
-        root_service_name=summary.root_service_name,
-        root_operation_name=summary.root_operation_name,
-        min_start_time_unix_nano=summary.min_start_unix_nano,
-        max_end_time_unix_nano=min(summary.max_end_unix_nano, 2**64 - 1),
-        span_count=summary.span_count,
-        error_span_count=summary.error_span_count,
-        orphan_span_count=summary.orphan_span_count,
-        services=[
-            V3["ServiceSummary"](name=name, span_count=spans, error_span_count=errors)
-            for name, spans, errors in summary.services
-        ],
-    )
 
 
 def _to_question(question: Any, tags: str) -> AnyQuestion:

@@ -17,6 +17,7 @@ __all__ = [
     "BooleanAttribute",
     "Composite",
     "CompositePart",
+    "Condition",
     "Drop",
     "Latency",
     "NumericAttribute",
@@ -118,7 +119,7 @@ class RateLimiting:
     spans_per_second: int
 
 
-SimplePolicy: TypeAlias = (
+Condition: TypeAlias = (
     AlwaysSample
     | Latency
     | StatusCode
@@ -127,9 +128,9 @@ SimplePolicy: TypeAlias = (
     | BooleanAttribute
     | TraceState
     | SpanCount
-    | Probabilistic
-    | RateLimiting
 )
+"""What a trace meets or does not, whatever chance and other traces say."""
+SimplePolicy: TypeAlias = Condition | Probabilistic | RateLimiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from lymer.errors import StorageError
-from lymer.telemetry.logs import EventLog
+from lymer.pipeline.periodic import PeriodicWorker
 from lymer.telemetry.metrics import Metrics
 
 __all__ = ["PERIOD_SECONDS_MAX", "TailSampled", "TailWorker"]
 
-_log = EventLog(__name__)
 PERIOD_SECONDS_MAX: Final = 10.0
 """A step costs a tenth of a second whatever it decides on, so steps are few."""
 _MICRO: Final = 1_000_000
@@ -32,7 +29,7 @@ class TailSampled(Protocol):
         """
 
 
-class TailWorker:
+class TailWorker(PeriodicWorker):
     """Calls `decide_traces` with what is older than the grace time."""
 
     def __init__(
@@ -53,33 +50,19 @@ class TailWorker:
                 since 1970: now, or when the oldest segment that waits was opened.
         """
         self._store = store
-        self._metrics = metrics
+        self._traces = metrics.tail_traces
         self._grace_micro = round(grace_seconds * _MICRO)
-        self._period_seconds = min(PERIOD_SECONDS_MAX, max(grace_seconds / 3, 0.2))
         self._newest_complete = newest_complete
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="tail", daemon=True)
+        super().__init__(
+            "tail",
+            self._decide,
+            metrics,
+            period_seconds=min(PERIOD_SECONDS_MAX, max(grace_seconds / 3, 0.2)),
+            failures=metrics.tail_failures,
+        )
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Let a running step end, then stop; what is left is decided after the next start."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._period_seconds):
-            try:
-                upto = self._newest_complete() - self._grace_micro
-                kept, dropped = self._store.decide_traces(upto) if upto > 0 else (0, 0)
-            except StorageError as error:
-                self._metrics.tail_failures.inc()
-                _log.error("tail sampling failed, will retry", error=error)
-            except Exception as error:  # noqa: BLE001 - a bug must not end it silently
-                self._metrics.worker_crashes.labels("tail").inc()
-                _log.exception("BUG in the tail sampling worker", error)
-            else:
-                self._metrics.tail_traces.labels("kept").inc(kept)
-                self._metrics.tail_traces.labels("dropped").inc(dropped)
+    def _decide(self) -> None:
+        upto = self._newest_complete() - self._grace_micro
+        kept, dropped = self._store.decide_traces(upto) if upto > 0 else (0, 0)
+        self._traces.labels("kept").inc(kept)
+        self._traces.labels("dropped").inc(dropped)

@@ -7,18 +7,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from lymer import clock
 from lymer.config import Config
 from lymer.config.addresses import split_target
 from lymer.errors import StartupError
 from lymer.journal.agent_names import AgentNames
 from lymer.journal.deliveries import Deliveries
-from lymer.journal.journal import Journal, JournalLimits
 from lymer.pipeline.collector_link import OPTIONS, CollectorLink, grpc_target
 from lymer.pipeline.collectors import Collectors
 from lymer.pipeline.forward import Forwarder
 from lymer.pipeline.forward_plan import ForwardLimits
-from lymer.receivers.intake import Intake, Ticket
+from lymer.receivers.intake import Intake
+from lymer.roles.storing import open_journal
 from lymer.telemetry.forward_metrics import ForwardMetrics
 from lymer.telemetry.logs import EventLog
 from lymer.telemetry.metrics import Metrics
@@ -56,27 +55,11 @@ class Forwarding:
         Raises:
             CorruptJournalError: The buffer of a former run cannot be read.
         """
-        settings = config.journal
-        journal: Journal[Ticket] = Journal(
-            data_dir / "journal",
-            JournalLimits(
-                settings.segment_bytes_max,
-                settings.segment_age_seconds_max,
-                settings.backlog_bytes_max,
-                is_shared=config.tenancy.enabled,
-            ),
-            on_durable=intake.on_durable,
-            unix_nano=clock.unix_nano,
-            monotonic_seconds=clock.monotonic_seconds,
-        )
-        metrics.backlog_bytes.set_function(lambda: journal.state().backlog_bytes)
-        metrics.journal_commits.set_function(lambda: journal.state().commits)
-        metrics.journal_failures.set_function(lambda: journal.state().write_failures)
-        self.journal = journal
+        journal = self.journal = open_journal(config, data_dir, intake, metrics)
         self._names = AgentNames(data_dir / "agent.json", journal.recovered())
         self._data_dir = data_dir
         self._config = config
-        self._backlog_bytes_max = settings.backlog_bytes_max
+        self._backlog_bytes_max = config.journal.backlog_bytes_max
 
     @property
     def own_name(self) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import os
 import re
 import threading
@@ -85,6 +86,43 @@ def open_deliveries(config: Config, data_dir: Path) -> Deliveries:
         CorruptJournalError: It cannot be read.
     """
     return Deliveries(data_dir / "deliveries", agents_max=config.collector.agents_max)
+
+
+def open_journal(
+    config: Config, data_dir: Path, intake: Intake, metrics: Metrics, store: Store | None = None
+) -> Journal[Ticket]:
+    """Recover what a former run left and take what `intake` gives; it is not opened yet.
+
+    Args:
+        config: The whole; only roles see it so.
+        data_dir: Holds the folder `journal`.
+        intake: Told what became durable.
+        metrics: Of what the journal holds.
+        store: Where segments are loaded; None where they are sent on.
+
+    Raises:
+        CorruptJournalError: A segment of a former run cannot be read.
+    """
+    settings = config.journal
+    journal: Journal[Ticket] = Journal(
+        data_dir / "journal",
+        JournalLimits(
+            settings.segment_bytes_max,
+            settings.segment_age_seconds_max,
+            settings.backlog_bytes_max,
+            settings.backlog_seconds_max if store else math.inf,
+            is_shared=config.tenancy.enabled,
+        ),
+        on_durable=intake.on_durable,
+        unix_nano=clock.unix_nano,
+        monotonic_seconds=clock.monotonic_seconds,
+        first_segment_id=store.newest_segment_id + 1 if store else 0,
+        next_segment_id=store.next_segment_id if store else int,
+    )
+    metrics.backlog_bytes.set_function(lambda: journal.state().backlog_bytes)
+    metrics.journal_commits.set_function(lambda: journal.state().commits)
+    metrics.journal_failures.set_function(lambda: journal.state().write_failures)
+    return journal
 
 
 def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> Store:
@@ -304,26 +342,7 @@ class Loading:
         Raises:
             CorruptJournalError: A segment of a former run cannot be read.
         """
-        settings = config.journal
-        journal: Journal[Ticket] = Journal(
-            data_dir / "journal",
-            JournalLimits(
-                settings.segment_bytes_max,
-                settings.segment_age_seconds_max,
-                settings.backlog_bytes_max,
-                settings.backlog_seconds_max,
-                is_shared=config.tenancy.enabled,
-            ),
-            on_durable=intake.on_durable,
-            unix_nano=clock.unix_nano,
-            monotonic_seconds=clock.monotonic_seconds,
-            first_segment_id=store.newest_segment_id + 1,
-            next_segment_id=store.next_segment_id,
-        )
-        metrics.backlog_bytes.set_function(lambda: journal.state().backlog_bytes)
-        metrics.journal_commits.set_function(lambda: journal.state().commits)
-        metrics.journal_failures.set_function(lambda: journal.state().write_failures)
-        self.journal = journal
+        journal = self.journal = open_journal(config, data_dir, intake, metrics, store)
         deliveries.recover(journal.recovered())
         store.expect(journal.recovered())  # a part of one may be there, which no rollup may count
         self._store = store

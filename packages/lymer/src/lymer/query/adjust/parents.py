@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from lymer.analysis.forest import cut_cycles
 from lymer.model.columns import SpanColumns
 
 __all__ = ["find_parent_rows"]
-
-_UNSEEN, _ON_PATH, _DONE = 0, 1, 2
 
 
 def find_parent_rows(trace: SpanColumns) -> list[int]:
@@ -22,21 +21,5 @@ def find_parent_rows(trace: SpanColumns) -> list[int]:
     for row, span_id in enumerate(trace.span_id):
         row_by_id.setdefault(span_id, row)
     parents = [row_by_id.get(parent, -1) if parent else -1 for parent in trace.parent_span_id]
-    _cut_cycles(parents)
+    cut_cycles(parents)
     return parents
-
-
-def _cut_cycles(parents: list[int]) -> None:
-    """Give one span of each cycle no parent: follow parents, colour the path; no recursion."""
-    state = bytearray(len(parents))
-    for first in range(len(parents)):
-        path = []
-        row = first
-        while row >= 0 and state[row] == _UNSEEN:
-            state[row] = _ON_PATH
-            path.append(row)
-            row = parents[row]
-        if row >= 0 and state[row] == _ON_PATH:
-            parents[min(path[path.index(row) :])] = -1
-        for row in path:
-            state[row] = _DONE

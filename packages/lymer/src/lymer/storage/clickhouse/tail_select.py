@@ -39,6 +39,7 @@ from lymer.model.tail_policy import (
     And,
     BooleanAttribute,
     Composite,
+    Condition,
     Drop,
     Latency,
     NumericAttribute,
@@ -337,16 +338,7 @@ def _drawn(layers: _Layers, policy: Probabilistic) -> str:
 
 def _condition(
     layers: _Layers,
-    policy: (
-        AlwaysSample
-        | Latency
-        | StatusCode
-        | StringAttribute
-        | NumericAttribute
-        | BooleanAttribute
-        | TraceState
-        | SpanCount
-    ),
+    policy: Condition,
 ) -> tuple[str, bool]:
     """Return the expression over a trace, and whether its opposite is meant."""
     query = layers.query
