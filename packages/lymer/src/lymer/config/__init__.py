@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from lymer.config.problem import ConfigError
+from lymer.config.receiver_settings import (
+    AdmissionSettings,
+    OtlpGrpcSettings,
+    OtlpHttpSettings,
+    ReceiverSettings,
+)
 from lymer.config.settings import (
     AdminSettings,
-    AdmissionSettings,
     Config,
     HealthSettings,
     JournalSettings,
     LogSettings,
-    OtlpGrpcSettings,
-    OtlpHttpSettings,
     QuerySettings,
-    ReceiverSettings,
     StorageSettings,
 )
 from lymer.config.sources import load_config

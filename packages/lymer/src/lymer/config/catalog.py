@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, cast, get_args, get_origin, get_type_h
 
 from lymer.config import (
     kafka_settings,
+    receiver_settings,
     role_settings,
     sampling_settings,
     security,
@@ -127,6 +128,7 @@ def field_docstrings() -> Mapping[tuple[str, str], str]:
     texts: dict[tuple[str, str], str] = {}
     modules = (
         settings,
+        receiver_settings,
         role_settings,
         kafka_settings,
         sampling_settings,

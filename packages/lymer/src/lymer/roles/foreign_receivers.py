@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Literal, Protocol
 
 from lymer import clock
-from lymer.config.settings import ReceiverSettings
+from lymer.config import ReceiverSettings
 from lymer.receivers.door import Door
 from lymer.receivers.intake import Intake
 from lymer.receivers.jaeger_grpc import JaegerGrpcReceiver

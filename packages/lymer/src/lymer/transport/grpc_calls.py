@@ -22,8 +22,10 @@ from urllib.parse import quote
 from lymer.errors import OverloadedError
 from lymer.telemetry.logs import EventLog
 from lymer.transport.gate import Gate
-from lymer.transport.http2 import Buffered, Connection, Headers, Stream
+from lymer.transport.http2 import Buffered, Connection
 from lymer.transport.http2_frames import header_block
+from lymer.transport.http2_headers import Headers
+from lymer.transport.http2_stream import Stream
 
 __all__ = ["COMPRESSIONS", "Call", "CallEndedError", "CallServer", "Code", "Method"]
 

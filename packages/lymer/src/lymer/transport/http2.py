@@ -1,8 +1,7 @@
 """HTTP/2 for a server of small calls: a request is whole before it is answered.
 
 The least that a gRPC server needs, on asyncio: headers, data, flow control both ways, ping,
-settings, reset, GOAWAY. A message is never parsed here. Headers are decoded by `hpack`; clients
-repeat themselves, so a block that changed nothing in the decoder's table is decoded once.
+settings, reset, GOAWAY. A message is never parsed here.
 
 What a peer can make us hold or do is bounded: streams, headers, frames that ask for answers,
 resets, bytes of requests that are not whole, and their time.
@@ -14,15 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable
 from typing import Final, Protocol, cast
-
-import hpack
 
 from lymer.transport.http2_frames import (
     ACK,
     CALM,
-    COMPRESSION,
     CONTINUED,
     DATA,
     END_HEADERS,
@@ -49,10 +44,11 @@ from lymer.transport.http2_frames import (
     frame,
     unpadded,
 )
+from lymer.transport.http2_headers import HEADER_BYTES_MAX, HeaderBlocks
+from lymer.transport.http2_stream import FLUSH_BYTES, POLL_SECONDS, Stream
 
-__all__ = ["BUFFERED_BYTES_MAX", "Buffered", "Connection", "Headers", "Stream"]
+__all__ = ["BUFFERED_BYTES_MAX", "Buffered", "Connection"]
 
-Headers = list[tuple[bytes, bytes]]
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DEFAULT_WINDOW: Final = 65_535
 _WINDOW_MAX: Final = 2**31 - 1
@@ -61,17 +57,9 @@ _STREAM_WINDOW: Final = 1024 * 1024
 _CONNECTION_WINDOW: Final = 16 * 1024 * 1024
 _STREAMS_MAX: Final = 1024
 """Calls at once on one connection."""
-_HEADER_BYTES_MAX: Final = 64 * 1024
-_BLOCKS_MAX: Final = 64
-"""Header blocks remembered for a connection."""
 _UNREAD_BYTES_MAX: Final = 4 * 1024 * 1024
 """Answers that a peer does not read; over it the connection is closed."""
-_FLUSH_BYTES: Final = 256 * 1024
-"""Of an answer, written before it is looked whether the socket takes more."""
 _SOCKET_BYTES: Final = 512 * 1024
-_WAITING_BYTES: Final = 1024 * 1024
-_ROOM_POLL_SECONDS: Final = 0.02
-_STALLED_SECONDS_MAX: Final = 60.0
 _RESETS_MAX: Final = 2000
 """Streams a peer may cancel, more than it lets end."""
 BUFFERED_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -96,114 +84,6 @@ class Handler(Protocol):
 
     def open(self, stream: Stream, /) -> None:
         """Look at a request's headers; set `feed` to take its body piece by piece."""
-
-
-class Stream:
-    """One request and its answer."""
-
-    __slots__ = (
-        "_connection",
-        "_pending",
-        "began",
-        "cancelled",
-        "feed",
-        "has_begun",
-        "headers",
-        "ident",
-        "is_done",
-        "is_whole",
-        "parts",
-        "send_window",
-        "size",
-        "task",
-        "too_large",
-        "trailers",
-        "unacknowledged",
-    )  # fmt: skip
-
-    def __init__(self, connection: Connection, ident: int, headers: Headers, window: int) -> None:
-        """Begin with the request's headers."""
-        self._connection = connection
-        self.ident: Final = ident
-        self.headers: Final = headers
-        self.parts: list[bytes] = []
-        self.size = self.unacknowledged = 0
-        self.too_large = ""
-        """Why the body was not kept; empty if it was."""
-        self.began = asyncio.get_running_loop().time()
-        self.send_window = window
-        self.task: asyncio.Task[None] | None = None
-        self.feed: Callable[[bytes | None], None] | None = None
-        """Takes pieces of the body as they come, and None behind the last."""
-        self.is_whole = False
-        self.is_done = False
-        self.cancelled = False
-        self.has_begun = False
-        """Whether headers of an answer were sent."""
-        self._pending = bytearray()
-        self.trailers: bytes | None = None
-
-    @property
-    def body(self) -> bytes:
-        """The whole body."""
-        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-
-    def send(self, headers: bytes, body: bytes) -> None:
-        """Send headers (empty if they are sent) and a piece of body, as windows allow."""
-        if not self.is_done:
-            self.has_begun = True
-            self._connection.send(self, headers, body, None)
-
-    def end(self, headers: bytes, body: bytes, trailers: bytes) -> None:
-        """Send what is left of an answer; `headers` empty if they are sent."""
-        if not self.is_done:
-            self._connection.send(self, headers, body, trailers)
-
-    def flush(self) -> bytes:
-        """Return some frames of what waits for the peer's windows and may go now."""
-        out = []
-        written = 0
-        while self._pending and written < _FLUSH_BYTES:
-            size = min(
-                len(self._pending), self.send_window, self._connection.send_window,
-                self._connection.peer_frame_max, _FLUSH_BYTES,
-            )  # fmt: skip
-            if size <= 0:
-                break
-            out.append(frame(DATA, 0, self.ident, bytes(self._pending[:size])))
-            del self._pending[:size]
-            written += size
-            self.send_window -= size
-            self._connection.send_window -= size
-        if not self._pending and self.trailers is not None:
-            out.append(frame(HEADERS, END_HEADERS | END_STREAM, self.ident, self.trailers))
-            self.trailers = None
-            self._connection.finish(self)
-        return b"".join(out)
-
-    def queue(self, body: bytes) -> None:
-        """Put a piece of body behind what waits."""
-        self._pending += body
-
-    @property
-    def waits(self) -> bool:
-        """Whether something waits for the peer."""
-        return bool(self._pending) or self.trailers is not None
-
-    async def room(self) -> bool:
-        """Wait until little of the answer waits for the peer; False: it has read nothing for long.
-
-        An answer of many messages is not made faster than it is read.
-        """
-        seconds, before = 0.0, len(self._pending)
-        while len(self._pending) > _WAITING_BYTES and not self.is_done:
-            await asyncio.sleep(_ROOM_POLL_SECONDS)
-            seconds += _ROOM_POLL_SECONDS
-            if len(self._pending) < before:
-                seconds, before = 0.0, len(self._pending)
-            if seconds > _STALLED_SECONDS_MAX:
-                return False
-        return True
 
 
 class Connection(asyncio.Protocol):
@@ -239,8 +119,7 @@ class Connection(asyncio.Protocol):
         self._peer_window = _DEFAULT_WINDOW
         self._is_paused = self._pumps_later = False
         self.peer_frame_max = _FRAME_BYTES_MAX
-        self._decoder = hpack.Decoder(max_header_list_size=_HEADER_BYTES_MAX)
-        self._blocks: dict[bytes, Headers] = {}
+        self._blocks = HeaderBlocks()
         self._open_block: tuple[int, int, bytearray] | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -255,7 +134,7 @@ class Connection(asyncio.Protocol):
             for name, value in (
                 (MAX_STREAMS, _STREAMS_MAX),
                 (INITIAL_WINDOW, _STREAM_WINDOW),
-                (MAX_HEADERS, _HEADER_BYTES_MAX),
+                (MAX_HEADERS, HEADER_BYTES_MAX),
             )
         )
         wider = struct.pack(">L", _CONNECTION_WINDOW - _DEFAULT_WINDOW)
@@ -343,14 +222,14 @@ class Connection(asyncio.Protocol):
             raise PeerError(PROTOCOL_ERROR, "a CONTINUATION continues nothing")
         _, first_flags, block = self._open_block
         block += payload
-        if len(block) > _HEADER_BYTES_MAX:
+        if len(block) > HEADER_BYTES_MAX:
             raise PeerError(CALM, "a header block is too large")
         if flags & END_HEADERS:
             self._open_block = None
             self._headers(ident, bytes(block), ends=bool(first_flags & END_STREAM))
 
     def _headers(self, ident: int, block: bytes, *, ends: bool) -> None:
-        headers = self._decoded(block)
+        headers = self._blocks.decoded(block)
         stream = self._streams.get(ident)
         if stream is not None:  # trailers, which gRPC's clients do not send
             if ends:
@@ -368,25 +247,6 @@ class Connection(asyncio.Protocol):
         self._handler.open(stream)
         if ends:
             self._request_is_whole(stream)
-
-    def _decoded(self, block: bytes) -> Headers:
-        known = self._blocks.get(block)
-        if known is not None:
-            return known
-        entries = self._decoder.header_table.dynamic_entries
-        newest, size = entries[0] if entries else None, self._decoder.header_table.maxsize
-        try:
-            headers = [(bytes(name), bytes(value))
-                       for name, value in self._decoder.decode(block, raw=True)]  # fmt: skip
-        except hpack.HPACKError as error:
-            raise PeerError(COMPRESSION, f"headers cannot be decoded: {error}") from error
-        entries = self._decoder.header_table.dynamic_entries
-        is_same = newest is (entries[0] if entries else None)
-        if not is_same or size != self._decoder.header_table.maxsize:
-            self._blocks.clear()
-        elif len(self._blocks) < _BLOCKS_MAX:
-            self._blocks[block] = headers
-        return headers
 
     def _on_data(self, flags: int, ident: int, payload: bytes) -> None:
         size = len(payload)
@@ -512,7 +372,7 @@ class Connection(asyncio.Protocol):
         if (
             trailers is not None
             and not stream.waits
-            and size <= min(stream.send_window, self.send_window, self.peer_frame_max, _FLUSH_BYTES)
+            and size <= min(stream.send_window, self.send_window, self.peer_frame_max, FLUSH_BYTES)
         ):
             # Almost every answer: all of it in one write.
             stream.send_window -= size
@@ -579,7 +439,7 @@ class Connection(asyncio.Protocol):
                 # Not every loop says at once that the socket is behind.
                 if not self._pumps_later:
                     self._pumps_later = True
-                    asyncio.get_running_loop().call_later(_ROOM_POLL_SECONDS, self._pump_all)
+                    asyncio.get_running_loop().call_later(POLL_SECONDS, self._pump_all)
                 return
             frames = stream.flush()
             if not frames:
