@@ -9,15 +9,15 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from certwright.errors import InvalidError
-from certwright.resources import known, meta
+from certwright.resources import known
 from certwright.resources.durations import parse_duration
 from certwright.resources.issuer_ref import IssuerRef
 from certwright.resources.kinds import Manifest
 from certwright.resources.meta import mapping_at
+from certwright.resources.view import View
 
 __all__ = [
     "FAILURE_STATES",
@@ -134,25 +134,8 @@ class AcmeIssuer:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Order(View):
     """A view of an Order; reads `object` and never changes it."""
-
-    object: Manifest
-
-    @property
-    def name(self) -> str:
-        """`metadata.name`."""
-        return meta.name(self.object)
-
-    @property
-    def namespace(self) -> str:
-        """`metadata.namespace`."""
-        return meta.namespace(self.object)
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        """`spec` as it is."""
-        return mapping_at(self.object, "spec")
 
     @property
     def issuer_ref(self) -> IssuerRef:
@@ -190,11 +173,6 @@ class Order:
         """
         text = self.spec.get("duration")
         return None if text is None else parse_duration(str(text))
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        """`status` as it is."""
-        return mapping_at(self.object, "status")
 
     @property
     def url(self) -> str:
@@ -235,37 +213,10 @@ class Order:
         """Whether there will be no certificate."""
         return self.state in FAILURE_STATES
 
-    @property
-    def creation_time(self) -> datetime | None:
-        """`metadata.creationTimestamp`."""
-        return meta.creation_time(self.object)
-
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(View):
     """A view of a Challenge; reads `object` and never changes it."""
-
-    object: Manifest
-
-    @property
-    def name(self) -> str:
-        """`metadata.name`."""
-        return meta.name(self.object)
-
-    @property
-    def namespace(self) -> str:
-        """`metadata.namespace`."""
-        return meta.namespace(self.object)
-
-    @property
-    def uid(self) -> str:
-        """`metadata.uid`."""
-        return meta.uid(self.object)
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        """`spec` as it is."""
-        return mapping_at(self.object, "spec")
 
     @property
     def issuer_ref(self) -> IssuerRef:
@@ -311,11 +262,6 @@ class Challenge:
     def solver(self) -> Mapping[str, Any]:
         """`spec.solver`."""
         return mapping_at(self.spec, "solver")
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        """`status` as it is."""
-        return mapping_at(self.object, "status")
 
     @property
     def state(self) -> str:

@@ -14,12 +14,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from certwright.resources import meta
 from certwright.resources.durations import HOUR_NANO, parse_duration
 from certwright.resources.issuer_ref import IssuerRef
-from certwright.resources.kinds import Manifest
 from certwright.resources.meta import mapping_at
 from certwright.resources.times import parse_time
+from certwright.resources.view import View
 
 __all__ = [
     "DEFAULT_DURATION_NANO",
@@ -132,44 +131,10 @@ class RenewalWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(View):
     """A view of a Certificate; reads `object` and never changes it."""
 
-    object: Manifest
-
-    # ------------------------------------------------------------------ metadata
-
-    @property
-    def name(self) -> str:
-        """`metadata.name`."""
-        return meta.name(self.object)
-
-    @property
-    def namespace(self) -> str:
-        """`metadata.namespace`."""
-        return meta.namespace(self.object)
-
-    @property
-    def uid(self) -> str:
-        """`metadata.uid`."""
-        return meta.uid(self.object)
-
-    @property
-    def generation(self) -> int:
-        """`metadata.generation`."""
-        return meta.generation(self.object)
-
-    @property
-    def annotations(self) -> Mapping[str, str]:
-        """`metadata.annotations`."""
-        return meta.annotations(self.object)
-
     # ------------------------------------------------------------------ spec
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        """`spec` as it is."""
-        return mapping_at(self.object, "spec")
 
     @property
     def secret_name(self) -> str:
@@ -376,11 +341,6 @@ class Certificate:
         return _keystore(self.spec, "jks")
 
     # ------------------------------------------------------------------ status
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        """`status` as it is."""
-        return mapping_at(self.object, "status")
 
     @property
     def revision(self) -> int | None:

@@ -13,42 +13,20 @@ from datetime import datetime
 from typing import Any
 
 from certwright.errors import InvalidError
-from certwright.resources import known, meta
+from certwright.resources import known
 from certwright.resources.certificate import DEFAULT_DURATION_NANO, DEFAULT_USAGES
 from certwright.resources.durations import parse_duration
 from certwright.resources.issuer_ref import IssuerRef
-from certwright.resources.kinds import Manifest
 from certwright.resources.meta import mapping_at
 from certwright.resources.times import parse_time
+from certwright.resources.view import View
 
 __all__ = ["CertificateRequest"]
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateRequest:
+class CertificateRequest(View):
     """A view of a CertificateRequest; reads `object` and never changes it."""
-
-    object: Manifest
-
-    @property
-    def name(self) -> str:
-        """`metadata.name`."""
-        return meta.name(self.object)
-
-    @property
-    def namespace(self) -> str:
-        """`metadata.namespace`."""
-        return meta.namespace(self.object)
-
-    @property
-    def uid(self) -> str:
-        """`metadata.uid`."""
-        return meta.uid(self.object)
-
-    @property
-    def annotations(self) -> Mapping[str, str]:
-        """`metadata.annotations`."""
-        return meta.annotations(self.object)
 
     @property
     def revision(self) -> int | None:
@@ -56,11 +34,6 @@ class CertificateRequest:
         text = self.annotations.get(known.CERTIFICATE_REVISION, "")
         sign_cut = text[1:] if text[:1] in {"-", "+"} else text
         return int(text) if sign_cut.isascii() and sign_cut.isdigit() else None
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        """`spec` as it is."""
-        return mapping_at(self.object, "spec")
 
     @property
     def request(self) -> bytes:
@@ -126,11 +99,6 @@ class CertificateRequest:
     def extra(self) -> Mapping[str, list[str]]:
         """`spec.extra` of who made the request."""
         return mapping_at(self.spec, "extra")
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        """`status` as it is."""
-        return mapping_at(self.object, "status")
 
     @property
     def certificate(self) -> bytes:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from certwright.errors import InvalidError
-from certwright.resources import known, meta
-from certwright.resources.kinds import Manifest
+from certwright.resources import known
 from certwright.resources.meta import mapping_at
+from certwright.resources.view import View
 
 __all__ = ["Issuer", "IssuerType"]
 
@@ -22,35 +22,13 @@ _TYPES: Final[tuple[IssuerType, ...]] = ("acme", "ca", "vault", "selfSigned", "v
 
 
 @dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(View):
     """A view of an Issuer or ClusterIssuer; reads `object` and never changes it."""
-
-    object: Manifest
-
-    @property
-    def name(self) -> str:
-        """`metadata.name`."""
-        return meta.name(self.object)
-
-    @property
-    def namespace(self) -> str:
-        """`metadata.namespace`; empty for a ClusterIssuer."""
-        return meta.namespace(self.object)
-
-    @property
-    def generation(self) -> int:
-        """`metadata.generation`."""
-        return meta.generation(self.object)
 
     @property
     def is_cluster_issuer(self) -> bool:
         """Whether it serves all namespaces."""
         return self.object.get("kind") == known.CLUSTER_ISSUER_KIND
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        """`spec` as it is."""
-        return mapping_at(self.object, "spec")
 
     @property
     def type(self) -> IssuerType:
@@ -92,8 +70,3 @@ class Issuer:
             if isinstance(config, Mapping):
                 return tuple(str(text) for text in config.get(field) or ())
         return ()
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        """`status` as it is."""
-        return mapping_at(self.object, "status")

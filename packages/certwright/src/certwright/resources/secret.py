@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from certwright.errors import InvalidError
-from certwright.resources import known, meta
-from certwright.resources.kinds import Manifest
+from certwright.resources import known
 from certwright.resources.meta import mapping_at
+from certwright.resources.view import View
 
 __all__ = ["TYPE_OPAQUE", "TYPE_TLS", "Secret", "encode_data"]
 
@@ -25,30 +25,8 @@ def encode_data(data: Mapping[str, bytes]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(View):
     """A view of a Secret; reads `object` and never changes it."""
-
-    object: Manifest
-
-    @property
-    def name(self) -> str:
-        """`metadata.name`."""
-        return meta.name(self.object)
-
-    @property
-    def namespace(self) -> str:
-        """`metadata.namespace`."""
-        return meta.namespace(self.object)
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """`metadata.labels`."""
-        return meta.labels(self.object)
-
-    @property
-    def annotations(self) -> Mapping[str, str]:
-        """`metadata.annotations`."""
-        return meta.annotations(self.object)
 
     @property
     def type(self) -> str:
