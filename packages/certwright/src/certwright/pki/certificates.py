@@ -34,6 +34,7 @@ __all__ = ["DecodedCertificate", "decode_certificate", "decode_certificates", "e
 
 T = TypeVar("T")
 
+_VERSION_MAX: Final = 3
 _DECODED_CHAINS_MAX: Final = 1024
 """Chains remembered by their bytes: loops look at the same Secret again and again."""
 
@@ -169,7 +170,10 @@ def _decode_signed(
     encoded: bytes, signed: der.Element, identifier: der.Element, signature: bytes
 ) -> DecodedCertificate:
     reader = signed.reader
-    version = reader.read_optional(0xA0)
+    wrapped = reader.read_optional(0xA0)
+    version = 1 + (der.decode_integer(wrapped.reader.read(der.INTEGER).content) if wrapped else 0)
+    if not 1 <= version <= _VERSION_MAX:
+        raise InvalidError("x509: invalid version")
     serial = der.decode_integer(reader.read(der.INTEGER).content)
     if reader.read(der.SEQUENCE).whole != identifier.whole:
         raise InvalidError("x509: inner and outer signature algorithm identifiers don't match")
@@ -191,8 +195,7 @@ def _decode_signed(
         signed=signed.whole,
         scheme=decode_scheme(identifier),
         signature=signature,
-        version=1
-        + (der.decode_integer(version.reader.read(der.INTEGER).content) if version else 0),
+        version=version,
         serial=serial,
         issuer_der=issuer.whole,
         issuer=decode_rdns(issuer.whole),

@@ -171,7 +171,10 @@ def _trusted(ca_pem: bytes) -> list[JksTrusted]:
 
 
 def _loaded(certificate: DecodedCertificate) -> x509.Certificate:
-    return x509.load_der_x509_certificate(certificate.der)
+    try:
+        return x509.load_der_x509_certificate(certificate.der)
+    except (ValueError, x509.InvalidVersion) as error:  # it takes less than Go: no v2
+        raise InvalidError(f"error decoding certificate for a keystore: {error}") from error
 
 
 def _with_pbmac1(store: bytes, password: bytes) -> bytes:

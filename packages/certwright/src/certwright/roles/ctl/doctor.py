@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from cryptography import x509
-
 from certwright import clock
 from certwright.adapters.kube import KubeStore
-from certwright.errors import CertwrightError, NotFoundError
+from certwright.errors import CertwrightError, InvalidError, NotFoundError
+from certwright.pki.certificates import decode_certificates
 from certwright.resources import crds
 from certwright.resources.conditions import get_condition
 from certwright.resources.installation import InstallationSettings, rbac
@@ -177,11 +176,11 @@ async def _webhook(store: KubeStore, namespace: str, base: str) -> AsyncIterator
 
 def _bundle(kind: str, bundle: str) -> Finding:
     try:
-        certificates = x509.load_pem_x509_certificates(base64.b64decode(bundle))
-    except ValueError as error:
+        certificates = decode_certificates(base64.b64decode(bundle))
+    except (InvalidError, ValueError) as error:
         why = f"its CA cannot be read ({error}): delete it, cainjector writes it anew"
         return Finding("problem", kind, why)
-    end = max(one.not_valid_after_utc for one in certificates)
+    end = max(one.not_after for one in certificates)
     days = (end - clock.now()).days
     if days < 7:
         return Finding("problem", kind, f"its CA ends in {days} days: is the webhook running?")

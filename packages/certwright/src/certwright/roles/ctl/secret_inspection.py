@@ -164,7 +164,7 @@ async def _crl_status(leaf: DecodedCertificate, internet: Internet) -> str:
             data = await internet.get(url)
             blocks = [block.der for block in decode_pem(data) if block.type == "X509 CRL"]
             crl = x509.load_der_x509_crl(blocks[0] if blocks else data)
-        except (CertwrightError, ValueError) as error:
+        except (CertwrightError, ValueError, x509.InvalidVersion) as error:
             return f"Cannot check CRL: {error}"
         if crl.get_revoked_certificate_by_serial_number(leaf.serial) is not None:
             return f"Revoked by {url}"
@@ -205,7 +205,7 @@ async def _ocsp_status(
                 return f"Cannot check OCSP: the server says {response.response_status.name}"
             if response.certificate_status is ocsp.OCSPCertStatus.REVOKED:
                 return "Marked as revoked"
-        except (CertwrightError, ValueError) as error:
+        except (CertwrightError, ValueError, x509.InvalidVersion) as error:
             return f"Cannot check OCSP: {error}"
     return "valid"
 
