@@ -10,7 +10,7 @@ PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 # Arguments for `make run` and the test targets: make run ARGS="--data-dir /tmp/x"
 ARGS =
 
-.PHONY: airgap charts images kube-assets help run test setup lint fmt types unit contract integration crash e2e ui bench bench-full bench-peers clean ci
+.PHONY: airgap charts checks images kube-assets help run test tests setup lint fmt types unit contract integration crash e2e ui bench bench-full bench-peers clean ci
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +19,11 @@ run: ## start Lymer (sets up .venv first); ARGS="--data-dir DIR"
 	@sh tools/setup.sh run
 	@exec $(BIN)/lymer $(ARGS)
 
-test: setup lint types ui ## everything a change must pass: lint, types, import layers, all tests
+test: checks tests ## everything a change must pass: lint, types, import layers, all tests
+
+checks: lint types ui ## what is looked at before anything runs; each on its own with make -j
+
+tests: setup ## all tests
 	$(PYTEST) $(PARALLEL) $(ARGS)
 
 setup: ## make .venv with lymer, certwright, tests and linters in it; again only when something changed
