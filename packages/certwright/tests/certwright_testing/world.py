@@ -97,10 +97,11 @@ class Reading:
         return [obj for obj in found if value in set(index.values(obj))]
 
     async def list(self, kind: Kind, /, namespace: str | None = None) -> list[Manifest]:
-        objects = self.frozen if self.frozen is not None else everything(self.store)
+        if self.frozen is None:
+            return self.store.table.select(Selection(kind, namespace or ""))
         return [
             obj
-            for key, obj in sorted(objects.items(), key=lambda entry: str(entry[0]))
+            for key, obj in sorted(self.frozen.items(), key=lambda entry: str(entry[0]))
             if key.kind == kind and namespace in {None, key.namespace}
         ]
 

@@ -22,10 +22,13 @@ GATED = Options(
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name.lower())
 @pytest.mark.parametrize("story", STORIES)
 def test_trouble_at_any_write_changes_nothing_in_the_end(story: str, fault: Fault) -> None:
-    """One cut, wherever it falls, and the story ends as if it had not been."""
+    """One cut, wherever it falls, and the story ends as if it had not been.
+
+    Before any write but the first is after the one before it, which is tried on its own.
+    """
     expected, writes = quiet(story, PLAIN)
 
-    for at in range(writes):
+    for at in range(1 if fault is Fault.DIES_BEFORE else writes):
         end, _, _ = run(play(story, PLAIN, lambda n, _, at=at: fault if n == at else None))
 
         assert end == expected, f"trouble at write {at}"
