@@ -51,7 +51,7 @@ def _stats(data_dir: Path, *arguments: str) -> dict[str, dict[str, Any]]:
     return {
         one["name"]: {
             kind: {row["name"]: row for row in one[kind]}
-            for kind in ("tables", "columns", "days", "services")
+            for kind in ("tables", "disks", "columns", "days", "services")
         }
         for one in tenants
     }
@@ -65,6 +65,8 @@ def test_sizes_add_up_and_optimizing_merges_parts(tmp_path: Path) -> None:
     spans = found[""]["tables"]["spans"]
     assert (spans["rows"], spans["parts"]) == (2_100, 3)
     assert spans["ratio"] > 1
+    (disk,) = found[""]["disks"].values()
+    assert disk["bytes"] == sum(table["bytes"] for table in found[""]["tables"].values())
     assert found[""]["services"]["shop"]["rows"] == 2_100
     assert found["acme"]["services"]["bank"]["rows"] == 50
     assert len(found[""]["days"]) == 2
@@ -94,7 +96,7 @@ def test_stats_for_people_are_a_table(tmp_path: Path) -> None:
     lines = [line.split("\t") for line in _run(tmp_path, "stats", "--tenant", "acme").splitlines()]
     assert lines[0][:3] == ["tenant", "kind", "name"]
     assert {line[0] for line in lines[1:]} == {"acme"}
-    assert {line[1] for line in lines[1:]} == {"table", "column", "day", "service"}
+    assert {line[1] for line in lines[1:]} == {"table", "disk", "column", "day", "service"}
     refused = subprocess.run(
         [sys.executable, "-m", "lymer", "storage", "stats", "--tenant", "nobody",
          "--data-dir", str(tmp_path)],

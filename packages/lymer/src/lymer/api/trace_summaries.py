@@ -24,9 +24,10 @@ from lymer.api.parameters import (
     to_v3_question,
     to_v3_raw,
 )
-from lymer.errors import QuestionError, TraceNotFoundError
+from lymer.errors import QuestionError
 from lymer.model.question import Operation, TraceSummary
 from lymer.query.service import QueryService
+from lymer.storage.caller import not_found
 from lymer.wire.traces_json import traces_to_json_object
 
 __all__ = ["QueryV3", "told_summary"]
@@ -86,7 +87,7 @@ class QueryV3:
             parts = query.find_otlp_in_parts(question, raw=raw)
             first = next(parts, None)
             if first is None:
-                raise TraceNotFoundError("No traces found")
+                raise not_found("No traces found")
             return _result(itertools.chain((first,), parts))
 
         return await self._answers.in_pieces(request, make_pieces)

@@ -36,12 +36,12 @@ def stats(
     assignments: tuple[str, ...],
     **named: str | None,
 ) -> None:
-    """Print rows, bytes and compression by table, column, day and service.
+    """Print rows, bytes and compression by table, disk, column, day and service.
 
     Reads every span once. Bytes of a service are its share of each column.
     """
     from lymer.config import load_config
-    from lymer.roles.storage import measure_storage, to_json
+    from lymer.roles.storage import KINDS, measure_storage, to_json
 
     config = load_config(file, os.environ, to_overrides(assignments, **named))
     sizes = measure_storage(config, tenant)
@@ -50,7 +50,7 @@ def stats(
         return
     click.echo("tenant\tkind\tname\trows\tbytes\tratio\tbytes/row")
     for name, of in sizes.items():
-        for kind in ("tables", "columns", "days", "services"):
+        for kind in KINDS:
             for one in getattr(of, kind):
                 per_row = one.bytes / one.rows if one.rows else 0.0
                 click.echo(

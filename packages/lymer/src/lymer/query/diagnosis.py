@@ -28,12 +28,13 @@ from lymer.analysis.root_cause import RATIO_MIN, Candidate, Causes, find_causes
 from lymer.analysis.signals import beyond_usual
 from lymer.analysis.span_frame import Ints, Masks, SpanFrame
 from lymer.analysis.trace_findings import TraceFinding, find_in_trace
-from lymer.errors import QuestionError, TraceNotFoundError
+from lymer.errors import QuestionError
 from lymer.language.parsing import parse
 from lymer.language.tree import MetricsQuery, Query
 from lymer.model.question import TraceQuestion
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.query.language import TRACES_MAX, parse_field
+from lymer.storage.caller import not_found
 from lymer.storage.contract import SpanReader
 from lymer.storage.search_contract import SpansetQuestion
 
@@ -313,7 +314,7 @@ class Diagnosis:
         """
         table = self._reader.get_span_table(_ever((trace_id,)))
         if not len(table):
-            raise TraceNotFoundError
+            raise not_found()
         return table, find_in_trace(SpanFrame.of(table))
 
     def difference(
@@ -328,7 +329,7 @@ class Diagnosis:
         for ids in (one, other):
             table = self._reader.get_span_table(_ever(tuple(ids)))
             if not len(table):
-                raise TraceNotFoundError
+                raise not_found()
             frame = SpanFrame.of(table)
             sides.append((frame, critical_times(frame)))
         found = compare(*sides[0], *sides[1])

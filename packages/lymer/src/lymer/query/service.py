@@ -18,7 +18,6 @@ from lymer.errors import (
     QuestionError,
     StorageMemoryError,
     TooLargeError,
-    TraceNotFoundError,
 )
 from lymer.model.columns import SpanColumns
 from lymer.model.find_terms import NOTHING, FindTerms
@@ -49,7 +48,7 @@ from lymer.query.pages import Page, on_page, token_after
 from lymer.query.red_series import RedQuestion, RedSeries, points_of
 from lymer.query.service_graph import is_estimated
 from lymer.query.transform import transform_request
-from lymer.storage.caller import leave_out, tell_estimates
+from lymer.storage.caller import leave_out, not_found, tell_estimates
 from lymer.storage.contract import SpanReader, TenantReaders
 from lymer.storage.sanitizers import stored_name, stored_service
 from lymer.storage.search_contract import Cursor
@@ -276,7 +275,7 @@ class QueryService:
         check_trace_ids([trace_id])
         trace = self._reader.get_trace_arrays(trace_id, find)
         if not len(trace):
-            raise TraceNotFoundError
+            raise not_found()
         limit_arrays(trace, self._trace_size_spans_max)
         adjust_arrays(trace, max_clock_skew_adjust_nano=self._max_clock_skew_adjust_nano)
         return trace
@@ -291,7 +290,7 @@ class QueryService:
         if not self._trace_size_spans_max:
             found = self._reader.find_in_trace(trace_id, find)
             if not found.count:
-                raise TraceNotFoundError
+                raise not_found()
             if not found.shares_ids:
                 return found
         # Adjusters give spans ids of their own, or leave some out: they need the whole trace.
@@ -315,7 +314,7 @@ class QueryService:
             return select_rows(found, [0])
         trace = self.get_trace(trace_id)
         if span_id not in trace.span_id:
-            raise TraceNotFoundError("span not found")
+            raise not_found("span not found")
         return select_rows(trace, [trace.span_id.index(span_id)])
 
     def get_otlp_in_parts(self, trace_id: str, *, raw: bool = False) -> Iterator[TracesData]:
@@ -371,7 +370,7 @@ class QueryService:
         check_trace_ids([trace_id])
         answer = self._otlp([trace_id], raw=raw)
         if not answer.resource_spans:
-            raise TraceNotFoundError
+            raise not_found()
         return answer
 
     def find_each_otlp(
@@ -482,7 +481,7 @@ class QueryService:
         """
         check_trace_ids([trace_id])
         if not self._reader.archive_trace(trace_id):
-            raise TraceNotFoundError
+            raise not_found()
 
     def transform(self, body: bytes) -> list[SpanColumns]:
         """Return the traces of an OTLP request that is not stored, in the order they appear.
@@ -655,7 +654,7 @@ class Queries:
 
 def _only(traces: list[SpanColumns]) -> SpanColumns:
     if not traces:
-        raise TraceNotFoundError
+        raise not_found()
     return traces[0]
 
 

@@ -11,11 +11,17 @@ from lymer.errors import StartupError
 from lymer.roles.storing import open_engines
 from lymer.roles.tenants import opened_engines
 from lymer.storage.clickhouse.engine import Engine
-from lymer.storage.clickhouse.stats import Size, TenantSizes, merge_sizes, tenant_sizes
+from lymer.storage.clickhouse.stats import (
+    KINDS,
+    Size,
+    TenantSizes,
+    merge_sizes,
+    tenant_sizes,
+)
 from lymer.storage.clickhouse.tenants import database_of, stored_tenants
 from lymer.tenancy import DEFAULT_TENANT
 
-__all__ = ["measure_storage", "optimize_storage", "to_json"]
+__all__ = ["KINDS", "measure_storage", "optimize_storage", "to_json"]
 
 _TABLES = (
     "SELECT {mark}, name FROM system.tables WHERE database = '{db}' AND engine LIKE '%MergeTree'"
@@ -69,10 +75,7 @@ def to_json(sizes: dict[str, TenantSizes]) -> dict[str, Any]:
         "tenants": [
             {
                 "name": name,
-                **{
-                    kind: [_to_json(one) for one in getattr(of, kind)]
-                    for kind in ("tables", "columns", "days", "services")
-                },
+                **{kind: [_to_json(one) for one in getattr(of, kind)] for kind in KINDS},
             }
             for name, of in sizes.items()
         ]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
-from lymer.errors import StorageError
+from lymer.errors import LymerError, StorageAwayError, StorageError, TraceNotFoundError
 from lymer.telemetry.logs import EventLog
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Caller",
     "leave_out",
     "listener",
+    "not_found",
     "stoppable",
     "tell_estimates",
 ]
@@ -139,3 +140,14 @@ def leave_out(trace_id: str, why: object) -> None:
     caller = CALLER.get()
     if caller is not None:
         caller.leave_out(trace_id, str(why))
+
+
+def not_found(message: str = "trace not found") -> LymerError:
+    """Return the error of what is not there; if the answer is partial, it may only be out of reach.
+
+    A trace that was left out as too large does not count: that answer is about others.
+    """
+    caller = CALLER.get()
+    if caller is None or len(caller.lacks) <= len(caller.left_out):
+        return TraceNotFoundError(message)
+    return StorageAwayError(f"{message}; {caller.partial}")

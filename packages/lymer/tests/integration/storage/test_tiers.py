@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,16 @@ from fakes.clickhouse_server import start_server
 from fakes.s3_server import S3Server
 from lymer.clock import unix_nano
 from lymer.config import load_config
-from lymer.errors import StartupError, StorageError
+from lymer.errors import StartupError, StorageAwayError, StorageError
+from lymer.model.question import TraceQuestion
+from lymer.query.service import QueryService
 from lymer.roles.stopped_folder import open_stopped_folder
 from lymer.roles.storing import open_engines, tiers_of
+from lymer.storage.caller import CALLER, Caller
 from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.engine_server import ServerEngine
+from lymer.storage.clickhouse.stats import tenant_sizes
 from lymer.storage.clickhouse.store import ClickHouseStore, Retention
 from lymer.storage.clickhouse.tiers import EMBEDDED_POLICY, ObjectStorage, Tiers
 from lymer.tenancy import DEFAULT_TENANT
@@ -27,6 +32,7 @@ from make import make_request, make_span, trace_hex, write_segment_file
 _DAY = 86_400
 _MEMORY = 600 * 2**20
 _MOVED_SECONDS_MAX = 60
+_BACK_SECONDS_MAX = 30
 _OLD, _NEW = trace_hex(1), trace_hex(2)
 _SPANS = 300
 """Of the old trace."""
@@ -136,8 +142,56 @@ def test_old_spans_move_and_are_answered(
         store.close()
 
 
-def test_storage_that_is_away_is_said(storage: S3Server, tmp_path: Path) -> None:
-    """New spans are stored, old ones are an error and never left out; it starts not without."""
+@pytest.mark.parametrize("engines", [_embedded, _server])
+def test_while_storage_is_away_new_spans_are_stored_and_answered(
+    engines: Callable[[Path, S3Server], Engines], storage: S3Server, tmp_path: Path
+) -> None:
+    """Whoever waits is told what is lacking, by its disk; nobody else gets half an answer."""
+    with engines(tmp_path, storage) as make_engine:
+        engine = make_engine()
+        store = _open(engine, Tiers(EMBEDDED_POLICY, _DAY))
+        _fill(store, tmp_path)
+        for _ in poll(_MOVED_SECONDS_MAX):
+            if len(_disks(engine)) == 2:
+                break
+        sizes = {one.name: one.rows for one in tenant_sizes(engine, "lymer").disks}
+        (cold,) = sizes.keys() - {"default"}
+        assert sizes[cold] == _SPANS
+        storage.kill()
+        fresh = make_request(make_span(2, 2))
+        segment_id = unix_nano() // 1_000
+        store.write_segment(write_segment_file(tmp_path, fresh, segment_id=segment_id))
+        with pytest.raises(StorageError, match="Connection refused"):
+            _count(store, _OLD)  # nobody could be told
+
+        query = QueryService(store.for_tenant(DEFAULT_TENANT))
+        any_time = TraceQuestion(0, 2**62, service="shop")
+        assert _answered(lambda: len(query.get_trace(_NEW))) == (2, [cold])
+        found = _answered(lambda: query.find_traces(any_time))
+        assert [len(trace) for trace in found[0]] == [2]
+        with pytest.raises(StorageAwayError, match=rf"trace not found; .*disk {cold}\)"):
+            _answered(lambda: query.get_trace(_OLD))
+        storage.start()
+        for _ in poll(_BACK_SECONDS_MAX):
+            count, lacks = _answered(lambda: _count(store, _OLD, _NEW))
+            if not lacks:
+                break
+        assert (count, lacks) == (_SPANS + 2, [])
+        store.close()
+
+
+def _answered(ask: Callable[[], Any]) -> tuple[Any, list[str]]:
+    """Return what somebody who waits is answered, and the disks that are lacking in it."""
+    caller = Caller()
+    before = CALLER.set(caller)
+    try:
+        return ask(), [one.split("(disk ")[1].rstrip(")") for one in caller.lacks]
+    finally:
+        CALLER.reset(before)
+
+
+def test_a_store_does_not_start_without_its_old_spans(storage: S3Server, tmp_path: Path) -> None:
+    """Nobody answers there, or it is not said any more where they are."""
     with _embedded(tmp_path, storage) as make_engine:
         engine = make_engine()
         store = _open(engine, Tiers(EMBEDDED_POLICY, _DAY))
@@ -145,14 +199,6 @@ def test_storage_that_is_away_is_said(storage: S3Server, tmp_path: Path) -> None
         for _ in poll(_MOVED_SECONDS_MAX):
             if len(_disks(engine)) == 2:
                 break
-        storage.kill()
-        fresh = make_request(make_span(2, 2))
-        segment_id = unix_nano() // 1_000
-        store.write_segment(write_segment_file(tmp_path, fresh, segment_id=segment_id))
-        with pytest.raises(StorageError, match="Connection refused"):
-            _count(store, _OLD)
-        storage.start()
-        assert _count(store, _OLD, _NEW) == _SPANS + 2
         store.close()
         storage.kill()
 
@@ -169,7 +215,7 @@ def test_storage_that_is_away_is_said(storage: S3Server, tmp_path: Path) -> None
 
         storage.start()
         store = _open(make_engine(), Tiers(EMBEDDED_POLICY, _DAY))
-        assert _count(store, _OLD, _NEW) == _SPANS + 2
+        assert _count(store, _OLD, _NEW) == _SPANS + 1
         store.close()
 
 

@@ -33,6 +33,7 @@ from lymer.storage.clickhouse.any_value import address_meanings, any_value_meani
 from lymer.storage.clickhouse.archive import Archive, select_archived_spans
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import ROWS_CODE, Engine, Settings
+from lymer.storage.clickhouse.engine_tiered import TieredEngine
 from lymer.storage.clickhouse.graph import GRAPH_WIDTH, edges_of, select_graph
 from lymer.storage.clickhouse.minute_counts import read_edge_minutes, read_operation_minutes
 from lymer.storage.clickhouse.origins import KnownOrigins
@@ -146,7 +147,7 @@ class TenantReader:
             timeout_seconds: Of a statement.
             memory_bytes_max: Of a statement.
         """
-        self._engine = engine
+        self._engine = engine = TieredEngine(engine, self._forget)
         self._database = database
         self._catalog = catalog
         self._rollups = rollups
@@ -161,7 +162,7 @@ class TenantReader:
             engine, database, self._settings, is_shared=settled_segment_id() < 0
         )
         self._otlp = OtlpParts(engine, database, self._settings)
-        self._learnt = ArrayKeys(), MinuteValues()
+        self._forget()
         self._origins_known = KnownOrigins(engine, database, self._settings)
         self._few = _Few()
         self.part_spans_max = PART_SPANS_MAX
@@ -170,6 +171,10 @@ class TenantReader:
         """A service graph that was counted so recently is read as it is."""
         self.shows_rates = False
         """Whether traces kept by chance say so: tail sampling is on."""
+
+    def _forget(self) -> None:
+        """Begin to learn anew: what was learnt of half an answer is wrong of a whole one."""
+        self._learnt = ArrayKeys(), MinuteValues()
 
     def get_services(self) -> list[str]:
         """See `SpanReader.get_services`."""

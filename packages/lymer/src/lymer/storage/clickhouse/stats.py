@@ -1,4 +1,4 @@
-"""What lies on the disk, counted: by table, column, day and service of one tenant.
+"""What lies on the disks, counted: by table, disk, column, day and service of one tenant.
 
 Sizes of tables and days are the engine's own. Spans lie in parts of one file, of which the engine
 does not say what each column takes; but its marks say where each column of each granule begins, so
@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from lymer.storage.clickhouse.engine import Engine
 
-__all__ = ["Size", "TenantSizes", "merge_sizes", "tenant_sizes"]
+__all__ = ["KINDS", "Size", "TenantSizes", "merge_sizes", "tenant_sizes"]
 
 _TABLES: Final = """
 SELECT {mark}, table, count(), sum(rows), sum(bytes_on_disk), sum(data_uncompressed_bytes)
@@ -25,6 +25,10 @@ FROM system.parts WHERE active AND database = '{db}' GROUP BY table
 _DAYS: Final = """
 SELECT {mark}, partition, count(), sum(rows), sum(bytes_on_disk), sum(data_uncompressed_bytes)
 FROM system.parts WHERE active AND database = '{db}' AND table = 'spans' GROUP BY partition
+"""
+_DISKS: Final = """
+SELECT {mark}, disk_name, count(), sum(rows), sum(bytes_on_disk), sum(data_uncompressed_bytes)
+FROM system.parts WHERE active AND database = '{db}' GROUP BY disk_name
 """
 _COLUMNS: Final = (
     "SELECT {mark}, name FROM system.columns WHERE database = '{db}' AND table = 'spans' "
@@ -72,11 +76,16 @@ class TenantSizes:
     """What one tenant takes, largest first."""
 
     tables: tuple[Size, ...] = ()
+    disks: tuple[Size, ...] = ()
+    """All tables by where they lie: the engine's disk `default`, and object storage."""
     columns: tuple[Size, ...] = ()
     """Of the span table; `(indexes)` is what is no column's."""
     days: tuple[Size, ...] = ()
     """Of arrival, UTC."""
     services: tuple[Size, ...] = ()
+
+
+KINDS: Final = tuple(one.name for one in fields(TenantSizes))
 
 
 def tenant_sizes(engine: Engine, database: str) -> TenantSizes:
@@ -85,14 +94,13 @@ def tenant_sizes(engine: Engine, database: str) -> TenantSizes:
     Raises:
         StorageError: The engine failed.
     """
-    tables = [
-        Size(name.decode(), rows, size, plain, parts)
-        for name, parts, rows, size, plain in _rows(engine, database, _TABLES, 5)
-    ]
-    days = [
-        Size(name.decode(), rows, size, plain, parts)
-        for name, parts, rows, size, plain in _rows(engine, database, _DAYS, 5)
-    ]
+    tables, disks, days = (
+        [
+            Size(name.decode(), rows, size, plain, parts)
+            for name, parts, rows, size, plain in _rows(engine, database, statement, 5)
+        ]
+        for statement in (_TABLES, _DISKS, _DAYS)
+    )
     spans = next((one for one in tables if one.name == "spans"), Size("spans", 0, 0, 0))
     names = [name.decode() for (name,) in _rows(engine, database, _COLUMNS, 1)]
     on_disk = _column_bytes(engine, database, names) if spans.rows else {}
@@ -123,14 +131,15 @@ def tenant_sizes(engine: Engine, database: str) -> TenantSizes:
         )
         for service, rows, of in services
     ]
-    return TenantSizes(_sorted(tables), _sorted(columns), _sorted(days), _sorted(found))
+    kinds = (tables, disks, columns, days, found)
+    return TenantSizes(*map(_sorted, kinds))
 
 
 def merge_sizes(parts: Iterable[TenantSizes]) -> TenantSizes:
     """Return the sizes of several shards together."""
     all_of: dict[str, list[Size]] = defaultdict(list)
     for part in parts:
-        for kind in ("tables", "columns", "days", "services"):
+        for kind in KINDS:
             all_of[kind].extend(getattr(part, kind))
     return TenantSizes(**{kind: _added(sizes) for kind, sizes in all_of.items()})
 

@@ -26,6 +26,8 @@ _DISK: Final = "lymer_cold"
 _REACHED_SECONDS_MAX: Final = 5.0
 RETRIES_MAX: Final = 3
 """The engine's default is 500 retries, more than an hour: nobody waits so long for an answer."""
+_SILENT_SECONDS_MAX: Final = 3
+"""A connection on which nothing comes for so long has failed; the engine's default is 30."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def disks(folder: Path, cold: ObjectStorage | None) -> Iterator[dict[str, str | 
         file.write_text(
             "<clickhouse><storage_configuration><disks>"
             f"<{_DISK}><type>s3</type><endpoint>{escape(cold.url.rstrip('/'))}/</endpoint>{login}"
+            f"<request_timeout_ms>{_SILENT_SECONDS_MAX * 1_000}</request_timeout_ms>"
             f"</{_DISK}></disks><policies><{EMBEDDED_POLICY}><volumes>"
             f"<default><disk>default</disk></default><{COLD_VOLUME}><disk>{_DISK}</disk>"
             # Only age moves spans: a disk that fills is told, not emptied into another.
