@@ -86,12 +86,16 @@ class Kubelet:
 
     def start(self, *names: str) -> None:
         """Start pods and wait until their probes say that they are ready."""
-        for name in names or tuple(self.pods):
-            self._run(self.pods[name])
+        self.launch(*names)
         for name in names or tuple(self.pods):
             pod = self.pods[name]
             self._await(pod, "startupProbe")
             self._await(pod, "readinessProbe")
+
+    def launch(self, *names: str) -> None:
+        """Start pods, and wait for nothing."""
+        for name in names or tuple(self.pods):
+            self._run(self.pods[name])
 
     def stop(self) -> None:
         """End all, as a kubelet does: SIGTERM, then SIGKILL after the grace."""

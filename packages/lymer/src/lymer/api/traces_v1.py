@@ -30,11 +30,11 @@ from lymer.api.parameters import (
     to_search,
     to_trace_id,
 )
-from lymer.errors import QuestionError, TraceNotFoundError
+from lymer.errors import QuestionError
 from lymer.model.columns import SpanColumns
 from lymer.model.question import Operation
 from lymer.query.service import QueryService
-from lymer.storage.caller import CALLER
+from lymer.storage.caller import CALLER, not_found
 from lymer.wire.jaeger_json import encode_parts, encode_traces_in_pieces, short_trace_id
 from lymer.wire.otlp_json import request_from_json
 
@@ -115,7 +115,7 @@ class TracesV1:
             found = query.get_traces_in_parts([trace_id], raw=raw)
             trace = next(found, None)
             if trace is None:
-                raise TraceNotFoundError
+                raise not_found()
             return envelope_in_pieces(encode_parts([trace[1]]))
 
         return await self._answers.in_pieces(request, make_pieces)

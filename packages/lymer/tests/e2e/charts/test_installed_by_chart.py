@@ -328,7 +328,11 @@ def test_an_agent_as_a_sidecar(tmp_path: Path) -> None:
 
 
 def test_the_store_of_an_all_in_one_becomes_a_collectors(tmp_path: Path) -> None:
-    """`mode` changed, with the old claim as `existingClaim`: what was stored is found."""
+    """`mode` changed, with the old claim as `existingClaim`: what was stored is found.
+
+    Helm makes the new pods before it removes the old one, and on one node both may have the claim:
+    the collector leaves the folder alone until the old pod has ended.
+    """
     before = Kubelet(tmp_path / "before", render({}))
     trace_id = new_trace_id()
     path = f"/api/traces/{trace_id.hex()}"
@@ -343,13 +347,19 @@ def test_the_store_of_an_all_in_one_becomes_a_collectors(tmp_path: Path) -> None
             ).raise_for_status()
             url = f"http://{pod.address}:16686{path}"
             assert any(http.get(url).status_code == 200 for _ in poll(20))
+            values = {"persistence": {"existingClaim": "data-lymer-0"}}
+            after = Kubelet(tmp_path / "after", render({"mode": "distributed", "storage": values}))
+            collector = after.pods["lymer-collector"]
+            claim = collector.mounts["/data"]
+            claim.parent.mkdir(parents=True)
+            claim.symlink_to(pod.mounts["/data"])
+            after.launch("lymer-collector")
+            assert collector.process is not None
+            assert collector.process.wait(60) != 0
+            assert "another Lymer" in collector.log()
+            assert http.get(url).status_code == 200
         finally:
             before.stop()
-        values = {"persistence": {"existingClaim": "data-lymer-0"}}
-        after = Kubelet(tmp_path / "after", render({"mode": "distributed", "storage": values}))
-        claim = after.pods["lymer-collector"].mounts["/data"]
-        claim.parent.mkdir(parents=True)
-        before.pods["lymer"].mounts["/data"].rename(claim)
         try:
             after.start()
             url = f"http://{after.pods['lymer-query'].address}:16686{path}"
