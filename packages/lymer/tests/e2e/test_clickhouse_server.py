@@ -14,6 +14,7 @@ import pytest
 
 from e2e.lymer_process import Lymer, lymer_environment, poll
 from fakes.clickhouse_server import start_server
+from fakes.faulty_proxy import FaultyProxy
 from lymer.storage.clickhouse.engine_server import ServerEngine
 
 _START_SECONDS_MAX: Final = 120.0
@@ -147,3 +148,55 @@ def test_a_server_that_cannot_store_for_a_while_loses_and_doubles_nothing(
             assert engine.select("lymer", counted, 2) == [[640], [640]]
     finally:
         server.close()
+
+
+_HEAD_BYTES: Final = 100
+"""An answer that is cut there has told nothing."""
+_SLOW_BYTES_PER_SECOND: Final = 4_000
+"""A segment of the test takes some seconds; what is asked about one, too."""
+
+
+@pytest.mark.timeout(400)
+def test_a_slow_server_and_one_whose_answers_are_cut_lose_and_double_nothing(
+    new_lymer: Callable[..., Lymer], tmp_path: Path
+) -> None:
+    """A load whose answer was cut is stored and not known to be; a reader is told what is wrong."""
+    server, url = start_server(tmp_path / "server")
+    proxy = FaultyProxy(url)
+    try:
+        lymer = new_lymer(
+            LYMER__STORAGE__CLICKHOUSE_URL=proxy.url, LYMER__STORAGE__QUERY_TIMEOUT_SECONDS="2"
+        )
+        lymer.launch()
+        assert any(lymer.answers_ready() for _ in poll(_START_SECONDS_MAX)), lymer.log_tail()
+        _send(lymer, 50, 1)
+        assert any(_spans(lymer) == 200 for _ in poll(_START_SECONDS_MAX))
+
+        proxy.answer_bytes_max = _HEAD_BYTES
+        _send(lymer, 20, 2)
+        assert any(proxy.cuts > 10 for _ in poll(_START_SECONDS_MAX))
+        _is_told(lymer, "cannot ask the ClickHouse server")
+        proxy.answer_bytes_max = None
+        assert any(_spans(lymer) == 280 for _ in poll(_START_SECONDS_MAX)), lymer.log_tail()
+
+        proxy.bytes_per_second = _SLOW_BYTES_PER_SECOND
+        _send(lymer, 20, 3)
+        _is_told(lymer, "cannot ask the ClickHouse server")
+        proxy.bytes_per_second = 0
+        assert any(_spans(lymer) == 360 for _ in poll(_START_SECONDS_MAX)), lymer.log_tail()
+
+        with contextlib.closing(ServerEngine(url)) as engine:
+            counted = "SELECT {mark}, count(), uniqExact(trace_id, span_id) FROM {db}.spans"
+            assert engine.select("lymer", counted, 2) == [[360], [360]]
+    finally:
+        proxy.close()
+        server.kill()
+        server.wait()
+
+
+def _is_told(lymer: Lymer, what: str) -> None:
+    response = lymer.http.get(
+        f"{lymer.query_url}/api/traces", params={"service": "gateway", "limit": "1500"}
+    )
+    assert response.status_code >= 500
+    assert what in response.json()["errors"][0]["msg"]

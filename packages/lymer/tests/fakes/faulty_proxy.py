@@ -24,6 +24,7 @@ class FaultyProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: set[socket.socket] = {self._listener}
         self._lock = threading.Lock()
+        self._is_closed = False
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.bytes_per_second = 0
         """In each direction of each connection; 0: as fast as it goes."""
@@ -59,10 +60,17 @@ class FaultyProxy:
     def close(self) -> None:
         """Close every connection."""
         with self._lock:
+            self._is_closed = True
             for one in self._sockets:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
                 one.close()
+
+    def _know(self, one: socket.socket) -> None:
+        with self._lock:
+            if self._is_closed:
+                one.close()
+            self._sockets.add(one)
 
     def _spawn(self, run: Callable[..., None], *arguments: object) -> None:
         threading.Thread(target=self._quiet, args=(run, *arguments), daemon=True).start()
@@ -77,16 +85,22 @@ class FaultyProxy:
     def _accept(self) -> None:
         while True:
             client, _ = self._listener.accept()
-            server = self._server()
-            with self._lock:
-                self._sockets |= {client, server}
-            self._spawn(self._requests, client, server)
-            self._spawn(self._answers, client, server)
+            self._know(client)
+            try:
+                server = self._server()
+            except ConnectionRefusedError:
+                client.close()
+                continue
+            self._know(server)
+            passed = [0]
+            self._spawn(self._requests, client, server, passed)
+            self._spawn(self._answers, client, server, passed)
 
-    def _requests(self, client: socket.socket, server: socket.socket) -> None:
+    def _requests(self, client: socket.socket, server: socket.socket, passed: list[int]) -> None:
         left = b""
         while True:
             request, left = _read_request(client, left)
+            passed[0] = 0
             wanted = self._wanted
             is_wanted = wanted is not None and wanted in request
             if is_wanted:
@@ -100,12 +114,14 @@ class FaultyProxy:
                 self.has_given_up.set()
                 return
 
-    def _answers(self, client: socket.socket, server: socket.socket) -> None:
+    def _answers(self, client: socket.socket, server: socket.socket, passed: list[int]) -> None:
         while content := server.recv(1 << 16):
-            if self.answer_bytes_max is not None and len(content) > self.answer_bytes_max:
+            allowed = self.answer_bytes_max
+            if allowed is not None and passed[0] + len(content) > allowed:
                 self.cuts += 1
-                client.sendall(content[: self.answer_bytes_max])
+                client.sendall(content[: max(0, allowed - passed[0])])
                 break
+            passed[0] += len(content)
             self._send(client, content)
         for one in (client, server):
             with contextlib.suppress(OSError):

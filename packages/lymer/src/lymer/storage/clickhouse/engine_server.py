@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from lymer import clock
 from lymer.errors import (
     StartupError,
     StorageAwayError,
@@ -45,7 +46,10 @@ _CONNECT_SECONDS: Final = 5
 _ANSWER_SECONDS_MAX: Final = 300
 _BLOB_BYTES_MAX: Final = 16_384
 _PIECE_BYTES: Final = 1 << 18
+_LATE_SECONDS: Final = 3
+"""An answer may take so much longer to come than its statement may run."""
 _ALWAYS: Final[dict[str, str | int]] = {"wait_end_of_query": 1}
+_limits = threading.local()
 
 
 class ServerEngine:
@@ -70,6 +74,7 @@ class ServerEngine:
             import clickhouse_connect  # noqa: PLC0415 - an extra
             from clickhouse_connect import common  # noqa: PLC0415 - an extra
             from clickhouse_connect.driver import httputil  # noqa: PLC0415 - an extra
+            from urllib3 import Timeout  # noqa: PLC0415 - an extra's
         except ImportError as error:
             raise StartupError(
                 "cannot store on a ClickHouse server: clickhouse-connect is missing, install it "
@@ -105,7 +110,9 @@ class ServerEngine:
                 connect_timeout=_CONNECT_SECONDS,
                 send_receive_timeout=_ANSWER_SECONDS_MAX,
                 client_name="lymer",
-                pool_mgr=httputil.get_pool_manager(maxsize=_CONNECTIONS_MAX, ca_cert=ca_cert),
+                pool_mgr=_with_whole_answers(
+                    httputil.get_pool_manager(maxsize=_CONNECTIONS_MAX, ca_cert=ca_cert), Timeout
+                ),
             )
         except Exception as error:  # the library raises its own and urllib3's
             raise StorageAwayError(
@@ -206,10 +213,14 @@ class ServerEngine:
     ) -> bytes:
         with memory_refused(), self._statement(settings) as asked_with:
             filled, short = _with_blobs(statement, parameters or {})
-            answer: bytes = self._client.raw_query(
-                filled, parameters=_plain(short), settings=asked_with, fmt=output
-            )
-            return answer
+            limit = (settings or {}).get("max_execution_time")
+            seconds = float(limit) + _LATE_SECONDS if limit else _ANSWER_SECONDS_MAX
+            with _limited(seconds):
+                answer = self._client.raw_stream(
+                    filled, parameters=_plain(short), settings=asked_with, fmt=output
+                )
+                with contextlib.closing(answer):
+                    return _read(answer, seconds)
 
     @contextlib.contextmanager
     def _statement(self, settings: Settings | None) -> Iterator[dict[str, Any]]:
@@ -233,6 +244,49 @@ class ServerEngine:
         finally:
             with self._lock:
                 self._running.discard(query_id)
+
+
+def _with_whole_answers(pool: Any, timeout: Any) -> Any:
+    """Have a pool of connections refuse answers whose end cannot be known, and wait as `_limited`.
+
+    A connection that was cut within the lines before an answer is taken for one without any bytes
+    (Source: Python's `http.client.parse_headers`, which ends at the end of what is sent).
+    """
+    ask = pool.request
+
+    def whole(method: str, url: str, **how: Any) -> Any:
+        seconds = getattr(_limits, "seconds", None)
+        if seconds is not None:
+            how["timeout"] = timeout(connect=_CONNECT_SECONDS, read=seconds)
+        answer = ask(method, url, **how)
+        if not {"content-length", "transfer-encoding"} & {name.lower() for name in answer.headers}:
+            answer.close()
+            raise ConnectionError("the connection was cut before the answer")
+        return answer
+
+    pool.request = whole
+    return pool
+
+
+@contextlib.contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Let this thread wait so long for each piece of an answer."""
+    _limits.seconds = seconds
+    try:
+        yield
+    finally:
+        _limits.seconds = None
+
+
+def _read(answer: Any, seconds: float) -> bytes:
+    """Return an answer's bytes; raise `TimeoutError` if they take longer."""
+    deadline = clock.monotonic_seconds() + seconds
+    pieces = []
+    while piece := answer.read1(_PIECE_BYTES):
+        pieces.append(piece)
+        if clock.monotonic_seconds() > deadline:
+            raise TimeoutError(f"its answer is not whole after {seconds:g} s")
+    return b"".join(pieces)
 
 
 def _size(path: Path) -> int:
