@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -21,6 +22,7 @@ from e2e.lymer_process import Lymer, poll
 from e2e.otlp import PROTOBUF, new_trace_id, request_of, span_of
 from fakes.certificates import Authority
 from fakes.chart import render
+from fakes.clickhouse_server import CLUSTER, Shards
 from fakes.kafka_broker import PASSWORD, USER, Broker
 from fakes.kubelet import Kubelet
 from lymer.clock import monotonic_seconds
@@ -29,6 +31,7 @@ from lymer.pipeline.loader import Loader
 from lymer.pipeline.topic_log import TENANT_HEADER, TopicLog
 from lymer.pipeline.topic_source import TopicLimits, TopicSource
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.engine_server import ServerEngine
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.telemetry.metrics import Metrics
 from make import make_request, make_span
@@ -347,6 +350,69 @@ def test_broker_and_ingester_are_killed_under_load(broker: Broker, tmp_path: Pat
         assert_exactly_once(stored, ledger)
         assert stored.count() >= expected > 1_000
         _assert_rollups(stored)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_two_ingesters_store_once_on_two_shards(broker: Broker, tmp_path: Path) -> None:
+    """One comes under load, the other is killed, the broker is started anew."""
+    broker.make_topic("sharded", 3)
+    shards = Shards(tmp_path / "shards")
+    environment = {
+        "LYMER__KAFKA__BROKERS": broker.address,
+        "LYMER__KAFKA__TOPIC": "sharded",
+        "LYMER__KAFKA__ENABLED": "true",
+        "LYMER__JOURNAL__SEGMENT_AGE_SECONDS_MAX": "0.1",
+        "LYMER__STORAGE__CLICKHOUSE_URL": ",".join(shards.urls),
+        "LYMER__STORAGE__CLICKHOUSE_CLUSTER": CLUSTER,
+    }
+    processes = []
+    for name in ("collector", "first", "second"):
+        (tmp_path / name).mkdir()
+        role = "collector" if name == "collector" else "ingester"
+        processes.append(Lymer(tmp_path / name, environment, role=role))
+    collector, first, second = processes
+    ledger, chance = Ledger(), random.Random(18)
+
+    def load() -> NumberedLoad:
+        ports = collector.ports
+        return NumberedLoad(ledger, ports["otlp_http"], ports["otlp_grpc"], chance)
+
+    try:
+        for process in (collector, first):
+            process.launch()
+            assert any(process.answers_ready() for _ in poll(120)), process.log_tail()
+        sending = load()
+        second.launch()
+        assert any(second.answers_ready() for _ in poll(120)), second.log_tail()
+        first.kill()
+        sending.stop()
+        sending = load()
+        time.sleep(0.5)
+        broker.kill()
+        sending.stop()
+        broker.start()
+        sending = load()
+        time.sleep(0.5)
+        sending.stop()
+        _wait_for_lag(second)
+        with contextlib.closing(_AllShards(shards.urls[0])) as engine:
+            assert_exactly_once(StoredSpans(engine), ledger)
+        assert len(ledger.acknowledged) > 50
+    finally:
+        for process in processes:
+            process.close()
+        shards.close()
+
+
+class _AllShards(ServerEngine):
+    """The tables of all shards, for questions to the tables of one."""
+
+    def select(self, database: str, statement: str, *more: Any, **named: Any) -> list[list[Any]]:
+        """See `Engine.select`."""
+        return super().select(
+            database, statement.replace("FROM lymer.", "FROM all_lymer."), *more, **named
+        )
 
 
 def _assert_rollups(stored: StoredSpans) -> None:
