@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ import httpx
 
 from lymer.clock import monotonic_seconds
 
-__all__ = ["PORT_SETTINGS", "Lymer", "free_ports", "lymer_environment"]
+__all__ = ["NO_TLS", "PORT_SETTINGS", "Lymer", "free_ports", "lymer_environment"]
 
 PORT_SETTINGS: Final = {
     "otlp_grpc": "LYMER__RECEIVERS__OTLP_GRPC__PORT",
@@ -40,6 +41,8 @@ PORT_SETTINGS: Final = {
 }
 """Every listener → the environment variable that moves it."""
 
+NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Of clients of http://; the machine's authorities, which they load else, take 20 ms of each."""
 READY_SECONDS_MAX: Final = 120.0
 STOP_SECONDS_MAX: Final = 20.0
 SEARCHABLE_SECONDS_MAX: Final = 10.0
@@ -102,7 +105,7 @@ class Lymer:
         self._extra = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         # Nothing of the machine's proxy settings applies to loopback.
-        self.http = httpx.Client(timeout=30, trust_env=False)
+        self.http = httpx.Client(timeout=30, trust_env=False, verify=NO_TLS)
 
     @property
     def environment(self) -> dict[str, str]:

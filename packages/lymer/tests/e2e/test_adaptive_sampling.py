@@ -10,7 +10,6 @@ import random
 from collections.abc import Callable
 from time import sleep
 
-import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -47,7 +46,7 @@ class Population:
 
     def ask(self) -> None:
         """Get the strategy; before the first trace, and now and then."""
-        answer = httpx.get(self._url, params={"service": self.service}, trust_env=False).json()
+        answer = self._lymer.http.get(self._url, params={"service": self.service}).json()
         operations = answer["operationSampling"]
         self.probability = operations["defaultSamplingProbability"]
         for each in operations["perOperationStrategies"]:

@@ -17,6 +17,8 @@ from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from e2e.lymer_process import NO_TLS
+
 __all__ = ["fill_jaeger_clickhouse"]
 
 _TYPES: Final = {
@@ -55,7 +57,7 @@ def fill_jaeger_clickhouse(url: str, database: str, request: ExportTraceServiceR
 
 
 def _run(url: str, statement: str) -> None:
-    answer = httpx.post(url, content=statement)
+    answer = httpx.post(url, content=statement, verify=NO_TLS)
     assert answer.status_code == 200, answer.text
 
 

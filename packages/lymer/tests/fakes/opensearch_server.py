@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from e2e.lymer_process import free_ports, poll
+from e2e.lymer_process import NO_TLS, free_ports, poll
 
 __all__ = ["OpenSearch"]
 
@@ -58,6 +58,7 @@ class OpenSearch:
             "appender.out.layout.pattern = %p %c{1} %m%n\n"
             "rootLogger.level = warn\nrootLogger.appenderRef.out.ref = out\n"
         )
+        self._http = httpx.Client(timeout=180, trust_env=False, verify=NO_TLS)
         self._log = folder / "server.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -76,7 +77,7 @@ class OpenSearch:
         for _ in poll(_READY_SECONDS_MAX):
             assert self._process.poll() is None, self._said()
             try:
-                if httpx.get(f"{self.url}/_cluster/health").status_code == 200:
+                if self._http.get(f"{self.url}/_cluster/health", timeout=5).status_code == 200:
                     return
             except httpx.TransportError:
                 pass
@@ -112,16 +113,16 @@ class OpenSearch:
 
     def close(self) -> None:
         """End it."""
+        self._http.close()
         self._process.kill()
         self._process.wait()
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
-        answer = httpx.request(
+        answer = self._http.request(
             method,
             self.url + path,
             content=body,
             headers={"Content-Type": "application/json"},
-            timeout=180,
         )
         assert answer.is_success, answer.text
         return answer.json()

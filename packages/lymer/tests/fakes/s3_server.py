@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from e2e.javascript import find_node
-from e2e.lymer_process import free_ports, poll
+from e2e.lymer_process import NO_TLS, free_ports, poll
 
 __all__ = ["S3Server"]
 
@@ -52,7 +52,7 @@ class S3Server:
         for _ in poll(_READY_SECONDS_MAX):
             assert self._process.poll() is None, "the S3 server has ended"
             try:
-                httpx.get(f"http://127.0.0.1:{self._port}/")
+                httpx.get(f"http://127.0.0.1:{self._port}/", verify=NO_TLS)
             except httpx.TransportError:
                 continue
             return

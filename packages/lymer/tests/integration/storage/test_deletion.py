@@ -69,6 +69,7 @@ def answers(store: ClickHouseStore) -> dict[str, Any]:
     ids = [trace_hex(one) for one in range(1, 13)]
     start, end = START - DAY, START + DAY
     services = reader.get_services()
+    columns = reader.get_traces(ids, raw=True, skeleton=False)
     slots = reader.get_red_slots(
         (start // 60_000_000_000, end // 60_000_000_000), services,
         ["unspecified", "internal", "server", "client", "producer", "consumer"],
@@ -77,8 +78,8 @@ def answers(store: ClickHouseStore) -> dict[str, Any]:
     return {
         "services": services,
         "operations": {one: reader.get_operations(one, "") for one in services},
-        "spans": [reader.get_traces([one], raw=True, skeleton=False).span_id for one in ids],
-        "otlp": [len(reader.get_otlp([one])) for one in ids],
+        "spans": sorted(zip(columns.trace_id, columns.span_id, strict=True)),
+        "otlp": len(reader.get_otlp(ids)),
         "summaries": reader.get_summaries(ids),
         "dependencies": reader.get_dependencies(start, end),
         "graph": sorted(
