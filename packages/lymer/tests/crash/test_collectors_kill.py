@@ -18,7 +18,7 @@ from e2e.lymer_process import Lymer, poll
 from fakes.clickhouse_server import start_server
 from lymer.storage.clickhouse.engine_server import ServerEngine
 
-_ROUNDS: Final = int(os.environ.get("LYMER_CRASH_ROUNDS", "10"))
+_ROUNDS: Final = int(os.environ.get("LYMER_CRASH_ROUNDS", "6"))
 _WAIT_SECONDS_MAX: Final = 120.0
 
 

@@ -22,11 +22,12 @@ from crash.numbered_load import Ledger, NumberedLoad
 from crash.stored_spans import StoredSpans, open_stored_spans
 from e2e.lymer_process import Lymer
 
-_ROUNDS: Final = 50
-_KILLED_AT_START_SHARE: Final = 0.3
-"""So many rounds are killed before they are ready: in the middle of a recovery."""
+_ROUNDS: Final = int(os.environ.get("LYMER_CRASH_ROUNDS", "16"))
+"""Each run has a seed of its own: what one does not meet, another does."""
+_KILLED_AT_START_EVERY_ROUNDS: Final = 3
+"""Such a round is killed before it is ready: in the middle of a recovery."""
 _CHECKED_TRACES_PER_ROUND: Final = 4
-_LOOK_INSIDE_EVERY_ROUNDS: Final = 25
+_LOOK_INSIDE_EVERY_ROUNDS: Final = 10
 
 _OFTEN: Final = {
     "LYMER__JOURNAL__SEGMENT_AGE_SECONDS_MAX": "0.03",
@@ -157,11 +158,11 @@ def _assert_rollups_match(stored: StoredSpans) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_fifty_kills_lose_nothing_and_double_nothing() -> None:
+def test_kills_lose_nothing_and_double_nothing() -> None:
     """Every acknowledged span is stored once, every other at most once, and the sums are right."""
     with _new_run() as run:
         for number in range(1, _ROUNDS + 1):
-            if run.chance.random() < _KILLED_AT_START_SHARE:
+            if number % _KILLED_AT_START_EVERY_ROUNDS == 0:
                 run.kill_at_start()
             else:
                 run.load_and_kill()
