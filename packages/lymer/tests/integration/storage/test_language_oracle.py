@@ -45,7 +45,7 @@ from lymer.tenancy import DEFAULT_TENANT
 from make import START, write_segment_file
 
 TRACES = 60
-QUESTIONS = int(os.environ.get("LYMER_ORACLE_QUESTIONS", "2000"))
+QUESTIONS = int(os.environ.get("LYMER_ORACLE_QUESTIONS", "1000"))
 ASKED_WHOLE = QUESTIONS // 20
 """Asked as a user asks; of the others, some share a statement, for most of what one costs is
 planning (docs/adr/063-values-decide-minutes.md)."""
