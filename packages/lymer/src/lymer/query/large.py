@@ -8,11 +8,13 @@ come in the order of the starts that were stored: those that a corrected clock m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Final, TypeVar
 
 import numpy as np
+import orjson
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from lymer.errors import StorageMemoryError
@@ -34,6 +36,7 @@ _PART_BYTES: Final = 16 * 2**20
 """What a part takes beside it, about, once it is rendered."""
 _GROUP_SPAN_BYTES: Final = 2_000
 """What a span takes that is rendered at once with others."""
+_BLOCK_SPANS: Final = 1_000
 _ZERO_TRACE_ID: Final = "0" * 32
 _UINT64_MAX: Final = 2**64 - 1
 _Read = TypeVar("_Read")
@@ -107,10 +110,11 @@ class LargeTrace:
         self._parent_id = trace.parent_id[order]
         self._start = trace.start[order]
         places = trace.place.tolist()
-        self._warnings = {
-            places[row]: texts[said.get(places[row], 0) :]
+        self._warnings = _packed(
+            (places[row], texts[said.get(places[row], 0) :])
             for row, texts in trace.warnings.items()
-        }  # fmt: skip
+        )
+        """What adjusters have to say; of a trace with skewed clocks that is more than all else."""
 
     def __len__(self) -> int:
         """Return how many spans are read of it."""
@@ -178,6 +182,7 @@ class LargeTrace:
         kept = slice(int(low), int(high))
         keys = self._keys[:, self._place[kept]].T.tolist()
         columns = (self._place, self._span_id, self._parent_id, self._start)
+        said = _unpacked(self._warnings, first, end)
         decided = list(zip(*(column[kept].tolist() for column in columns), strict=True))
 
         def adjust(part: SpanColumns) -> None:
@@ -192,10 +197,29 @@ class LargeTrace:
             if not self._raw:
                 _repair(part, now)
             for row, one in enumerate(now):
-                if more := self._warnings.get(one[0]):
+                if more := said.get(one[0]):
                     part.warnings[row] = [*part.warnings[row], *more]
 
         return adjust
+
+
+def _packed(warnings: Iterable[tuple[int, list[str]]]) -> dict[int, bytes]:
+    """Return texts of spans by place in few bytes: blocks of places."""
+    blocks: dict[int, list[tuple[int, list[str]]]] = {}
+    for place, texts in warnings:
+        if texts:
+            blocks.setdefault(place // _BLOCK_SPANS, []).append((place, texts))
+    return {block: zlib.compress(orjson.dumps(some), 1) for block, some in blocks.items()}
+
+
+def _unpacked(packed: Mapping[int, bytes], first: int, end: int) -> dict[int, list[str]]:
+    """Return the texts of the blocks that lie in a range of places."""
+    return {
+        place: texts
+        for block in range(first // _BLOCK_SPANS, (end - 1) // _BLOCK_SPANS + 1)
+        if block in packed
+        for place, texts in orjson.loads(zlib.decompress(packed[block]))
+    }
 
 
 def in_groups(
