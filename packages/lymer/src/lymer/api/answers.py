@@ -46,6 +46,10 @@ TURN_SECONDS_MAX: Final = 300.0
 QUERY_STRING_BYTES_MAX: Final = 1_048_576
 """Largest query string, bytes: ten thousand trace ids fit, as through Jaeger's own server."""
 
+QUERY_PARAMETERS_MAX: Final = 10_000
+"""Most parameters in one: half a million empty ones would hold the event loop for half a second.
+Go's own limit. Source: Go, `net/url`, `urlmaxqueryparams`."""
+
 GZIP_BYTES_MIN: Final = 1_400
 """Smallest answer worth compressing, bytes: less fits one packet anyway."""
 
@@ -361,11 +365,17 @@ def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def check_query_string(request: Request) -> None:
-    """Refuse a query string that is too large to be a question."""
+    """Refuse a query string that is too large to be a question, before it is taken apart."""
     size = len(request.scope["query_string"])
     if size > QUERY_STRING_BYTES_MAX:
         raise TooLargeError(
             f"cannot read query string: it has {size} bytes, the limit is {QUERY_STRING_BYTES_MAX}"
+        )
+    count = request.scope["query_string"].count(b"&") + 1
+    if count > QUERY_PARAMETERS_MAX:
+        raise TooLargeError(
+            f"cannot read query string: it has {count} parameters, "
+            f"the limit is {QUERY_PARAMETERS_MAX}"
         )
 
 

@@ -12,7 +12,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from lymer import clock
-from lymer.api.answers import ANSWER_SECONDS_MAX, ANSWERS_IN_FLIGHT_MAX, TENANT_IN_SCOPE, Answers
+from lymer.api.answers import (
+    ANSWER_SECONDS_MAX,
+    ANSWERS_IN_FLIGHT_MAX,
+    TENANT_IN_SCOPE,
+    Answers,
+    check_query_string,
+)
 from lymer.api.deep import Deep
 from lymer.api.diagnosis import DiagnosisApi
 from lymer.api.envelope import error_response, not_found_response, v3_error_response
@@ -203,6 +209,7 @@ class _Tenants:
         """Return an endpoint that gives `handler` what the request's tenant may see."""
 
         async def answer(request: Request) -> Response:
+            check_query_string(request)
             tenant = DEFAULT_TENANT
             if self._tenancy is not None:
                 tenant = self._tenancy.tenant_of_headers(request.scope["headers"])

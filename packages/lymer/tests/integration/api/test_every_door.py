@@ -125,3 +125,12 @@ def test_a_long_query_string_is_read(client: Client) -> None:
 
     assert (200, 400) == (fits, status)
     assert "1048577" in json.loads(body)["errors"][0]["msg"]
+
+
+@pytest.mark.parametrize("path", ["/api/services", "/api/traces", "/api/lymer/v1/service-graph"])
+def test_a_query_string_of_many_parameters_is_not_taken_apart(client: Client, path: str) -> None:
+    """Half a million empty ones would hold the event loop; ten thousand are read."""
+    status, body = client.get_raw(path, b"service=a" + b"&" * 9_999)
+    assert b"parameters, the limit" not in body
+    status, body = client.get_raw(path, b"service=a" + b"&" * 500_000)
+    assert (400, True) == (status, b"500001 parameters, the limit is 10000" in body)
