@@ -30,6 +30,7 @@ from lymer.storage.clickhouse.engine_chdb import ChdbEngine
 from lymer.storage.clickhouse.engine_front import FrontEngine, told_by_shards
 from lymer.storage.clickhouse.engine_late import LateEngine
 from lymer.storage.clickhouse.engine_server import ServerEngine
+from lymer.storage.clickhouse.image_pages import release_image_pages
 from lymer.storage.clickhouse.reading_store import ReadingStore
 from lymer.storage.clickhouse.sharded_store import ShardedStore
 from lymer.storage.clickhouse.store import ClickHouseStore, Retention
@@ -172,6 +173,8 @@ def open_store(stack: AsyncExitStack, config: Config, data_dir: Path) -> Store:
     stack.callback(store.leave)
     if policies:
         store.sample_tails(policies)
+    if not settings.clickhouse_url:
+        release_image_pages()
     return store
 
 

@@ -24,6 +24,9 @@ _log = EventLog(__name__)
 _STDERR: Final = 2
 _NO_CGROUP: Final = "Cannot use cgroups reader"
 _SAID_CHARACTERS_MAX: Final = 300
+_ALLOCATOR: Final = ("JE_MALLOC_CONF", "dirty_decay_ms:1000")
+"""How long the engine keeps memory that it has freed, read when it is loaded; its own is 5 s. Costs
+2 % of its CPU and takes 80 MiB off the peak (ADR 064)."""
 
 
 def session_class() -> Any:
@@ -32,6 +35,7 @@ def session_class() -> Any:
     Raises:
         StartupError: chDB is not installed, or does not start.
     """
+    os.environ.setdefault(*_ALLOCATOR)
     try:
         from chdb.session import Session  # noqa: PLC0415 - 0.2 s and 250 MB, only when needed
     except ImportError as error:
