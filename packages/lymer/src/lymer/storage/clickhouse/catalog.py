@@ -27,11 +27,17 @@ _REFRESH_MICROSECONDS_MAX: Final = 3600 * 1_000_000
 _LOOK_SECONDS: Final = 0.1
 _BATCH: Final = 1024
 """Origins asked for at once: the engine reads statements of 256 KiB at most."""
+_FORGOTTEN: Final = (
+    "max(arrayMax(block_numbers.number)) AS last, countIf(NOT is_done) FROM system.mutations "
+    "WHERE database = '{db}' AND table IN ('operations', 'origins')"
+)
 _TOLD: Final = (
-    "SELECT {mark}, groupBitXor(cityHash64(table, name)) FROM system.parts "
+    "SELECT {mark}, groupBitXor(cityHash64(table, name)), "
+    "(SELECT max(arrayMax(block_numbers.number)) FROM system.mutations WHERE database = '{db}' "
+    "AND table IN ('operations', 'origins') AND is_done) FROM system.parts "
     "WHERE database = '{db}' AND table IN ('operations', 'origins') AND active"
 )
-"""A number that changes whenever somebody tells."""
+"""A number that changes whenever somebody tells, and one that changes when somebody forgets."""
 _ONE_THREAD: Final = {"max_threads": 1}
 _LOAD_ORIGINS: Final = statement(
     "origins", resource=CAST_RESOURCE, scope=CAST_SCOPE, limit=ORIGINS_MAX
@@ -101,6 +107,7 @@ class Catalog:
         self._told_statement = told or _TOLD
         self._looked_seconds = -math.inf
         self._looked_at: list[Any] = []
+        self._forgotten: list[Any] = []
         if not is_shared:
             self._load()
 
@@ -131,8 +138,11 @@ class Catalog:
             now = clock.monotonic_seconds()
             if now - self._looked_seconds < _LOOK_SECONDS:
                 return
-            looked_at = self._engine.select(self._database, self._told_statement, 1)
-            if looked_at != self._looked_at or looked_at == [[0]]:
+            looked_at = self._engine.select(self._database, self._told_statement, 2)
+            if looked_at[1:] != self._looked_at[1:]:
+                with self._lock:
+                    self._known = _Known()  # somebody had traces deleted
+            if looked_at != self._looked_at or looked_at[0] == [0]:
                 self._load()
             self._looked_at, self._looked_seconds = looked_at, now
 
@@ -278,7 +288,11 @@ class Catalog:
         for service, name, kind, resource, scope, keys in self.holdings(segment_id):
             operations.add((service, name, kind))
             origins[resource, scope].update(keys)
-        due = segment_id - self._refresh
+        due = (
+            math.inf
+            if self._is_shared and self._may_be_forgotten()
+            else (segment_id - self._refresh)
+        )
         if any(self._told(*one) < due for one in operations):
             self._tell(_TELL_OPERATIONS, segment_id)
             with self._lock:
@@ -294,10 +308,27 @@ class Catalog:
                     self._note_origin(origin, keys, segment_id)
         self._newest = max(self._newest, segment_id)
 
+    def _may_be_forgotten(self) -> bool:
+        """Tell whether the tables may forget now what they were told.
+
+        What they have forgotten since the last segment is not known to have been told any more.
+        It is asked when the segment is stored: what they forget later they forget in spite of it.
+        """
+        text = f"SELECT {{mark}}, {_FORGOTTEN}"
+        last, under_way = self._engine.select(self._database, text, 2)
+        if under_way != [0]:
+            return True
+        if last != self._forgotten:
+            self._forgotten = last
+            with self._look_lock, self._lock:
+                self._known, self._looked_at = _Known(), []
+                self._looked_seconds = -math.inf
+        return False
+
     def _told(self, service: bytes, name: bytes, kind: int) -> int:
         return self._known.operations.get(service, {}).get((name, kind), -1)
 
-    def _is_due(self, origin: tuple[int, int], keys: Iterable[bytes], due: int) -> bool:
+    def _is_due(self, origin: tuple[int, int], keys: Iterable[bytes], due: float) -> bool:
         known = self._known
         return known.origins.get(origin, -1) < due or any(
             known.nested.get((*origin, key), -1) < due for key in keys

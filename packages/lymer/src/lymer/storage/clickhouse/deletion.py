@@ -11,21 +11,23 @@ Why, and what it costs: docs/adr/036-deleting-traces.md.
 
 from __future__ import annotations
 
+import re
 import threading
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from typing import Final
 
 from lymer import clock
 from lymer.model.deletion import Deleted, Deletion
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
+from lymer.storage.clickhouse.reach import NOTHING_COUNTED, Reach, Step, begin_of, steps_of
 from lymer.storage.clickhouse.rollup import (
     COUNT_LINKS_TO_DELETED,
     COUNTS,
     LOOKBACK_MICROSECONDS,
+    OF_CALLS,
     Rollups,
     TakenBack,
 )
@@ -40,13 +42,6 @@ _BEGUN: Final = 1
 _DONE: Final = 2
 _IDS_PER_STATEMENT: Final = 2_000
 _TRACES_PER_ROUND: Final = 10_000
-_STEPS: Final = {
-    "dependencies": "minute FROM {db}.dependencies WHERE parent = '' AND child = '' "
-    "GROUP BY minute",
-    "graph": "slot FROM {db}.graph WHERE size = 0 AND source = '' GROUP BY slot",
-}
-"""Where it stands when rollups stepped that look back. What they saw depends on that if a trace
-took longer to arrive than they look back."""
 _STAGING: Final = ("deleted_traces", "deleted_spans", "deleted_long_spans")
 _NOTES: Final = {
     "red": "service = '' AND name",
@@ -56,19 +51,35 @@ _NOTES: Final = {
     "throughput": "service = '' AND name",
 }
 """Where a note stands in each rollup, up to its `=`."""
+_STEPS_OF_LINKS_MAX: Final = 50
+"""Of more the days are taken: a step costs a third of a second of processor time."""
 _SETTLED: Final[Settings] = {"mutations_sync": 2}
 _TRACES: Final = "SELECT trace_id FROM {db}.deleted_traces"
-_KNOWN: Final = f"trace_id IN ({_TRACES})"
+_COPIED: Final = (
+    "SELECT seg, trace_id FROM {db}.deleted_spans UNION DISTINCT "
+    "SELECT seg, trace_id FROM {db}.deleted_long_spans"
+)
+_CONSUMERS: Final = (
+    "{db}.spans WHERE kind = 5 AND notEmpty(links) AND arrayExists(l -> "
+    f"toFixedString(substring(l, 1, 16), 16) IN ({_TRACES}), links.trace_id) "
+    f"AND trace_id NOT IN ({_TRACES})"
+)
+"""Spans that stay and have links to deleted ones."""
+_COPIES: Final = re.compile(r"\{db\}\.(deleted_traces|deleted_spans|deleted_long_spans)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
     """Segments that are taken back in one step."""
 
-    after: int
-    upto: int
+    number: int
+    """Of the step before it: names it."""
     batch: int
     day: int
+    after: Reach
+    upto: Reach
+    begin: int
+    """No segment up to this one is taken back."""
 
 
 class Deletions:
@@ -83,8 +94,11 @@ class Deletions:
         *,
         retention_seconds: int,
         memory_bytes_max: int,
+        fence: Callable[[], str] | None = None,
     ) -> None:
         """Carry out what a crash left half done; rollups must not have begun to count.
+
+        Where several collectors share the store, whoever counts for all calls `finish` instead.
 
         Args:
             engine: Holds the tables.
@@ -93,7 +107,10 @@ class Deletions:
             rollups: Take back what they counted.
             retention_seconds: Of spans.
             memory_bytes_max: What a statement may use.
+            fence: Where several processes might delete: a condition in SQL that throws if it is
+                not ours to do so.
         """
+        self._fence = fence
         self._engine = engine
         self._database = database
         self._catalog = catalog
@@ -101,18 +118,37 @@ class Deletions:
         self._retention_microseconds = retention_seconds * 1_000_000
         self._insert: Settings = {**ONE_PART, "max_memory_usage": memory_bytes_max}
         self._lock = threading.Lock()
-        self._finish()
+        if fence is None:
+            self.finish()
 
-    def count(self, trace_ids: Sequence[str], upto: int) -> Deleted:
-        """Return what `delete` would delete now."""
+    def finish(self) -> None:
+        """Carry out what was begun and failed, or fell into a crash."""
         with self._lock:
             self._finish()
-            self._note_traces(trace_ids)
-            counted = self._counted(upto)
-            self._clear()
-            return counted
 
-    def delete(self, trace_ids: Sequence[str], who: str, question: str, upto: int) -> Deleted:
+    def is_begun(self) -> bool:
+        """Tell whether a deletion is at work, or is to be carried on."""
+        return bool(self._records("WHERE state = 1"))
+
+    def count(self, trace_ids: Sequence[str], within: str) -> Deleted:
+        """Return what `delete` would delete now."""
+        total = Deleted()
+        for ids, texts in _named(trace_ids):
+            total += self._counted(within, ids, texts)
+        return total
+
+    def left_by(self, trace_ids: Sequence[str], within: str) -> int:
+        """Return how many spans of traces `delete` would leave."""
+        return sum(
+            self._number(
+                f"count() FROM {{db}}.spans WHERE trace_id IN ({ids}) AND NOT ({within})", texts
+            )
+            for ids, texts in _named(trace_ids)
+        )
+
+    def delete(
+        self, trace_ids: Sequence[str], who: str, question: str, upto: int, within: str = ""
+    ) -> Deleted:
         """Delete traces, some at a time; of what the store does not know nothing is recorded.
 
         Each round has an entry of its own in the audit log.
@@ -122,6 +158,7 @@ class Deletions:
             who: Of the audit log.
             question: Of the audit log.
             upto: Segments up to this one, which every rollup has counted.
+            within: A condition on `seg` that says it of several collectors; empty: there are none.
 
         Raises:
             StorageError: Once it is begun it will be carried out, by the next start at the latest.
@@ -129,52 +166,56 @@ class Deletions:
         with self._lock:
             self._finish()
             total = Deleted()
-            for some in self._rounds(trace_ids, upto):
-                total += self._delete_some(some, who, question, upto)
+            within = within or f"seg <= {upto}"
+            for some in self._rounds(trace_ids, within):
+                total += self._delete_some(some, who, question, upto, within)
             return total
 
-    def _delete_some(self, trace_ids: Sequence[str], who: str, question: str, upto: int) -> Deleted:
-        self._note_traces(trace_ids)
-        deleted = self._counted(upto)
-        if deleted.traces:
-            for table, is_long in (("deleted_spans", 0), ("deleted_long_spans", 1)):
-                copy = statement(
-                    "deleted_spans",
-                    rate=rate_of(statement("rates_of", traces=_TRACES)),
-                    state=threshold_before("kept_rate"),
-                    table=table,
-                    upto=upto,
-                    is_long=is_long,
-                    lookback_microseconds=LOOKBACK_MICROSECONDS,
-                    spans_max=WINDOW_SPANS_MAX,
-                )
-                self._run(copy, self._insert)
-            now = clock.unix_nano() // 1_000
-            begun = Deletion(now, who, question, deleted, upto)
-            self._record(begun, _BEGUN)
-            self._carry_out(begun)
-        self._clear()
+    def _delete_some(
+        self, trace_ids: Sequence[str], who: str, question: str, upto: int, within: str
+    ) -> Deleted:
+        deleted = self.count(trace_ids, within)
+        if not deleted.traces:
+            return deleted
+        begun = Deletion(clock.unix_nano() // 1_000, who, question, deleted, upto)
+        self._note_traces(begun, trace_ids)
+        for table, is_long in (("deleted_spans", 0), ("deleted_long_spans", 1)):
+            copy = statement(
+                "deleted_spans",
+                rate=rate_of(statement("rates_of", traces=_TRACES)),
+                state=threshold_before("kept_rate"),
+                table=table,
+                within=within,
+                is_long=is_long,
+                lookback_microseconds=LOOKBACK_MICROSECONDS,
+                spans_max=WINDOW_SPANS_MAX,
+            )
+            self._run(self._staged(begun, copy), self._insert)
+        self._record(begun, _BEGUN)
+        self._carry_out(begun)
         return deleted
 
-    def _rounds(self, trace_ids: Sequence[str], upto: int) -> Iterator[list[str]]:
+    def _rounds(self, trace_ids: Sequence[str], within: str) -> Iterator[list[str]]:
         """Yield the traces so many at a time that they have about as many spans as a step may."""
-        for first in range(0, len(trace_ids), _TRACES_PER_ROUND):
-            some = trace_ids[first : first + _TRACES_PER_ROUND]
-            self._note_traces(some)
+        spans: dict[str, int] = {}
+        for ids, texts in _named(trace_ids):
             text = (
                 f"SELECT {{mark}}, lower(hex(trace_id)), count() FROM {{db}}.spans "
-                f"WHERE seg <= {upto} AND {_KNOWN} GROUP BY trace_id"
+                f"WHERE {within} AND trace_id IN ({ids}) GROUP BY trace_id"
             )
-            ids, counts = self._engine.select(self._database, text, 2)
-            spans = dict(zip(map(_text, ids), counts, strict=True))
-            round_: list[str] = []
-            size = 0
-            for one in some:
-                if round_ and size + spans.get(one, 0) > WINDOW_SPANS_MAX:
-                    yield round_
-                    round_, size = [], 0
-                round_.append(one)
-                size += spans.get(one, 0)
+            found, counts = self._engine.select(self._database, text, 2, texts)
+            spans |= zip(map(_text, found), counts, strict=True)
+        round_: list[str] = []
+        size = 0
+        for one in trace_ids:
+            if round_ and (
+                size + spans.get(one, 0) > WINDOW_SPANS_MAX or len(round_) >= _TRACES_PER_ROUND
+            ):
+                yield round_
+                round_, size = [], 0
+            round_.append(one)
+            size += spans.get(one, 0)
+        if round_:
             yield round_
 
     def records(self) -> list[Deletion]:
@@ -182,27 +223,25 @@ class Deletions:
         return self._records("")
 
     def _finish(self) -> None:
-        """Carry out what was begun and failed, or fell into a crash."""
         for one in self._records("WHERE state = 1"):
             _log.warning("carrying on with a deletion", deletion=one.deletion_id)
             self._carry_out(one)
+        self._clear()
 
     def _carry_out(self, deletion: Deletion) -> None:
         for table, text in COUNTS.items():
             if table == "graph":
-                self._take_back(deletion, table, COUNT_LINKS_TO_DELETED, "links", self._consumers())
-            self._take_back(deletion, table, text, "", self._segments("deleted_spans"))
-            long = self._segments("deleted_long_spans")
-            self._take_back(deletion, table, text, "long", long, spans="{db}.deleted_long_spans")
-        known = f"seg <= {deletion.upto} AND {_KNOWN}"
-        self._delete("spans", known)
-        self._delete("archive", _KNOWN)
-        for table in ("tail_rates", "tail_decisions"):
-            self._delete(table, _KNOWN)
+                linked = self._segments(deletion, _CONSUMERS)
+                self._take_back(deletion, table, COUNT_LINKS_TO_DELETED, "links", linked)
+            for kind, of in (("", "deleted_spans"), ("long", "deleted_long_spans")):
+                segments = self._segments(deletion, f"{{db}}.{of}")
+                self._take_back(deletion, table, text, kind, segments, spans=f"{{db}}.{of}")
+        self._delete(deletion, "spans", f"(seg, trace_id) IN ({_COPIED})")
+        for table in ("archive", "tail_rates", "tail_decisions"):
+            self._delete(deletion, table, f"trace_id IN ({_TRACES})")
         since = max(0, deletion.deletion_id - self._retention_microseconds)
-        self._catalog.forget(
-            [statement("forget_operations", since=since), statement("forget_origins")], _SETTLED
-        )
+        forget = [statement("forget_operations", since=since), statement("forget_origins")]
+        self._catalog.forget([self._staged(deletion, one) for one in forget], _SETTLED)
         self._record(deletion, _DONE)
         self._clear()
         _log.info(
@@ -220,102 +259,95 @@ class Deletions:
         kind: str,
         segments: Sequence[int],
         *,
-        spans: str = "",
+        spans: str = "{db}.spans",
     ) -> None:
         """Take back in one rollup what was counted of `segments`, once."""
-        links = kind == "links"
-        spans = spans or ("{db}.spans" if links else "{db}.deleted_spans")
-        sources = ("deleted_spans", "deleted_long_spans") if links else ("",)
-        days = self._days(table, segments)
-        if kind == "long" and table in _STEPS:
-            days = self._steps(table, segments, days)
-        for window, source in product(days, sources):
-            note = f"deleted {deletion.deletion_id} {kind}{source} {window.day} {window.after}"
+        sources = ("deleted_spans", "deleted_long_spans") if kind == "links" else ("",)
+        for window, source in product(self._windows(table, kind, segments), sources):
+            note = f"deleted {deletion.deletion_id} {kind}{source} {window.day} {window.number}"
             if self._is_noted(table, note):
                 continue
-            lookback = max(0, window.after - LOOKBACK_MICROSECONDS)
             self._rollups.take_back(
                 TakenBack(
-                    text,
-                    (window.after, window.upto, lookback),
+                    self._staged(deletion, text),
+                    window.after,
+                    window.upto,
+                    window.begin,
+                    max(0, window.begin - LOOKBACK_MICROSECONDS),
                     batch=window.batch,
                     note=note,
-                    spans=spans,
-                    linked=f"{{db}}.{source or 'spans'}",
+                    spans=self._staged(deletion, spans),
+                    linked=self._staged(deletion, f"{{db}}.{source or 'spans'}"),
                 )
             )
 
-    def _days(self, table: str, segments: Sequence[int]) -> list[_Window]:
-        """Return the partitions of a rollup that counted some of the segments."""
-        text = (
-            "SELECT {mark}, toYYYYMMDD(toDateTime(intDiv(batch, 1000000), 'UTC')) AS day, "
-            f"max(batch) FROM {{db}}.{table} GROUP BY day ORDER BY day"
-        )
+    def _windows(self, table: str, kind: str, segments: Sequence[int]) -> list[_Window]:
+        """Return the days in which a rollup counted some of the segments.
+
+        Of traces that took longer to arrive than it looks back, the steps, a minute at most; so of
+        links, as what they lead to must have been there, where it is not too many steps.
+        """
+        if not segments:
+            return []
+        days = self._rollups.days(table)
+        if table in OF_CALLS and (kind == "long" or table == "graph"):
+            ends = {one.batch: one for one in [*self._rollups.steps(table), *days]}
+            found = self._windows_of([ends[at] for at in sorted(ends)], table, segments, days)
+            if kind == "long" or len(found) <= _STEPS_OF_LINKS_MAX:
+                return found
+        return self._windows_of(days, table, segments, days)
+
+    def _windows_of(
+        self, steps: Sequence[Step], table: str, segments: Sequence[int], days: Sequence[Step]
+    ) -> list[_Window]:
+        batches = {one.day: one.batch for one in days}
+        first = NOTHING_COUNTED
+        if table == "throughput" and steps and steps[0].reach.numbers:
+            first = Reach(steps[0].reach.base)  # what is older was not counted
+        reaches = [first, *(one.reach for one in steps)]
+        taken: dict[int, int] = {}
+        for at, segment in steps_of(reaches, segments):
+            taken[at] = min(segment, taken.get(at, segment))
         found = []
-        after = 0
-        for day, batch in zip(*self._engine.select(self._database, text, 2), strict=True):
-            first, last = bisect_right(segments, after), bisect_right(segments, batch)
-            if first < last:
-                found.append(_Window(after, batch, batch, day))
-            after = batch
+        for at, lowest in sorted(taken.items()):
+            before, step = reaches[at], steps[at]
+            begin = lowest - 1 if steps is days else begin_of(before, step.reach)
+            number = steps[at - 1].batch if at else 0
+            found.append(_Window(number, batches[step.day], step.day, before, step.reach, begin))
         return found
 
-    def _steps(self, table: str, segments: Sequence[int], days: Sequence[_Window]) -> list[_Window]:
-        """Return the steps by which a rollup counted some of the segments, a minute at most."""
-        text = f"SELECT {{mark}}, max(batch) AS end, {_STEPS[table]} ORDER BY end"
-        ends = self._engine.select(self._database, text, 2)[0]
-        found = []
-        for day in days:
-            some = ends[bisect_right(ends, day.after) : bisect_left(ends, day.upto)]
-            for after, upto in pairwise([day.after, *some, day.upto]):
-                if bisect_right(segments, after) < bisect_right(segments, upto):
-                    found.append(_Window(after, upto, day.batch, day.day))
-        return found
-
-    def _segments(self, table: str) -> list[int]:
-        text = f"SELECT {{mark}}, seg FROM {{db}}.{table} GROUP BY seg ORDER BY seg"
-        (segments,) = self._engine.select(self._database, text, 1)
-        return list(segments)
-
-    def _consumers(self) -> list[int]:
-        """Return segments with spans that stay and have links to deleted ones."""
-        text = (
-            "SELECT {mark}, seg FROM {db}.spans WHERE kind = 5 AND notEmpty(links) AND "
-            "arrayExists(l -> toFixedString(substring(l, 1, 16), 16) IN (SELECT trace_id FROM "
-            "{db}.deleted_traces), links.trace_id) AND trace_id NOT IN "
-            "(SELECT trace_id FROM {db}.deleted_traces) GROUP BY seg ORDER BY seg"
-        )
-        (segments,) = self._engine.select(self._database, text, 1)
+    def _segments(self, deletion: Deletion, of: str) -> list[int]:
+        text = f"SELECT {{mark}}, seg FROM {of} GROUP BY seg ORDER BY seg"
+        (segments,) = self._engine.select(self._database, self._staged(deletion, text), 1)
         return list(segments)
 
     def _is_noted(self, table: str, note: str) -> bool:
-        text = f"SELECT {{mark}}, count() FROM {{db}}.{table} WHERE {_NOTES[table]} = '{note}'"
-        ((count,),) = self._engine.select(self._database, text, 1)
-        return bool(count)
+        return bool(self._number(f"count() FROM {{db}}.{table} WHERE {_NOTES[table]} = '{note}'"))
 
-    def _note_traces(self, trace_ids: Sequence[str]) -> None:
+    def _note_traces(self, deletion: Deletion, trace_ids: Sequence[str]) -> None:
         self._clear()
-        for first in range(0, len(trace_ids), _IDS_PER_STATEMENT):
-            some = trace_ids[first : first + _IDS_PER_STATEMENT]
-            text = (
-                "INSERT INTO {db}.deleted_traces "
-                "SELECT toFixedString(substring(unhex({ids:String}), "
-                f"1 + 16 * number, 16), 16) FROM numbers({len(some)})"
-            )
-            self._engine.command(self._database, text, {"ids": "".join(some)}, self._insert)
+        if self._fence is not None:
+            for table in _STAGING:
+                text = f"CREATE TABLE {{db}}.{table}_{deletion.deletion_id} AS {{db}}.{table}"
+                self._run(text, {})
+        for ids, texts in _named(trace_ids):
+            text = f"INSERT INTO {{db}}.deleted_traces {ids}"
+            self._engine.command(self._database, self._staged(deletion, text), texts, self._insert)
 
-    def _counted(self, upto: int) -> Deleted:
+    def _counted(self, within: str, ids: str, texts: Mapping[str, str]) -> Deleted:
+        known = f"trace_id IN ({ids})"
         text = (
             "SELECT {mark}, uniqExact(trace_id), sum(is_span), sum(NOT is_span) FROM (SELECT "
-            f"trace_id, 1 AS is_span FROM {{db}}.spans WHERE seg <= {upto} AND {_KNOWN} UNION ALL "
-            f"SELECT trace_id, 0 AS is_span FROM {{db}}.archive WHERE {_KNOWN})"
+            f"trace_id, 1 AS is_span FROM {{db}}.spans WHERE {within} AND {known} UNION ALL "
+            f"SELECT trace_id, 0 AS is_span FROM {{db}}.archive WHERE {known})"
         )
-        ((traces,), (spans,), (archived,)) = self._engine.select(self._database, text, 3)
+        ((traces,), (spans,), (archived,)) = self._engine.select(self._database, text, 3, texts)
         return Deleted(traces, spans, archived)
 
-    def _delete(self, table: str, condition: str) -> None:
+    def _delete(self, deletion: Deletion, table: str, condition: str) -> None:
         """Delete rows for good; parts without any are left as they are."""
-        self._run(f"ALTER TABLE {{db}}.{table} DELETE WHERE {condition}", _SETTLED)
+        text = f"ALTER TABLE {{db}}.{table} DELETE WHERE {condition}"
+        self._run(self._staged(deletion, text), _SETTLED)
 
     def _record(self, one: Deletion, state: int) -> None:
         text = (
@@ -323,6 +355,8 @@ class Deletions:
             f"{{question:String}}, {one.deleted.traces}, {one.deleted.spans}, "
             f"{one.deleted.archived}, {one.upto}, {state}"
         )
+        if self._fence is not None:
+            text += f" WHERE {self._fence()}"
         texts = {"who": one.who, "question": one.question}
         self._engine.command(self._database, text, texts, self._insert)
 
@@ -338,8 +372,34 @@ class Deletions:
         ]
 
     def _clear(self) -> None:
-        for table in _STAGING:
-            self._run(f"TRUNCATE TABLE {{db}}.{table}", {})
+        """Empty the copies. Of processes that share a store, whoever lost it must not: drop."""
+        if self._fence is None:
+            for table in _STAGING:
+                self._run(f"TRUNCATE TABLE {{db}}.{table}", {})
+            return
+        text = (
+            "SELECT {mark}, name FROM system.tables WHERE database = '{db}' "
+            "AND match(name, '^deleted_[a-z_]+_[0-9]+$') "
+            "AND toUInt64OrZero(extract(name, '[0-9]+$')) NOT IN "
+            "(SELECT id FROM {db}.deletions FINAL WHERE state = 1)"
+        )
+        (names,) = self._engine.select(self._database, text, 1)
+        for name in names:
+            self._run(f"DROP TABLE IF EXISTS {{db}}.{_text(name)} SYNC", {})
+
+    def _staged(self, deletion: Deletion, text: str) -> str:
+        """Return a statement about the copies as one about those of a deletion.
+
+        Where processes share a store each deletion has tables of its own: what a process that was
+        only paused does when it wakes up concerns those of a deletion that another has ended.
+        """
+        if self._fence is None:
+            return text
+        return _COPIES.sub(rf"{{db}}.\1_{deletion.deletion_id}", text)
+
+    def _number(self, text: str, texts: Mapping[str, str] | None = None) -> int:
+        ((number,),) = self._engine.select(self._database, f"SELECT {{mark}}, {text}", 1, texts)
+        return int(number)
 
     def _run(self, text: str, settings: Settings) -> None:
         self._engine.command(self._database, text, {}, settings)
@@ -347,3 +407,14 @@ class Deletions:
 
 def _text(value: bytes) -> str:
     return value.decode(errors="replace")
+
+
+def _named(trace_ids: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield statements that return the ids of so many traces at a time, and their parameters."""
+    for first in range(0, len(trace_ids), _IDS_PER_STATEMENT):
+        some = trace_ids[first : first + _IDS_PER_STATEMENT]
+        ids = (
+            "SELECT toFixedString(substring(unhex({ids:String}), 1 + 16 * number, 16), 16) "
+            f"FROM numbers({len(some)})"
+        )
+        yield ids, {"ids": "".join(some)}

@@ -61,7 +61,10 @@ def make_front(cluster: str) -> tuple[str, ...]:
 def told_by_shards(cluster: str) -> str:
     """Return the statement whose number changes when anybody tells a catalog on any shard."""
     return (
-        "SELECT {mark}, groupBitXor(cityHash64(_shard_num, table, name)) "
+        "SELECT {mark}, groupBitXor(cityHash64(_shard_num, table, name)), "
+        f"(SELECT sum(arrayMax(block_numbers.number)) FROM cluster('{cluster}', system.mutations) "
+        f"WHERE concat('{FRONT}', database) = '{{db}}' AND table IN ('operations', 'origins') "
+        "AND is_done) "
         f"FROM cluster('{cluster}', system.parts) WHERE concat('{FRONT}', database) = '{{db}}' "
         "AND table IN ('operations', 'origins') AND active"
     )

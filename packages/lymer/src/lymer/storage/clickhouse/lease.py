@@ -118,6 +118,31 @@ class Lease:
             if self._turn:
                 self._take(self._table(self._turn), clock.monotonic_seconds())
 
+    def take_over(self) -> None:
+        """Take it from whoever holds it, and keep it: what is to be done must be done here.
+
+        Raises:
+            StorageError: The engine failed.
+        """
+        statement = (
+            f"SELECT {{mark}}, max(name) FROM system.tables WHERE database = '{_DATABASE}' "
+            f"AND startsWith(name, '{self._prefix}')"
+        )
+        with self._lock:
+            while not self.is_held:
+                ((newest,),) = self._engine.select("", statement, 1)
+                self._take(newest.decode(), clock.monotonic_seconds())
+
+    def look(self) -> bool:
+        """Return whether it is ours, as of now."""
+        self._try()
+        return self.is_held
+
+    @property
+    def turn(self) -> int:
+        """Which turn is ours, if it is held."""
+        return self._turn
+
     def release(self) -> None:
         """Let somebody else have it at once; idempotent."""
         self._stop.set()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lymer import clock
-from lymer.errors import QuestionError
 from lymer.model.throughput import OperationRate, Throughput, merge_throughput
 from lymer.storage.clickhouse.deletion import Deletions
 from lymer.storage.clickhouse.engine import Engine
@@ -41,8 +40,7 @@ class OpenTenant:
     rollups: Rollups
     reader: TenantReader
     expiry: Expiry
-    deletions: Deletions | None
-    """None where several collectors share a server."""
+    deletions: Deletions
     counts: SpanCounts
     changing: threading.Lock = field(default_factory=threading.Lock)
     """Held by whoever deletes spans: tail sampling, or somebody who asked for it."""
@@ -74,19 +72,6 @@ class OpenTenant:
         if not calls_age_seconds_max:
             self.calls_counted_spans = stored
         return counted
-
-    def deleting(self) -> Deletions:
-        """Return who deletes its traces.
-
-        Raises:
-            QuestionError: Nobody can.
-        """
-        if self.deletions is None:
-            raise QuestionError(
-                "cannot delete: collectors that share a ClickHouse server count steps that cannot "
-                "be taken back yet; what retention drops is gone"
-            )
-        return self.deletions
 
 
 class TenantsSampling:

@@ -20,6 +20,7 @@ from lymer import clock
 from lymer.errors import StorageError
 from lymer.storage.clickhouse.engine import ONE_PART, Engine, Settings
 from lymer.storage.clickhouse.graph import BUCKET, LEAF, LEAF_ATTRIBUTES, TEXTS
+from lymer.storage.clickhouse.reach import Reach, Step
 from lymer.storage.clickhouse.sampling_threshold import (
     THRESHOLD_TEXT,
     WEIGHT,
@@ -112,6 +113,13 @@ COUNTS: Final[dict[str, str]] = {
 }
 """Every rollup, and the statement that counts a step of it."""
 _SPANS: Final = "{db}.spans"
+_DAY: Final = "toYYYYMMDD(toDateTime(intDiv(batch, 1000000), 'UTC'))"
+_STEPS: Final = {
+    "dependencies": "FROM {db}.dependencies WHERE parent = '' AND child = '' GROUP BY minute",
+    "graph": "FROM {db}.graph WHERE size = 0 AND source = '' GROUP BY slot",
+}
+"""Where it stands when rollups stepped that look back. What they saw depends on that if a trace
+took longer to arrive than they look back."""
 
 
 OF_CALLS: Final = ("dependencies", "graph")
@@ -137,8 +145,12 @@ class TakenBack:
 
     text: str
     """Of `COUNTS`, or one like it."""
-    window: tuple[int, int, int]
-    """(after, upto, lookback), as of a step."""
+    after: Reach
+    upto: Reach
+    begin: int
+    """No segment up to this one is taken back."""
+    lookback: int
+    """Nothing up to it is looked at."""
     batch: int
     """Of a row that the rollup has: of that day, so that both are dropped together."""
     note: str
@@ -263,14 +275,29 @@ class Rollups:
 
     def take_back(self, one: TakenBack) -> None:
         """Count a step with a minus; it is one part, or nothing."""
+        window = one.after.base, one.upto.base, one.lookback
         with self._step_lock:
             self._forget()  # what the tables of a step hold are other spans
             if "{db}.step_" in one.text:
-                self._run(STEP_SPANS.replace(_SPANS, one.spans), one.window)
-                self._run(STEP_SHARED, one.window)
+                self._run(STEP_SPANS.replace(_SPANS, one.spans), window)
+                self._run(STEP_SHARED, window)
             text = one.text.replace(_SPANS, one.spans).replace("{linked}", one.linked)
-            self._run(text, one.window, batch=one.batch, minus="-", note=one.note)
+            self._run(text, window, batch=one.batch, minus="-", note=one.note)
             self._forget()
+
+    def days(self, table: str) -> list[Step]:
+        """Return how far a rollup had come by the end of each day that it has, in order."""
+        text = f"SELECT {{mark}}, {_DAY} AS day, max(batch) FROM {{db}}.{table} GROUP BY day"
+        found = zip(*self._engine.select(self._database, text, 2), strict=True)
+        return [Step(batch, day, Reach(batch)) for day, batch in sorted(found)]
+
+    def steps(self, table: str) -> list[Step]:
+        """Return the same of the minutes in which a rollup of calls stepped."""
+        text = (
+            f"SELECT {{mark}}, {_DAY} AS day, max(batch) AS end {_STEPS[table]}, day ORDER BY end"
+        )
+        days, ends = self._engine.select(self._database, text, 2)
+        return [Step(end, day, Reach(end)) for day, end in zip(days, ends, strict=True)]
 
     def _progress(self, table: str) -> int:
         statement = f"SELECT {{mark}}, max(batch) FROM {{db}}.{table}"

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lymer import clock
 from lymer.errors import StorageAwayError, StorageError
-from lymer.model.segment_id import COLLECTORS_MAX
 from lymer.storage.clickhouse.collectors import publish, published
 from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.lease import Lease
+from lymer.storage.clickhouse.reach import Reach, Step, is_counted
 from lymer.storage.clickhouse.rollup import (
     LOOKBACK_MICROSECONDS,
     LOOKBACK_SPANS_MAX,
@@ -26,6 +26,7 @@ from lymer.storage.clickhouse.rollup import (
     STEP_SHARED,
     STEP_SPANS,
     Rollups,
+    TakenBack,
 )
 from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX, statement
 from lymer.storage.clickhouse.throughput import HISTORY_MICROSECONDS
@@ -55,13 +56,20 @@ _MARKED: Final = {
     "throughput": "second = 0 AND service = ''",
 }
 """Where the row is that says how far a rollup has come."""
+_STEPS: Final = {
+    "dependencies": "parent = '' AND child = '' GROUP BY minute, day",
+    "graph": "size = 0 AND source_kind = 255 AND source = '' GROUP BY slot, day",
+}
+"""Where the rows are that say how far it had come by the end of a minute."""
+_MINUTE: Final = 60_000_000
+_SPANS: Final = "{db}.spans"
+_DAY: Final = "toYYYYMMDD(toDateTime(intDiv(batch, 1000000), 'UTC'))"
 _NO_MARKS: Final = "CAST(map(), 'Map(UInt16, UInt64)')"
 _STEP_TABLES: Final = ("step_spans", "step_shared")
 _UPTO: Final = 2
 """Places of a step's number in its statement: in the sums' rows, and in the mark's."""
 _BASE: Final = 0
 """No collector's number: what was counted before there were several."""
-_NUMBER: Final = f"bitAnd(seg, {COLLECTORS_MAX - 1})"
 
 
 class SharedRollups(Rollups):
@@ -91,6 +99,7 @@ class SharedRollups(Rollups):
         self._collector = collector
         self._own_settled = own_settled
         self._published = 0
+        self._is_paused = False
         self._filled = ("", 0)
         """How our tables of a step were filled, and with how many rows."""
         self._settled: dict[int, int] | None = None
@@ -137,13 +146,19 @@ class SharedRollups(Rollups):
         if not self._lease.is_held:
             return False
         with self._locks[table]:
-            if clock.monotonic_seconds() - self._ended.get(table, -math.inf) < age_seconds_max:
+            age = clock.monotonic_seconds() - self._ended.get(table, -math.inf)
+            if self._is_paused or age < age_seconds_max:
                 return False
             counted = False
-            while self._shared_step(table):
-                counted = True
-                if one_step:
-                    break
+            try:
+                while self._shared_step(table):
+                    counted = True
+                    if one_step:
+                        break
+            except StorageError:
+                if self._lease.look():
+                    raise
+                return counted  # somebody has taken it over, and counts
             self._ended[table] = clock.monotonic_seconds()
         return counted
 
@@ -170,7 +185,7 @@ class SharedRollups(Rollups):
             return False
         seen = {one: max(upto, settled.get(one, 0)) for one, upto in {**settled, **after}.items()}
         begin = min(max(after.get(one, 0), base) for one in fresh)
-        where = _Where(base, after, seen)
+        where = _Where(_reach_of(base, after), _reach_of(base, seen))
         lookback = max(0, begin - LOOKBACK_MICROSECONDS)
         window = statement(
             "window_shared",
@@ -185,7 +200,7 @@ class SharedRollups(Rollups):
             seen = {
                 one: max(min(upto, full_end), after.get(one, 0), 0) for one, upto in seen.items()
             }
-            where = _Where(base, after, seen)
+            where = _Where(_reach_of(base, after), _reach_of(base, seen))
         lookback = max(lookback, too_far_back)
         numbers = {_BASE: base, **{one: upto for one, upto in seen.items() if upto > base}}
         step = max(batch + 1, *seen.values())
@@ -194,25 +209,80 @@ class SharedRollups(Rollups):
             if table in OF_CALLS:
                 checks += f" AND {self._looked(where, begin, lookback)}"
             filled = where.filled(self._of_ours(self._statements[table]), begin, lookback)
-            self._count_marked(table, filled, step, numbers, checks)
+            pairs = ", ".join(f"{one}, {upto}" for one, upto in numbers.items())
+            places = {
+                "minus": "",
+                "note": "",
+                # One row for how far it has come, one for how far it had by the end of a minute.
+                "minute_of_arrival": f"arrayJoin([0, {step // _MINUTE}])",
+                "linked": _SPANS,
+            }
+            self._insert(filled, places, step, f"CAST(map({pairs}), 'Map(UInt16, UInt64)')", checks)
         counted = {one: upto for one, upto in numbers.items() if one != _BASE}
         self._marks[table] = fence, (base, {**after, **counted}, step)
         return True
 
-    def _count_marked(
-        self, table: str, filled: str, step: int, numbers: Mapping[int, int], checks: str
+    def take_back(self, one: TakenBack) -> None:
+        """See `Rollups.take_back`."""
+        where = _Where(one.after, one.upto)
+        text = one.text.replace(_SPANS, one.spans)
+        with self._step_lock:
+            self._filled = ("", 0)  # what the tables of a step hold are other spans
+            checks = self._lease.fence()
+            if "{db}.step_" in text:
+                checks += f" AND {self._looked(where, one.begin, one.lookback, one.spans)}"
+            filled = where.filled(self._of_ours(text), one.begin, one.lookback)
+            places = {
+                "minus": "-", "note": one.note, "minute_of_arrival": "0", "linked": one.linked
+            }  # fmt: skip
+            self._insert(filled, places, one.batch, _NO_MARKS, checks)
+            self._filled = ("", 0)
+
+    def days(self, table: str) -> list[Step]:
+        """See `Rollups.days`."""
+        return self._ends(f"{{db}}.{table} WHERE {_MARKED[table]} GROUP BY day")
+
+    def steps(self, table: str) -> list[Step]:
+        """See `Rollups.steps`; those of before there were several, too."""
+        return self._ends(f"{{db}}.{table} WHERE {_STEPS[table]}")
+
+    def _ends(self, of: str) -> list[Step]:
+        text = (
+            f"SELECT {{mark}}, {_DAY} AS day, max(batch), mapKeys(maxMap(marks) AS upto), "
+            f"mapValues(upto) FROM {of}"
+        )
+        rows = zip(*self._engine.select(self._database, text, 4), strict=True)
+        found = [Step(batch, day, _reach(batch, *marks)) for day, batch, *marks in rows]
+        return sorted(found, key=lambda one: one.batch)
+
+    def counted(self) -> Reach:
+        """Return how far the slowest rollup has come: all of it is settled."""
+        base, after, _ = self._counted_by_collector("graph")
+        return _reach_of(base, after)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within, nothing is counted: readers are answered by what was."""
+        with contextlib.ExitStack() as stack:
+            for table in sorted(self._locks):
+                stack.enter_context(self._locks[table])
+            self._is_paused = True
+        try:
+            yield
+        finally:
+            self._is_paused = False
+
+    def _insert(
+        self, filled: str, places: Mapping[str, str], step: int, marks: str, checks: str
     ) -> None:
         """Insert the sums and how far they come, in one part, or nothing."""
-        for place, piece in (
-            ("minus", ""), ("note", ""), ("minute_of_arrival", "0"), ("linked", "{db}.spans")
-        ):  # fmt: skip
+        for place, piece in places.items():
             filled = filled.replace(f"{{{place}}}", piece)
         left = ("{after}", "{upto}", "{lookback}")
         if filled.count("{batch}") != _UPTO or any(place in filled for place in left):
-            raise ValueError(f"cannot count {table}: its statement is not laid out for several")
-        pairs = ", ".join(f"{one}, {upto}" for one, upto in numbers.items())
-        for marks in (_NO_MARKS, f"CAST(map({pairs}), 'Map(UInt16, UInt64)')"):
-            filled = filled.replace("{batch}", f"{step}, {marks}", 1)
+            raise ValueError(f"cannot count: not laid out for several: {filled[-200:]}")
+        for one in (_NO_MARKS, marks):
+            filled = filled.replace("{batch}", f"{step}, {one}", 1)
         try:
             self._engine.command(
                 self._database,
@@ -225,13 +295,13 @@ class SharedRollups(Rollups):
             self._is_in_doubt = isinstance(error, StorageAwayError)
             raise
 
-    def _looked(self, where: _Where, begin: int, lookback: int) -> str:
+    def _looked(self, where: _Where, begin: int, lookback: int, spans: str = _SPANS) -> str:
         """Fill our tables of a step, if they are not as wanted; return a condition that they are.
 
         They are ours alone: a former holder that wakes up must not fill those of the next. They are
         in the server's memory: if it starts anew, they are empty.
         """
-        fill = where.filled(self._of_ours(STEP_SPANS), begin, lookback)
+        fill = where.filled(self._of_ours(STEP_SPANS.replace(_SPANS, spans)), begin, lookback)
         if self._filled[0] != fill:
             self._filled = ("", 0)
             for table in _STEP_TABLES:
@@ -269,32 +339,28 @@ class SharedRollups(Rollups):
             f"FROM {{db}}.{table} WHERE {_MARKED[table]}"
         )
         ((batch,), (collectors,), (numbers,)) = self._engine.select(self._database, text, 3)
-        after = dict(zip(collectors, numbers, strict=True))
-        return after.pop(_BASE, 0 if after else batch), after, int(batch)
+        reach = _reach(batch, collectors, numbers)
+        return reach.base, dict(reach.numbers), int(batch)
 
 
 class _Where:
     """The conditions on `seg` that a step's statement has in the place of two instants."""
 
-    def __init__(self, base: int, after: Mapping[int, int], upto: Mapping[int, int]) -> None:
-        self._base = base
+    def __init__(self, after: Reach, upto: Reach) -> None:
         self._after = after
         self._upto = upto
 
     def before(self) -> str:
         """Counted by an earlier step."""
-        return f"seg <= {self._by_collector(self._after)}"
+        return is_counted(self._after)
 
     def fresh(self, begin: int) -> str:
         """Counted by this step, that is nothing up to `begin`."""
-        return (
-            f"(seg > {begin} AND seg > {self._by_collector(self._after)} "
-            f"AND seg <= {self._by_collector(self._upto)})"
-        )
+        return f"(seg > {begin} AND NOT ({is_counted(self._after)}) AND {is_counted(self._upto)})"
 
     def seen(self, lookback: int) -> str:
         """Either of them, after `lookback`."""
-        return f"(seg > {lookback} AND seg <= {self._by_collector(self._upto)})"
+        return f"(seg > {lookback} AND {is_counted(self._upto)})"
 
     def filled(self, text: str, begin: int, lookback: int) -> str:
         """Return a step's statement with these."""
@@ -305,12 +371,13 @@ class _Where:
             .replace("seg > {after}", f"NOT ({self.before()})")
         )
 
-    def _by_collector(self, numbers: Mapping[int, int]) -> str:
-        known = {one: max(upto, self._base) for one, upto in numbers.items()}
-        if not known:
-            return f"toUInt64({self._base})"
-        ones, instants = ", ".join(map(str, known)), ", ".join(map(str, known.values()))
-        return (
-            f"transform({_NUMBER}, CAST([{ones}], 'Array(UInt64)'), "
-            f"CAST([{instants}], 'Array(UInt64)'), toUInt64({self._base}))"
-        )
+
+def _reach_of(base: int, numbers: Mapping[int, int]) -> Reach:
+    return Reach(base, tuple(numbers.items()))
+
+
+def _reach(batch: int, collectors: Sequence[int], numbers: Sequence[int]) -> Reach:
+    """Return what marks say; without any it was counted before there were several."""
+    marks = dict(zip(collectors, numbers, strict=True))
+    base = marks.pop(_BASE, 0 if marks else batch)
+    return Reach(base, tuple(sorted(marks.items())))

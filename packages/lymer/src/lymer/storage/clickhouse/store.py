@@ -34,6 +34,7 @@ from lymer.storage.clickhouse.open_tenant import OpenTenant, TenantsSampling
 from lymer.storage.clickhouse.reader import TenantReader
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.schema_migration import ARCHIVE_SECONDS, NO_TIERS, Kept, migrate
+from lymer.storage.clickhouse.shared_deletion import delete_shared
 from lymer.storage.clickhouse.shared_rollup import ADD_MARKS, SharedRollups
 from lymer.storage.clickhouse.span_counts import SpanCounts
 from lymer.storage.clickhouse.tail import TailSampler, check_policies
@@ -57,6 +58,7 @@ _TENANTS_CAUGHT_UP_MAX: Final = 10
 _LOOK_SECONDS: Final = 0.5
 """How often it is looked for tenants that other collectors have made."""
 _MIGRATION_SECONDS_MAX: Final = 600
+_ANY_SEGMENT: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class ClickHouseStore:
         self._policies: tuple[Policy, ...] = ()
         self._next_caught_up = 0
         self._counts_throughput = False
+        self._finished_turn = 0
+        """Of the lease: deletions that others had begun are carried out."""
         self.before_dropping: Callable[[], None] = lambda: None
         """Called before tail sampling drops spans: whoever counts them does it now."""
         # Of a tenant that never sent a span: nothing is made for whoever only asks.
@@ -166,9 +170,7 @@ class ClickHouseStore:
 
     def for_tenant(self, tenant: str, /) -> SpanReader:
         """See `SpanStore.for_tenant`."""
-        known = self._known(tenant)
-        if known is None and self._sharing is not None:
-            known = self._met(tenant)
+        known = self._known_or_met(tenant)
         return known.reader if known else self._nothing
 
     def write_segment(self, segment: SealedSegment, /) -> None:
@@ -299,28 +301,30 @@ class ClickHouseStore:
 
     def count_traces(self, tenant: str, trace_ids: Sequence[str], /) -> Deleted:
         """See `TraceDeleter.count_traces`."""
-        known = self._known(tenant)
+        known = self._known_or_met(tenant)
         if known is None:
             return Deleted()
-        return known.deleting().count(trace_ids, known.writer.settled_segment_id)
+        upto = known.writer.settled_segment_id if self._sharing is None else _ANY_SEGMENT
+        return known.deletions.count(trace_ids, f"seg <= {upto}")
 
     def delete_traces(
         self, tenant: str, trace_ids: Sequence[str], /, *, who: str, question: str, upto: int
     ) -> Deleted:
         """See `TraceDeleter.delete_traces`."""
-        known = self._known(tenant)
+        known = self._known_or_met(tenant)
         if known is None:
             return Deleted()
-        deletions = known.deleting()
         with known.changing:
+            if self._sharing is not None:
+                return delete_shared(known, self._sharing.counts, trace_ids, who, question)
             upto = min(upto, known.writer.settled_segment_id)
             known.rollups.catch_up_all(upto)
-            return deletions.delete(trace_ids, who, question, upto)
+            return known.deletions.delete(trace_ids, who, question, upto)
 
     def get_deletions(self, tenant: str, /) -> list[Deletion]:
         """See `TraceDeleter.get_deletions`."""
-        known = self._known(tenant)
-        return known.deleting().records() if known else []
+        known = self._known_or_met(tenant)
+        return known.deletions.records() if known else []
 
     def look_at_spans(self) -> list[NewCounts]:
         """Return what was stored of each tenant since the last look, counted for metrics.
@@ -372,6 +376,12 @@ class ClickHouseStore:
             tenant.rollups.publish()
         if not sharing.counts.is_held:
             return False
+        if self._finished_turn != sharing.counts.turn:  # what a former holder may have left
+            turn = sharing.counts.turn
+            for tenant in tenants:
+                with tenant.changing:
+                    tenant.deletions.finish()
+            self._finished_turn = turn
         return self._catch_up(tenants, len(tenants) + 1, calls_age_seconds_max) > 0
 
     def _met(self, name: str) -> OpenTenant | None:
@@ -383,6 +393,12 @@ class ClickHouseStore:
                 return known
             self._looked_for_tenants = now
         return self._made(name) if name in stored_tenants(self._engine) else None
+
+    def _known_or_met(self, tenant: str) -> OpenTenant | None:
+        known = self._known(tenant)
+        if known is None and self._sharing is not None:
+            known = self._met(tenant)
+        return known
 
     def _known(self, tenant: str) -> OpenTenant | None:
         with self._lock:
@@ -444,16 +460,15 @@ class ClickHouseStore:
                 own_settled=lambda: writer.settled_segment_id,
             )
         )
-        deletions = None
-        if sharing is None:
-            deletions = Deletions(  # before anybody counts or writes
-                self._engine,
-                database,
-                catalog,
-                rollups,
-                retention_seconds=self._kept_of(tenant).spans,
-                memory_bytes_max=memory_bytes_max // 2,
-            )
+        deletions = Deletions(  # before anybody counts or writes
+            self._engine,
+            database,
+            catalog,
+            rollups,
+            retention_seconds=self._kept_of(tenant).spans,
+            memory_bytes_max=memory_bytes_max // 2,
+            fence=None if sharing is None else sharing.counts.fence,
+        )
         reader = TenantReader(
             self._engine,
             database,

@@ -5,11 +5,11 @@ SELECT seg, trace_id, span_id, parent_span_id, start, duration, service, name, k
     links, if((if(bitAnd(rare, 16) = 0, 1., {rate}) AS kept_rate) = 1, toString(trace_state), {state}),
     cityHash64(resource), cityHash64(scope)
 FROM {db}.spans
-WHERE seg <= {upto} AND trace_id IN
+WHERE {within} AND trace_id IN
 (
     SELECT trace_id
     FROM {db}.spans
-    WHERE seg <= {upto} AND trace_id IN (SELECT trace_id FROM {db}.deleted_traces)
+    WHERE {within} AND trace_id IN (SELECT trace_id FROM {db}.deleted_traces)
     GROUP BY trace_id
     HAVING (max(seg) - min(seg) > {lookback_microseconds} OR count() > {spans_max}) = {is_long}
 )
