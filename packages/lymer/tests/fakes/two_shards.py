@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from fakes.clickhouse_server import CLUSTER
 from lymer.clock import monotonic_seconds
 from lymer.model.segment import SealedSegment
 from lymer.storage.clickhouse.collectors import share
+from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.engine_front import FrontEngine, told_by_shards
 from lymer.storage.clickhouse.engine_server import ServerEngine
 from lymer.storage.clickhouse.reading_store import ReadingStore
@@ -100,12 +101,14 @@ class _Looking(ShardedStore):
         return dataclasses.replace(segment, segment_id=self._known[key])
 
 
-def open_sharded(urls: Sequence[str], folder: Path) -> ShardedStore:
-    """Return the store as a collector opens it."""
+def open_sharded(
+    urls: Sequence[str], folder: Path, around: Callable[[Engine], Engine] = lambda one: one
+) -> ShardedStore:
+    """Return the store as a collector opens it; `around` is put around each shard's engine."""
     engines = [ServerEngine(url) for url in urls]
     stores = [
         ClickHouseStore(
-            engine, retention_seconds=10**9, memory_bytes_max=_MEMORY_BYTES_MAX, sharing=one
+            around(engine), retention_seconds=10**9, memory_bytes_max=_MEMORY_BYTES_MAX, sharing=one
         )
         for engine, one in zip(engines, share(engines, folder, CLUSTER), strict=True)
     ]

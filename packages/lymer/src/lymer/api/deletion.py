@@ -10,6 +10,7 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -24,9 +25,16 @@ from lymer.api.envelope import error_response
 from lymer.api.openapi import ADMIN_PATHS, openapi_route
 from lymer.api.parameters import to_flag, to_trace_id
 from lymer.api.tempo_parameters import instant
-from lymer.errors import LymerError, OverloadedError, QuestionError, TooLargeError
+from lymer.errors import (
+    LymerError,
+    OverloadedError,
+    QuestionError,
+    StorageAwayError,
+    TooLargeError,
+)
 from lymer.model.deletion import Deleted, Deletion
 from lymer.query.deleting import DELETED_TRACES_MAX, Named, name_traces
+from lymer.storage.caller import CALLER, Caller
 from lymer.storage.contract import TenantReaders, TraceDeleter
 from lymer.tenancy import DEFAULT_TENANT, Tenancy
 from lymer.transport.http_gate import App
@@ -136,10 +144,21 @@ class _DeletionApi:
 
         def run() -> tuple[Deleted, Named]:
             named = Named(ids)
-            if not ids:
-                named = name_traces(self._readers.for_tenant(tenant), text, times)
-            if is_dry:
-                return self._deleter.count_traces(tenant, named.trace_ids), named
+            caller = Caller()
+            token = CALLER.set(caller)
+            try:
+                if not ids:
+                    named = name_traces(self._readers.for_tenant(tenant), text, times)
+                if is_dry:
+                    counted = self._deleter.count_traces(tenant, named.trace_ids)
+                    return counted, replace(named, reason=named.reason or "; ".join(caller.lacks))
+            finally:
+                CALLER.reset(token)
+            if caller.lacks:
+                raise StorageAwayError(
+                    "cannot delete what a question names: it cannot be known which those are "
+                    f"({'; '.join(caller.lacks)}); nothing was deleted"
+                )
             deleted = self._deleter.delete_traces(
                 tenant, named.trace_ids, who=who, question=question, upto=upto
             )

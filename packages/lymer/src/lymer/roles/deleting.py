@@ -29,8 +29,6 @@ def deletion_app(
     settings = config.admin.deletion
     if not settings.enabled:
         return None
-    if isinstance(store, ShardedStore):
-        return create_refusing_app("cannot delete: the store is in shards")
     if settings.auth.is_open and not ports.is_local(ADMIN):
         return create_refusing_app(OPEN_PORT)
     executor = ThreadPoolExecutor(1, thread_name_prefix="deletion")

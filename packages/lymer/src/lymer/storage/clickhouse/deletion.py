@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
@@ -35,7 +35,7 @@ from lymer.storage.clickhouse.sampling_threshold import rate_of, threshold_befor
 from lymer.storage.clickhouse.statements import WINDOW_SPANS_MAX, statement
 from lymer.telemetry.logs import EventLog
 
-__all__ = ["Deletions"]
+__all__ = ["Deletions", "count_stored"]
 
 _log = EventLog(__name__)
 _BEGUN: Final = 1
@@ -132,10 +132,7 @@ class Deletions:
 
     def count(self, trace_ids: Sequence[str], within: str) -> Deleted:
         """Return what `delete` would delete now."""
-        total = Deleted()
-        for ids, texts in _named(trace_ids):
-            total += self._counted(within, ids, texts)
-        return total
+        return count_stored(self._engine, self._database, trace_ids, within)
 
     def left_by(self, trace_ids: Sequence[str], within: str) -> int:
         """Return how many spans of traces `delete` would leave."""
@@ -147,7 +144,13 @@ class Deletions:
         )
 
     def delete(
-        self, trace_ids: Sequence[str], who: str, question: str, upto: int, within: str = ""
+        self,
+        trace_ids: Sequence[str],
+        who: str,
+        question: str,
+        upto: int,
+        within: str = "",
+        number: int = 0,
     ) -> Deleted:
         """Delete traces, some at a time; of what the store does not know nothing is recorded.
 
@@ -159,6 +162,8 @@ class Deletions:
             question: Of the audit log.
             upto: Segments up to this one, which every rollup has counted.
             within: A condition on `seg` that says it of several collectors; empty: there are none.
+            number: When it was asked for, microseconds, as the entry's id; 0: now. That of the
+                second round is one more, and so on.
 
         Raises:
             StorageError: Once it is begun it will be carried out, by the next start at the latest.
@@ -167,17 +172,23 @@ class Deletions:
             self._finish()
             total = Deleted()
             within = within or f"seg <= {upto}"
-            for some in self._rounds(trace_ids, within):
-                total += self._delete_some(some, who, question, upto, within)
+            for at, some in enumerate(self._rounds(trace_ids, within)):
+                asked = Deletion(
+                    self._free_id(number + at if number else 0), who, question, Deleted(), upto
+                )
+                total += self._delete_some(asked, some, within)
             return total
 
-    def _delete_some(
-        self, trace_ids: Sequence[str], who: str, question: str, upto: int, within: str
-    ) -> Deleted:
+    def _free_id(self, wanted: int) -> int:
+        """Return an id that no entry has; the wanted one if it can be."""
+        last = self._number("max(id) FROM {db}.deletions")
+        return wanted if wanted > last else max(clock.unix_nano() // 1_000, last + 1)
+
+    def _delete_some(self, asked: Deletion, trace_ids: Sequence[str], within: str) -> Deleted:
         deleted = self.count(trace_ids, within)
         if not deleted.traces:
             return deleted
-        begun = Deletion(clock.unix_nano() // 1_000, who, question, deleted, upto)
+        begun = replace(asked, deleted=deleted)
         self._note_traces(begun, trace_ids)
         for table, is_long in (("deleted_spans", 0), ("deleted_long_spans", 1)):
             copy = statement(
@@ -334,16 +345,6 @@ class Deletions:
             text = f"INSERT INTO {{db}}.deleted_traces {ids}"
             self._engine.command(self._database, self._staged(deletion, text), texts, self._insert)
 
-    def _counted(self, within: str, ids: str, texts: Mapping[str, str]) -> Deleted:
-        known = f"trace_id IN ({ids})"
-        text = (
-            "SELECT {mark}, uniqExact(trace_id), sum(is_span), sum(NOT is_span) FROM (SELECT "
-            f"trace_id, 1 AS is_span FROM {{db}}.spans WHERE {within} AND {known} UNION ALL "
-            f"SELECT trace_id, 0 AS is_span FROM {{db}}.archive WHERE {known})"
-        )
-        ((traces,), (spans,), (archived,)) = self._engine.select(self._database, text, 3, texts)
-        return Deleted(traces, spans, archived)
-
     def _delete(self, deletion: Deletion, table: str, condition: str) -> None:
         """Delete rows for good; parts without any are left as they are."""
         text = f"ALTER TABLE {{db}}.{table} DELETE WHERE {condition}"
@@ -407,6 +408,23 @@ class Deletions:
 
 def _text(value: bytes) -> str:
     return value.decode(errors="replace")
+
+
+def count_stored(
+    engine: Engine, database: str, trace_ids: Sequence[str], within: str = "1"
+) -> Deleted:
+    """Return what is stored of traces; `within` is a condition on `seg`."""
+    total = Deleted()
+    for ids, texts in _named(trace_ids):
+        known = f"trace_id IN ({ids})"
+        text = (
+            "SELECT {mark}, uniqExact(trace_id), sum(is_span), sum(NOT is_span) FROM (SELECT "
+            f"trace_id, 1 AS is_span FROM {{db}}.spans WHERE {within} AND {known} UNION ALL "
+            f"SELECT trace_id, 0 AS is_span FROM {{db}}.archive WHERE {known})"
+        )
+        ((traces,), (spans,), (archived,)) = engine.select(database, text, 3, texts)
+        total += Deleted(traces, spans, archived)
+    return total
 
 
 def _named(trace_ids: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:

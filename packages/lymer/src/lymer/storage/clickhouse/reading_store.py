@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lymer import clock
 from lymer.errors import StorageAwayError, StorageError
+from lymer.model.deletion import Deleted
 from lymer.storage.clickhouse.catalog import Catalog
+from lymer.storage.clickhouse.deletion import count_stored
 from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.nothing import NoEngine
 from lymer.storage.clickhouse.reader import TenantReader
@@ -80,6 +82,10 @@ class ReadingStore:
                     if tenant not in self._readers:  # who asks this reader is told why
                         return self._reader(tenant)
             return self._readers.get(tenant, self._nothing)
+
+    def count_traces(self, tenant: str, trace_ids: Sequence[str]) -> Deleted:
+        """Return what is stored of traces."""
+        return count_stored(self._engine, database_of(tenant), trace_ids)
 
     def check(self) -> None:
         """Return if questions are likely to be answered now; raise `StorageError` if not."""

@@ -7,15 +7,19 @@ keeps its share. Answers come from all shards together (engine_front.py).
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lymer.errors import StorageAwayError, StorageError
+from lymer.model.deletion import Deleted, Deletion
 from lymer.model.segment import SealedSegment
 from lymer.model.tail_policy import Policy
 from lymer.model.throughput import OperationRate, Throughput, merge_throughput
 from lymer.storage.clickhouse.offsets import PartitionClaim
 from lymer.storage.clickhouse.reading_store import ReadingStore
+from lymer.storage.clickhouse.sharded_deletion import ShardedDeletion
 from lymer.storage.clickhouse.store import ClickHouseStore
 from lymer.storage.clickhouse.writer import check_once
 from lymer.storage.contract import SpanReader
@@ -37,6 +41,8 @@ class ShardedStore:
         self._shards = tuple(shards)
         self._front = front
         front.catch_up = self._catch_up_rollup
+        self._deleting = threading.Lock()
+        self._deletion = ShardedDeletion(self._shards, self.count_traces)
 
     @property
     def newest_segment_id(self) -> int:
@@ -128,6 +134,11 @@ class ShardedStore:
                 counted |= shard.catch_up_some()
             except StorageError as error:
                 failure = error
+        if self._deleting.acquire(blocking=False):
+            try:
+                self._deletion.carry_on(self.tenants())
+            finally:
+                self._deleting.release()
         if failure is not None:
             raise failure
         return counted
@@ -145,6 +156,40 @@ class ShardedStore:
     def count_throughput(self) -> SamplingStore:
         """See `ClickHouseStore.count_throughput`."""
         return _Sampling([shard.count_throughput() for shard in self._shards])
+
+    def count_traces(self, tenant: str, trace_ids: Sequence[str], /) -> Deleted:
+        """See `TraceDeleter.count_traces`: of the shards that answer."""
+        return self._front.count_traces(tenant, trace_ids)
+
+    def delete_traces(
+        self, tenant: str, trace_ids: Sequence[str], /, *, who: str, question: str, upto: int
+    ) -> Deleted:
+        """See `TraceDeleter.delete_traces`; what lies on a shard that is away goes when it is back.
+
+        Raises:
+            OverloadedError: Another collector deletes; nothing was begun.
+            StorageAwayError: Not all shards have done their part; the others will.
+        """
+        del upto  # of what each collector has settled, a shard knows itself
+        with self._deleting:
+            total, failed = self._deletion.delete(tenant, trace_ids, who, question)
+        if failed:
+            raise StorageAwayError(
+                f"not all is deleted yet: {len(failed)} of {len(self._shards)} shards could not do "
+                f"their part now and will when they are back ({failed[0]})"
+            )
+        return total
+
+    def get_deletions(self, tenant: str, /) -> list[Deletion]:
+        """See `TraceDeleter.get_deletions`: what shards did of one deletion is one entry."""
+        found: dict[tuple[int, str], Deletion] = {}
+        for shard in self._shards:
+            for one in shard.get_deletions(tenant):
+                key = one.deletion_id, one.question
+                before = found.get(key)
+                deleted = one.deleted + before.deleted if before else one.deleted
+                found[key] = replace(one, deleted=deleted)
+        return sorted(found.values(), key=lambda one: -one.deletion_id)
 
     def check(self) -> None:
         """Return if at least one shard is likely to answer; raise `StorageError` if not."""

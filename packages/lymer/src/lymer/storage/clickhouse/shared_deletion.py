@@ -21,19 +21,52 @@ from lymer.storage.clickhouse.open_tenant import OpenTenant
 from lymer.storage.clickhouse.reach import is_counted
 from lymer.storage.clickhouse.shared_rollup import SharedRollups
 
-__all__ = ["delete_shared"]
+__all__ = ["ANY_SEGMENT", "delete_shared", "take_counting"]
 
+ANY_SEGMENT: Final = 2**63 - 1
+"""No segment is too new."""
 _SETTLING_SECONDS_MAX: Final = 30.0
 """Collectors say every few seconds what they have settled; a deletion waits so long for them."""
 _LOOK_SECONDS: Final = 0.5
-_UPTO: Final = 2**63 - 1
-"""No segment is too new: what is settled says it."""
+
+
+def take_counting(tenant: OpenTenant, lease: Lease) -> None:
+    """Be the one who counts for all.
+
+    Raises:
+        OverloadedError: Another collector deletes.
+        StorageError: An engine failed.
+    """
+    if lease.look():
+        return
+    if tenant.deletions.is_begun():
+        raise OverloadedError(
+            "cannot delete now: another collector's deletion is at work",
+            retry_after_seconds=round(LEASE_SECONDS),
+        )
+    lease.take_over()
 
 
 def delete_shared(
-    tenant: OpenTenant, lease: Lease, trace_ids: Sequence[str], who: str, question: str
+    tenant: OpenTenant,
+    lease: Lease,
+    trace_ids: Sequence[str],
+    who: str,
+    question: str,
+    *,
+    upto: int = ANY_SEGMENT,
+    number: int = 0,
 ) -> Deleted:
     """Delete traces; whoever calls it keeps others of this process from changing spans.
+
+    Args:
+        tenant: Whose.
+        lease: On counting.
+        trace_ids: 32 hex digits each.
+        who: Of the audit log.
+        question: Of the audit log.
+        upto: What came later stays, whatever is settled.
+        number: See `Deletions.delete`.
 
     Raises:
         OverloadedError: Another collector deletes, or has not settled what it stored.
@@ -42,23 +75,18 @@ def delete_shared(
     rollups, deletions = tenant.rollups, tenant.deletions
     if not isinstance(rollups, SharedRollups):
         raise TypeError("nobody shares this store")
-    if not lease.look():
-        if deletions.is_begun():
-            raise OverloadedError(
-                "cannot delete now: another collector's deletion is at work",
-                retry_after_seconds=round(LEASE_SECONDS),
-            )
-        lease.take_over()
+    take_counting(tenant, lease)
     deletions.finish()
     ends = clock.monotonic_seconds() + _SETTLING_SECONDS_MAX
     while True:
         rollups.publish()
-        rollups.catch_up_all(_UPTO)
+        rollups.catch_up_all(ANY_SEGMENT)
         with rollups.paused():
-            within = is_counted(rollups.counted())
-            left = deletions.left_by(trace_ids, within)
+            counted = is_counted(rollups.counted())
+            left = deletions.left_by(trace_ids, f"{counted} OR seg > {upto}")
             if not left:
-                return deletions.delete(trace_ids, who, question, _UPTO, within)
+                within = f"{counted} AND seg <= {upto}"
+                return deletions.delete(trace_ids, who, question, upto, within, number)
         if clock.monotonic_seconds() > ends:
             raise OverloadedError(
                 f"cannot delete: {left} spans of these traces came by a collector that has not "

@@ -260,6 +260,19 @@ class SharedRollups(Rollups):
         base, after, _ = self._counted_by_collector("graph")
         return _reach_of(base, after)
 
+    def counted_before(self, after: int, upto: int) -> int:
+        """Return up to which segment behind `after`, `upto` at most, all that is stored is counted.
+
+        What is not counted five minutes later is a collector's that is gone: it is not waited for.
+        """
+        begin = max(after, upto - LOOKBACK_MICROSECONDS)
+        text = (
+            f"SELECT {{mark}}, min(seg) FROM {{db}}.spans WHERE seg > {begin} AND seg <= {upto} "
+            f"AND NOT ({is_counted(self.counted())})"
+        )
+        ((first,),) = self._engine.select(self._database, text, 1)
+        return first - 1 if first else upto
+
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Within, nothing is counted: readers are answered by what was."""

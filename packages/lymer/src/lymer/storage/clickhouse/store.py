@@ -34,12 +34,13 @@ from lymer.storage.clickhouse.open_tenant import OpenTenant, TenantsSampling
 from lymer.storage.clickhouse.reader import TenantReader
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.schema_migration import ARCHIVE_SECONDS, NO_TIERS, Kept, migrate
-from lymer.storage.clickhouse.shared_deletion import delete_shared
+from lymer.storage.clickhouse.shared_deletion import ANY_SEGMENT, delete_shared, take_counting
 from lymer.storage.clickhouse.shared_rollup import ADD_MARKS, SharedRollups
 from lymer.storage.clickhouse.span_counts import SpanCounts
 from lymer.storage.clickhouse.tail import TailSampler, check_policies
 from lymer.storage.clickhouse.tenants import database_of, stored_tenants
 from lymer.storage.clickhouse.tiers import Tiers
+from lymer.storage.clickhouse.wanted_deletions import MAKE_WANTED
 from lymer.storage.clickhouse.writer import SegmentWriter
 from lymer.storage.contract import SpanReader
 from lymer.storage.sampling_contract import SamplingStore
@@ -58,7 +59,6 @@ _TENANTS_CAUGHT_UP_MAX: Final = 10
 _LOOK_SECONDS: Final = 0.5
 """How often it is looked for tenants that other collectors have made."""
 _MIGRATION_SECONDS_MAX: Final = 600
-_ANY_SEGMENT: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +294,12 @@ class ClickHouseStore:
             self.before_dropping()
             with tenant.changing:
                 tenant.catch_up()  # rollups count what may be dropped
-                settled = tenant.writer.settled_segment_id
-                of_tenant = tenant.tail.decide(upto, settled)
+                settled, end = tenant.writer.settled_segment_id, upto
+                if isinstance(tenant.rollups, SharedRollups):
+                    # Of others, too; what they have stored and rollups have not counted waits.
+                    settled = ANY_SEGMENT
+                    end = tenant.rollups.counted_before(tenant.tail.decided_segment_id, upto)
+                of_tenant = tenant.tail.decide(end, settled)
             kept, dropped = kept + of_tenant[0], dropped + of_tenant[1]
         return kept, dropped
 
@@ -304,7 +308,7 @@ class ClickHouseStore:
         known = self._known_or_met(tenant)
         if known is None:
             return Deleted()
-        upto = known.writer.settled_segment_id if self._sharing is None else _ANY_SEGMENT
+        upto = known.writer.settled_segment_id if self._sharing is None else ANY_SEGMENT
         return known.deletions.count(trace_ids, f"seg <= {upto}")
 
     def delete_traces(
@@ -320,6 +324,28 @@ class ClickHouseStore:
             upto = min(upto, known.writer.settled_segment_id)
             known.rollups.catch_up_all(upto)
             return known.deletions.delete(trace_ids, who, question, upto)
+
+    def take_counting(self, tenant: str) -> None:
+        """Be the one of several collectors who counts; see `take_counting`."""
+        known = self._known_or_met(tenant)
+        if known is not None and self._sharing is not None:
+            take_counting(known, self._sharing.counts)
+
+    @property
+    def counts_for_all(self) -> bool:
+        """Whether this is the one of several collectors who counts."""
+        return self._sharing is None or self._sharing.counts.is_held
+
+    def delete_share(
+        self, tenant: str, trace_ids: Sequence[str], who: str, question: str, number: int, upto: int
+    ) -> Deleted:
+        """Delete what this shard has of traces; see `delete_shared`."""
+        known = self._known_or_met(tenant)
+        if known is None or self._sharing is None:
+            return Deleted()
+        with known.changing:
+            lease = self._sharing.counts
+            return delete_shared(known, lease, trace_ids, who, question, upto=upto, number=number)
 
     def get_deletions(self, tenant: str, /) -> list[Deletion]:
         """See `TraceDeleter.get_deletions`."""
@@ -508,7 +534,12 @@ class ClickHouseStore:
                     f"{_MIGRATION_SECONDS_MAX} s; start again when it has finished"
                 )
             cluster = self._sharing.cluster
-            besides = (MAKE_WRITERS, *ADD_MARKS, *(make_front(cluster) if cluster else ()))
+            besides = (
+                MAKE_WRITERS,
+                MAKE_WANTED,
+                *ADD_MARKS,
+                *(make_front(cluster) if cluster else ()),
+            )
             migrate(self._engine, database, self._kept_of(tenant), besides=besides)
         finally:
             turn.release()

@@ -54,6 +54,8 @@ class TailSampler:
     ) -> None:
         """Read how far deciding has come, and carry out what a crash may have left.
 
+        Where several processes might decide, that is done by the next call of `decide`.
+
         Args:
             engine: Holds the tables.
             database: The tenant's.
@@ -78,11 +80,8 @@ class TailSampler:
         # Only a note says that deciding has begun: 0 is also where it begins in an empty store.
         notes = self._number("SELECT {mark}, count() FROM {db}.tail_progress")
         self._has_begun = notes > 0
-        last = self._number(
-            f"SELECT {{mark}}, max(batch) FROM {{db}}.tail_decisions WHERE kept = {MARK}"
-        )
-        if last > self._decided:
-            self._carry_out(self._decided, last)
+        if fence is None:  # else whoever decides next does it, and only they
+            self._carry_out_last()
 
     @property
     def decided_segment_id(self) -> int:
@@ -113,10 +112,19 @@ class TailSampler:
             self._decided = max(
                 self._decided, self._number("SELECT {mark}, max(batch) FROM {db}.tail_progress")
             )
+            self._carry_out_last()
         while (end := self._window_end(upto)) > self._decided:
             step_kept, step_dropped = self._decide_window(end, settled)
             kept, dropped = kept + step_kept, dropped + step_dropped
         return kept, dropped
+
+    def _carry_out_last(self) -> None:
+        """Carry out what was decided, if that may have been cut off."""
+        last = self._number(
+            f"SELECT {{mark}}, max(batch) FROM {{db}}.tail_decisions WHERE kept = {MARK}"
+        )
+        if last > self._decided:
+            self._carry_out(self._decided, last)
 
     def _decide_window(self, end: int, settled: int) -> tuple[int, int]:
         after = self._decided
