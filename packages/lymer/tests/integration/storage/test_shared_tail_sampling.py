@@ -104,11 +104,12 @@ def test_whoever_decides_next_goes_on_where_it_broke_off(tmp_path: Path) -> None
     for one in rounds:
         kept = {trace: states for trace, states in found.items() if trace // 100 == one}
         assert set(kept) >= {100 * one + 8}
-        assert len(kept) == 3, "two of eight plain ones have room for four spans in a second"
+        assert len(kept) in (2, 3), "two traces of two spans have room in a second"
         for trace, states in kept.items():
             assert len(states) == (2 if one == rounds[-1] else 3), (trace, states)
             weights = [stands_for(state) for state in states]
-            assert weights == [pytest.approx(1 if trace % 100 == 8 else 4, rel=1e-6)] * len(states)
+            expected = 1 if trace % 100 == 8 else 18 / 4  # spans of the second, and its budget
+            assert weights == [pytest.approx(expected, rel=1e-6)] * len(states)
     both.count(0)
     red = reader.get_red(START - 10**12, START + 10**12, "")
     assert sum(one.call_count for one in red) == 8 * 18 + 7 * 9, "what was dropped was counted"
@@ -122,6 +123,8 @@ def sharded(tmp_path: Path) -> Iterator[Any]:
 
     def reopen() -> Any:
         for store in opened:
+            for shard in store._shards:  # noqa: SLF001
+                shard.engine.commands_left = None
             store.close()
         opened[:] = [open_sharded(shards().urls, tmp_path, MortalEngine)]
         return opened[0]
