@@ -128,8 +128,8 @@ class Lease:
             f"SELECT {{mark}}, max(name) FROM system.tables WHERE database = '{_DATABASE}' "
             f"AND startsWith(name, '{self._prefix}')"
         )
-        with self._lock:
-            while not self.is_held:
+        while not self.look():
+            with self._lock:
                 ((newest,),) = self._engine.select("", statement, 1)
                 self._take(newest.decode(), clock.monotonic_seconds())
 

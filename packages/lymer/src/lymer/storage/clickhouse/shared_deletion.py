@@ -21,7 +21,7 @@ from lymer.storage.clickhouse.open_tenant import OpenTenant
 from lymer.storage.clickhouse.reach import is_counted
 from lymer.storage.clickhouse.shared_rollup import SharedRollups
 
-__all__ = ["ANY_SEGMENT", "delete_shared", "take_counting"]
+__all__ = ["ANY_SEGMENT", "delete_shared", "finish_begun", "take_counting"]
 
 ANY_SEGMENT: Final = 2**63 - 1
 """No segment is too new."""
@@ -31,12 +31,19 @@ _LOOK_SECONDS: Final = 0.5
 
 
 def take_counting(tenant: OpenTenant, lease: Lease) -> None:
-    """Be the one who counts for all.
+    """Be the one who counts for all, in a turn that has just begun.
+
+    So nothing that was sent before can begin any more, by us either: what was given up may lie
+    unread somewhere.
 
     Raises:
         OverloadedError: Another collector deletes.
         StorageError: An engine failed.
     """
+    rollups = tenant.rollups
+    if lease.look() and isinstance(rollups, SharedRollups):
+        with rollups.paused():  # a step of ours would be cut off
+            lease.next_turn()
     if lease.look():
         return
     if tenant.deletions.is_begun():
@@ -45,6 +52,23 @@ def take_counting(tenant: OpenTenant, lease: Lease) -> None:
             retry_after_seconds=round(LEASE_SECONDS),
         )
     lease.take_over()
+
+
+def finish_begun(tenants: Sequence[OpenTenant], lease: Lease) -> bool:
+    """Carry out what others have begun; return whether it is ours to do so.
+
+    Raises:
+        StorageError: An engine failed; calling again is right.
+    """
+    for tenant in tenants:
+        with tenant.changing:
+            if tenant.deletions.is_begun():
+                try:
+                    take_counting(tenant, lease)
+                except OverloadedError:
+                    return False
+            tenant.deletions.finish()
+    return True
 
 
 def delete_shared(

@@ -34,7 +34,12 @@ from lymer.storage.clickhouse.open_tenant import OpenTenant, TenantsSampling
 from lymer.storage.clickhouse.reader import TenantReader
 from lymer.storage.clickhouse.rollup import Rollups
 from lymer.storage.clickhouse.schema_migration import ARCHIVE_SECONDS, NO_TIERS, Kept, migrate
-from lymer.storage.clickhouse.shared_deletion import ANY_SEGMENT, delete_shared, take_counting
+from lymer.storage.clickhouse.shared_deletion import (
+    ANY_SEGMENT,
+    delete_shared,
+    finish_begun,
+    take_counting,
+)
 from lymer.storage.clickhouse.shared_rollup import ADD_MARKS, SharedRollups
 from lymer.storage.clickhouse.span_counts import SpanCounts
 from lymer.storage.clickhouse.tail import TailSampler, check_policies
@@ -403,11 +408,9 @@ class ClickHouseStore:
         if not sharing.counts.is_held:
             return False
         if self._finished_turn != sharing.counts.turn:  # what a former holder may have left
-            turn = sharing.counts.turn
-            for tenant in tenants:
-                with tenant.changing:
-                    tenant.deletions.finish()
-            self._finished_turn = turn
+            if not finish_begun(tenants, sharing.counts):
+                return False
+            self._finished_turn = sharing.counts.turn
         return self._catch_up(tenants, len(tenants) + 1, calls_age_seconds_max) > 0
 
     def _met(self, name: str) -> OpenTenant | None:
