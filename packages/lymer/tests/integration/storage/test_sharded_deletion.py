@@ -21,6 +21,8 @@ from lymer.storage.clickhouse.sharded_store import ShardedStore
 from lymer.tenancy import DEFAULT_TENANT
 from make import trace_hex, write_segment_file
 
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Iterator[Shards]:

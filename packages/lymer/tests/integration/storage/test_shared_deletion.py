@@ -24,6 +24,8 @@ from lymer.model.deletion import Deleted
 from lymer.tenancy import DEFAULT_TENANT
 from make import trace_hex, write_segment_file
 
+pytestmark = pytest.mark.timeout(600)
+
 _LOOKED_SECONDS: Final = 0.11
 """After that long a catalog looks again."""
 

@@ -25,6 +25,8 @@ from lymer.storage.contract import SpanReader
 from lymer.tenancy import DEFAULT_TENANT
 from make import START, make_request, make_span, trace_hex, write_segment_file
 
+pytestmark = pytest.mark.timeout(600)
+
 FIRST: Final = 1_795_365_821_000_000
 SECOND: Final = 1_000_000
 
