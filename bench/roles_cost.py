@@ -1,10 +1,11 @@
 """Processor time for each span: all in one, through Kafka, on a ClickHouse server, on shards.
 
-    .venv/bin/python -m bench.roles_cost [SPANS]
+    .venv/bin/python -m bench.roles_cost [SPANS [RATE]]
 
 Sends the same load to each, waits until all is stored and counted, and prints CPU-seconds per
-million spans beyond what each process takes at rest, that, and its peak memory. The machine may be
-busy: wall clock is not told.
+million spans beyond what each process takes at rest, that, and its peak memory. RATE is spans a
+second; 0: as fast as they are taken, which makes as many segments as the machine lets it, so that
+two runs are not alike. The machine may be busy: wall clock is not told.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ def _memory(pid: int) -> int:
     return int(line.split()[1]) >> 10
 
 
-def _send(lymer: Any, spans: int) -> None:
+def _send(lymer: Any, spans: int, rate: int = 0) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "lymer", "generate", f"--traces={spans // 10}", "--seed=1",
-         "--services=20", "--spans-per-trace=10",
+         "--services=20", "--spans-per-trace=10", f"--rate={rate}",
          f"--endpoint=http://127.0.0.1:{lymer.ports['otlp_http']}"],
         env=_processes.lymer_environment(), capture_output=True, text=True, timeout=900,
         check=False,
@@ -71,7 +72,13 @@ def _launched(lymer: Any, servers: dict[str, int]) -> dict[str, int]:
 
 
 def _measure(
-    name: str, folder: Path, spans: int, servers: dict[str, int], **environment: str
+    name: str,
+    folder: Path,
+    spans: int,
+    servers: dict[str, int],
+    *,
+    rate: int = 0,
+    **environment: str,
 ) -> None:
     role = "collector" if servers else "all-in-one"
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +97,7 @@ def _measure(
         began = monotonic_seconds()
         before = {one: _cpu(pid) for one, pid in pids.items()}
         first = _stored(keeper)
-        _send(lymer, spans)
+        _send(lymer, spans, rate)
         for _ in _processes.poll(600):
             if _stored(keeper) - first >= 0.95 * spans:
                 break
@@ -111,18 +118,18 @@ def _measure(
         keeper.close()
 
 
-def main(spans: int) -> None:
+def main(spans: int, rate: int = 0) -> None:
     """Measure one after the other."""
     with tempfile.TemporaryDirectory(prefix="lymer-bench-") as name:
         folder = Path(name)
-        _measure("all in one", folder / "embedded", spans, {})
+        _measure("all in one", folder / "embedded", spans, {}, rate=rate)
         broker = _brokers.Broker(folder / "broker", _certificates.Authority())
         try:
             broker.make_topic("bench", 4)
             _measure(
                 "collector + broker + ingester", folder / "kafka", spans, {"broker": broker.pid},
                 LYMER__KAFKA__BROKERS=broker.address, LYMER__KAFKA__TOPIC="bench",
-                LYMER__KAFKA__ENABLED="true",
+                LYMER__KAFKA__ENABLED="true", rate=rate,
             )  # fmt: skip
         finally:
             broker.kill()
@@ -130,7 +137,7 @@ def main(spans: int) -> None:
         try:
             _measure(
                 "collector + server", folder / "one", spans, {"server": server.pid},
-                LYMER__STORAGE__CLICKHOUSE_URL=url,
+                LYMER__STORAGE__CLICKHOUSE_URL=url, rate=rate,
             )  # fmt: skip
         finally:
             server.kill()
@@ -142,11 +149,11 @@ def main(spans: int) -> None:
                     f"collector + {count} shards", folder / f"cluster-{count}", spans,
                     {f"shard {at}": one.pid for at, one in enumerate(shards.processes)},
                     LYMER__STORAGE__CLICKHOUSE_URL=",".join(shards.urls),
-                    LYMER__STORAGE__CLICKHOUSE_CLUSTER=_servers.CLUSTER,
+                    LYMER__STORAGE__CLICKHOUSE_CLUSTER=_servers.CLUSTER, rate=rate,
                 )  # fmt: skip
             finally:
                 shards.close()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500_000)
+    main(*(int(one) for one in sys.argv[1:3] or ["500000"]))
