@@ -2,19 +2,24 @@
 
 A steady sender and somebody who lists services are timed while nobody else is there, and then while
 many clients search without a pause. The 99th percentile of an acknowledgement should be at most
-twice what it was, and every list of services should come. A busy machine spoils that: the load
-stands above the figures.
+twice what it was, and every list of services should come. Who is timed and who searches are a
+process each: a client that waits for its own threads says nothing of the server. A busy machine
+spoils that: the load stands above the figures.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
+import multiprocessing
 import os
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +32,7 @@ from lymer import clock
 __all__ = ["main"]
 
 _RATIO_MAX: Final = 2.0
+_NICE: Final = -10
 _SEARCHES: Final = (
     "/api/traces?service=frontend&limit=20&lookback=1h",
     "/api/traces?service=cart&tags=%7B%22error%22%3A%22true%22%7D&limit=20",
@@ -64,10 +70,6 @@ class _Timed:
         """Call no more."""
         self.tell()
         self._thread.join()
-
-    def p99(self) -> float:
-        """Return the 99th percentile, milliseconds."""
-        return sorted(self.seconds)[int(len(self.seconds) * 0.99)] * 1_000
 
 
 def _getter(port: int, paths: tuple[str, ...]) -> Callable[[], bool]:
@@ -107,23 +109,66 @@ def _poster(port: int, body: bytes) -> Callable[[], bool]:
     return post
 
 
-def _measure(server: Server, body: bytes, seconds: float, clients: int) -> tuple[_Timed, ...]:
-    acks = _Timed(_poster(server.ports["http"], body))
-    names = _Timed(_getter(server.ports["query"], ("/api/services",)))
-    searching = [_Timed(_getter(server.ports["query"], _SEARCHES)) for _ in range(clients)]
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What who is not to wait has seen."""
+
+    acks: list[float]
+    """Seconds of each acknowledgement, sorted."""
+    names: list[float]
+    """Of each list of services, sorted."""
+    failed: int
+    """Lists of services that did not come."""
+
+    @property
+    def ack_p99(self) -> float:
+        """Milliseconds."""
+        return _p99(self.acks)
+
+
+def _p99(seconds: list[float]) -> float:
+    return seconds[int(len(seconds) * 0.99)] * 1_000
+
+
+def _send_and_list(port: int, query_port: int, body: bytes, seconds: float) -> _Measured:
+    """Run in a process of its own, which the machine lets run: it stands for another machine."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    acks = _Timed(_poster(port, body))
+    names = _Timed(_getter(query_port, ("/api/services",)))
     threading.Event().wait(seconds)
-    for one in (acks, names, *searching):
-        one.tell()  # all of them first: who is left searches on while another is waited for
-    for one in (acks, names, *searching):
+    for one in (acks, names):
+        one.tell()
+    for one in (acks, names):
         one.stop()
-    done = sum(len(one.seconds) - one.failed for one in searching)
+    return _Measured(sorted(acks.seconds), sorted(names.seconds), names.failed)
+
+
+def _search(query_port: int, seconds: float, clients: int) -> tuple[int, int]:
+    """Return how many searches were answered and refused; in a process of its own too."""
+    searching = [_Timed(_getter(query_port, _SEARCHES)) for _ in range(clients)]
+    threading.Event().wait(seconds)
+    for one in searching:
+        one.tell()  # all of them first: who is left searches on while another is waited for
+    for one in searching:
+        one.stop()
     refused = sum(one.failed for one in searching)
+    return sum(len(one.seconds) for one in searching) - refused, refused
+
+
+def _measure(
+    pool: ProcessPoolExecutor, server: Server, body: bytes, seconds: float, clients: int
+) -> _Measured:
+    ports = server.ports
+    searches = pool.submit(_search, ports["query"], seconds, clients)
+    seen = pool.submit(_send_and_list, ports["http"], ports["query"], body, seconds).result()
+    done, refused = searches.result()
     print(
-        f"{clients:4} searching: ack p99 {acks.p99():7.1f} ms of {len(acks.seconds)}, "
-        f"services p99 {names.p99():7.1f} ms of {len(names.seconds)}, {names.failed} refused; "
+        f"{clients:4} searching: ack p99 {seen.ack_p99:7.1f} ms of {len(seen.acks)}, "
+        f"services p99 {_p99(seen.names):7.1f} ms of {len(seen.names)}, {seen.failed} refused; "
         f"{done} searches answered, {refused} told to come back"
     )
-    return acks, names
+    return seen
 
 
 def main() -> int:
@@ -144,11 +189,12 @@ def main() -> int:
                 send_paced(server, list(bodies), pace_spans_per_second=20_000)
             print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
             body = requests[0][0]
-            quiet, _ = _measure(server, body, arguments.seconds, 0)
-            busy, names = _measure(server, body, arguments.seconds, arguments.clients)
-    ratio = busy.p99() / quiet.p99()
+            with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+                quiet = _measure(pool, server, body, arguments.seconds, 0)
+                busy = _measure(pool, server, body, arguments.seconds, arguments.clients)
+    ratio = busy.ack_p99 / quiet.ack_p99
     print(f"acknowledgements: {ratio:.1f} times as long, {_RATIO_MAX:g} is the goal")
-    return 0 if ratio <= _RATIO_MAX and not names.failed else 1
+    return 0 if ratio <= _RATIO_MAX and not busy.failed else 1
 
 
 if __name__ == "__main__":
