@@ -28,7 +28,7 @@ from lymer.storage.remote.codec import (
     cut,
     decode_arguments,
 )
-from lymer.storage.remote.reader import CHECK, ERROR_KEY, TENANT_KEY
+from lymer.storage.remote.reader import CHECK, ERROR_KEY, NOTES_KEY, TENANT_KEY
 from lymer.telemetry.logs import EventLog
 from lymer.tenancy import DEFAULT_TENANT, Tenancy, tenant_of_code
 from lymer.transport.gate import Gate
@@ -200,9 +200,14 @@ class StorageApi:
 
         async def serve(body: bytes, context: Any) -> AsyncIterator[bytes]:
             is_quick = method.attribute in _QUICK
-            code = _code_in(context)
-            for chunk in cut(await self._run(context, answer, body, code, is_quick=is_quick)):
+            code, caller = _code_in(context), Caller()
+            answered = await self._run(
+                context, answer, body, code, caller=caller, is_quick=is_quick
+            )
+            for chunk in cut(answered):
                 yield chunk
+            if notes := caller.notes():
+                context.set_trailing_metadata([(NOTES_KEY, notes)])
 
         return serve
 

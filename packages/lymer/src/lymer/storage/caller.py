@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
+import orjson
+
 from lymer.errors import LymerError, StorageAwayError, StorageError, TraceNotFoundError
 from lymer.telemetry.logs import EventLog
 
@@ -34,6 +36,8 @@ ESTIMATE: Final = "lymer-estimate"
 """The header, and gRPC's trailing metadata, that says that numbers are estimates."""
 ESTIMATED: Final = "spans count as many as their sampling threshold says"
 _PARTIAL_CHARACTERS_MAX: Final = 2_000
+_NOTES_MAX: Final = 6
+_NOTE_CHARACTERS_MAX: Final = 150
 _log = EventLog(__name__)
 
 
@@ -93,6 +97,31 @@ class Caller:
             return text
         return f"{text[:_PARTIAL_CHARACTERS_MAX]} and more"
 
+    def notes(self) -> bytes:
+        """Return what the answer says of itself, for a process that passes it on; b"" if nothing.
+
+        Some kilobytes at most, for it travels in a trailer.
+        """
+        left_out = list(self.left_out.items())
+        told = {f"trace {trace_id} is left out: {why}" for trace_id, why in left_out}
+        lacks = [one for one in self.lacks if one not in told]
+        if not (lacks or left_out or self.is_told_estimates):
+            return b""
+        kept = [[trace_id, _cut(why)] for trace_id, why in left_out[:_NOTES_MAX]]
+        if len(left_out) > _NOTES_MAX:
+            kept.append(["", f"{len(left_out) - _NOTES_MAX} more"])
+        notes = [[_cut(one) for one in lacks[:_NOTES_MAX]], kept, self.is_told_estimates]
+        return orjson.dumps(notes)
+
+    def take_notes(self, notes: bytes) -> None:
+        """Let the answer say what `notes` of another process's caller say."""
+        lacks, left_out, is_estimated = orjson.loads(notes)
+        for sentence in lacks:
+            self.lack(sentence)
+        for trace_id, why in left_out:
+            self.leave_out(trace_id or "of others", why)
+        self.is_told_estimates = self.is_told_estimates or is_estimated
+
     @contextlib.contextmanager
     def running(self, stop: Callable[[], object]) -> Iterator[None]:
         """Have `stop` called if the caller leaves meanwhile; it may be called a little too late.
@@ -109,6 +138,11 @@ class Caller:
         finally:
             with self._lock:
                 self._stops.remove(stop)
+
+
+def _cut(sentence: str) -> str:
+    """Return at most as much as may stand in a note; a lone half of a pair becomes a mark."""
+    return sentence[:_NOTE_CHARACTERS_MAX].encode(errors="replace").decode()
 
 
 CALLER: Final[ContextVar[Caller | None]] = ContextVar("CALLER", default=None)

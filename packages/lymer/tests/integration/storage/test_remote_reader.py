@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Any
 
 import grpc
@@ -19,6 +20,7 @@ from lymer.errors import (
     TooLargeError,
     UndecodableError,
 )
+from lymer.storage.caller import CALLER, Caller
 from lymer.storage.contract import SpanReader
 from lymer.storage.remote.codec import SERVICE
 from lymer.storage.remote.reader import RemoteStore
@@ -32,6 +34,7 @@ class _OddStore(MemoryStore):
         super().__init__()
         self.error: Exception | None = None
         self.answer: list[str] = []
+        self.saying: Callable[[], list[Any]] = list
         self.may_answer = threading.Event()
         self.may_answer.set()
 
@@ -47,7 +50,7 @@ class _OddStore(MemoryStore):
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int) -> list[Any]:
         """Names alone wait for no other question; this is none of them."""
         assert self.may_answer.wait(20)
-        return []
+        return self.saying()
 
 
 @pytest.fixture
@@ -193,3 +196,35 @@ def test_a_question_nobody_can_read_is_refused(api: ApiThread, body: bytes) -> N
 
     assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert dict(raised.value.trailing_metadata())["lymer-error"] == UndecodableError.__name__
+
+
+def test_what_an_answer_says_of_itself_comes_along(store: _OddStore, api: ApiThread) -> None:
+    """That it is partial, which traces it lacks, that it is an estimate; nothing if it is whole."""
+    long = "a shard is away: " + "\ud800한" * 500
+
+    def say() -> list[Any]:
+        teller = CALLER.get()
+        assert teller is not None
+        teller.lack(long)
+        for number in range(40):
+            teller.leave_out(f"{number:032x}", "it has a million spans")
+        teller.is_told_estimates = True
+        return []
+
+    reader, whole, partial = _reader(api), Caller(), Caller()
+    _as_caller(whole, lambda: reader.get_dependencies(0, 1))
+    store.saying = say
+    _as_caller(partial, lambda: reader.get_dependencies(0, 1))
+
+    assert (whole.lacks, whole.left_out, whole.is_told_estimates) == ((), {}, False)
+    assert partial.lacks[0].startswith("a shard is away: ?한?한")
+    assert f"trace {0:032x} is left out: it has a million spans" in partial.lacks
+    assert partial.lacks[-1] == "trace of others is left out: 34 more"
+    assert len(partial.left_out) == len(partial.lacks) - 1
+    assert partial.is_told_estimates
+
+
+def _as_caller(caller: Caller, ask: Callable[[], object]) -> None:
+    context = copy_context()
+    context.run(CALLER.set, caller)
+    context.run(ask)

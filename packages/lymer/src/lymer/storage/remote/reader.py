@@ -25,7 +25,7 @@ from lymer.model.question import (
 )
 from lymer.model.span_table import SpanSample, SpanTable
 from lymer.model.trace_arrays import FoundSpans, TraceArrays
-from lymer.storage.caller import stoppable
+from lymer.storage.caller import CALLER, stoppable
 from lymer.storage.contract import SpanRange
 from lymer.storage.remote.codec import CHUNK_BYTES, METHODS, SERVICE, encode_arguments
 from lymer.storage.search_contract import (
@@ -40,13 +40,24 @@ from lymer.storage.search_contract import (
 from lymer.tenancy import DEFAULT_TENANT, tenant_code
 from lymer.transport.tls_client import ClientTls
 
-__all__ = ["ANSWER_BYTES_MAX", "CHECK", "ERROR_KEY", "TENANT_KEY", "RemoteReader", "RemoteStore"]
+__all__ = [
+    "ANSWER_BYTES_MAX",
+    "CHECK",
+    "ERROR_KEY",
+    "NOTES_KEY",
+    "TENANT_KEY",
+    "RemoteReader",
+    "RemoteStore",
+]
 
 ANSWER_BYTES_MAX: Final = 2**31
 """Bytes of one answer that are read, 2 GiB: above what `ANSWER_SPANS_MAX` spans are."""
 
 ERROR_KEY: Final = "lymer-error"
 """Trailing metadata that names the class of `errors.py` an answer failed with."""
+
+NOTES_KEY: Final = "lymer-notes-bin"
+"""Trailing metadata with what an answer says of itself: `Caller.notes`."""
 
 TENANT_KEY: Final = "lymer-tenant"
 """Metadata with the code of the tenant whose spans are meant; without it, the default tenant's."""
@@ -133,7 +144,9 @@ class RemoteStore:
             metadata = (*self._metadata(), *named)
             answer = call(body, timeout=seconds_max, metadata=metadata)
             with stoppable(answer.cancel):
-                return self._joined(answer)
+                joined = self._joined(answer)
+                _pass_on(answer.trailing_metadata())
+                return joined
         except grpc.RpcError as error:
             raise self._raised(error) from error
 
@@ -184,6 +197,14 @@ class RemoteStore:
             )
         name = code.name if code is not None else "no status"
         return StorageError(f"cannot ask the store at {self._target}: {name}: {said}")
+
+
+def _pass_on(trailers: Any) -> None:
+    """Let the answer that is being made say what the store's said of itself."""
+    notes = dict(trailers or ()).get(NOTES_KEY)
+    caller = CALLER.get()
+    if notes and caller is not None:
+        caller.take_notes(notes)
 
 
 class RemoteReader:
