@@ -46,6 +46,8 @@ from lymer.storage.clickhouse.rollup import (
     COUNT_ROOTS,
     STEP_SHARED,
     STEP_SPANS,
+    Holds,
+    count_graph,
 )
 from lymer.storage.clickhouse.statements import LOAD, LOAD_USUAL
 from lymer.storage.clickhouse.tail_select import select_decisions
@@ -178,6 +180,7 @@ FIXED: Final = {
     "step_shared": STEP_SHARED,
     "count_dependencies": COUNT_DEPENDENCIES,
     "count_graph": COUNT_GRAPH,
+    "count_graph_of_few": count_graph(Holds(shared=False, callers=False, links=False)),
     "count_roots": COUNT_ROOTS,
 }
 """Statements that nobody asks."""

@@ -39,8 +39,11 @@ __all__ = [
     "STEP_SHARED",
     "STEP_SPANS",
     "CountedRollups",
+    "Holds",
     "Rollups",
     "TakenBack",
+    "count_dependencies",
+    "count_graph",
 ]
 
 LOOKBACK_MICROSECONDS: Final = 300 * 1_000_000
@@ -67,26 +70,70 @@ STEP_SPANS: Final = statement(
     "step_spans", minute=_MINUTE, bucket=BUCKET, weight=WEIGHT, number=_NUMBER
 )
 STEP_SHARED: Final = statement("step_shared")
-_CALLS: Final = statement("step_calls")
+STEP_HOLDS: Final = statement("step_holds")
 _SERVICES: Final = statement("services", number=_NUMBER)
-_ANSWERED: Final = statement("answered")
-COUNT_DEPENDENCIES: Final = statement("count_dependencies", calls=_CALLS, services=_SERVICES)
-COUNT_GRAPH: Final = statement(
-    "count_graph",
-    calls=_CALLS,
-    services=_SERVICES,
-    answered=_ANSWERED,
-    answered_before=_ANSWERED.replace("WHERE is_callee", "WHERE was_there AND is_callee"),
-    leaf_attributes=LEAF_ATTRIBUTES,
-    texts=TEXTS,
-    leaf=LEAF,
-    links=statement("graph_links"),
-    chosen="",
-    figures=f"({_MINUTE}, {BUCKET}, toUInt8(status = 2), {WEIGHT}, toFloat64(duration))",
-    weight=WEIGHT,
-    bucket=BUCKET,
-    minute=_MINUTE,
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What there is among the spans of a step: the engine plans what is not there all the same."""
+
+    shared: bool = True
+    """Traces that hold an id twice."""
+    callers: bool = True
+    """Clients and producers, or new consumers."""
+    links: bool = True
+    """New consumers with links."""
+
+
+def _calls(holds: Holds) -> str:
+    return statement(
+        "step_calls",
+        alone=" AND trace NOT IN (SELECT trace FROM {db}.step_shared)" if holds.shared else "",
+        shared=_behind("step_calls_shared") if holds.shared else "",
+    )
+
+
+def _clients(holds: Holds) -> str:
+    answered = statement("answered", shared=_behind("answered_shared") if holds.shared else "")
+    return statement(
+        "graph_clients",
+        answered=answered,
+        answered_before=answered.replace("WHERE is_callee", "WHERE was_there AND is_callee"),
+        leaf_attributes=LEAF_ATTRIBUTES,
+        texts=TEXTS,
+        leaf=LEAF,
+        figures=f"({_MINUTE}, {BUCKET}, toUInt8(status = 2), {WEIGHT}, toFloat64(duration))",
+    )
+
+
+def _behind(name: str) -> str:
+    return f"UNION ALL\n{statement(name)}"
+
+
+def count_dependencies(holds: Holds) -> str:
+    """Return the statement that counts a step into the dependencies."""
+    return statement("count_dependencies", calls=_calls(holds), services=_SERVICES)
+
+
+def count_graph(holds: Holds) -> str:
+    """Return the statement that counts a step into the graph."""
+    links = f"UNION ALL\n\n{statement('graph_links')}" if holds.links else ""
+    return statement(
+        "count_graph",
+        calls=_calls(holds),
+        services=_SERVICES,
+        clients=f"UNION ALL\n\n{_clients(holds)}" if holds.callers else "",
+        links=links,
+        chosen="",
+        weight=WEIGHT,
+        bucket=BUCKET,
+        minute=_MINUTE,
+    )
+
+
+COUNT_DEPENDENCIES: Final = count_dependencies(Holds())
+COUNT_GRAPH: Final = count_graph(Holds())
 COUNT_ROOTS: Final = statement(
     "count_roots", threshold=THRESHOLD_TEXT, number_of_threshold=number_of("threshold")
 )
@@ -181,6 +228,7 @@ class Rollups:
         # What the tables of a step hold: (after, upto, lookback).
         self._step_lock = threading.Lock()
         self._looked_at: tuple[int, int, int] | None = None
+        self._holds = Holds()
         self._in_doubt: set[str] = set()
         self._ended: dict[str, float] = {}
         self._windowed: tuple[str, tuple[int, int]] = "", (0, 0)
@@ -318,9 +366,17 @@ class Rollups:
 
     def _count(self, table: str, window: tuple[int, int, int]) -> None:
         self._in_doubt.add(table)  # a step that fails may have counted
-        self._run(self._statements[table], window)
+        self._run(self._statement_of(table), window)
         self._in_doubt.discard(table)
         self._counted[table] = window[1]
+
+    def _statement_of(self, table: str) -> str:
+        """Return what counts a step; of what it looks at, only that which is there."""
+        if table == "graph":
+            return count_graph(self._holds)
+        if table == "dependencies":
+            return count_dependencies(self._holds)
+        return self._statements[table]
 
     def _look(self, window: tuple[int, int, int]) -> None:
         """Fill the tables of a step, if they are not as wanted."""
@@ -328,6 +384,11 @@ class Rollups:
             self._forget()
             self._run(STEP_SPANS, window)
             self._run(STEP_SHARED, window)
+            text = STEP_HOLDS
+            for place, value in zip(("after", "upto"), window, strict=False):
+                text = text.replace(f"{{{place}}}", str(value))
+            found = self._engine.select(self._database, text, 3)
+            self._holds = Holds(*(any(column) for column in found))
             self._looked_at = window
 
     def _forget(self) -> None:

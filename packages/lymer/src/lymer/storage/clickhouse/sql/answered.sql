@@ -2,7 +2,4 @@
 SELECT parent_id
 FROM {db}.step_spans
 WHERE is_callee AND parent_id != 0
-UNION ALL
-SELECT id
-FROM {db}.step_shared
-WHERE is_callee
+{shared}

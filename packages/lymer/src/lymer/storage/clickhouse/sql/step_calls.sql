@@ -1,64 +1,19 @@
 -- What a step changes in the calls between spans: the numbers of two services, the figures of the span
 -- below, and 1 or -1. In most traces every id is one span's: children meet parents, one of whom is new.
--- In the others (`step_shared`) the calls known now are counted, less those known before the step.
+-- In the others (`step_shared`, step_calls_shared.sql) the calls known now are counted, less those known
+-- before the step; a step without such traces is asked without them.
 SELECT callers.number AS parent, called.number AS child, is_callee, figures, toInt8(1) AS change
 FROM
 (
     SELECT parent_id, number, is_callee, figures, was_there
     FROM {db}.step_spans
-    WHERE parent_id != 0 AND trace NOT IN (SELECT trace FROM {db}.step_shared)
+    WHERE parent_id != 0{alone}
 ) AS called
 LEFT ANY JOIN
 (
     SELECT id, number, was_there
     FROM {db}.step_spans
-    WHERE trace NOT IN (SELECT trace FROM {db}.step_shared)
+    WHERE id != 0{alone}
 ) AS callers ON called.parent_id = callers.id
 WHERE callers.number != 0 AND NOT (called.was_there AND callers.was_there)
-
-UNION ALL
-
-SELECT tupleElement(call, 1) AS parent, child, is_callee, figures, tupleElement(call, 2) AS change
-FROM
-(
-    SELECT called.number AS child, called.is_callee AS is_callee, called.figures AS figures,
-        if(called.caller_now != 0, called.caller_now, callers.now) AS parent_now,
-        multiIf(NOT called.was_there, 0, called.caller_before != 0, called.caller_before,
-            callers.before) AS parent_before,
-        arrayJoin([(parent_now, toInt8(1)), (parent_before, toInt8(-1))]) AS call
-    FROM
-    (
-        SELECT
-            tupleElement(span, 1) AS number,
-            tupleElement(span, 2) AS parent_id,
-            tupleElement(span, 3) AS figures,
-            tupleElement(span, 4) AS was_there,
-            tupleElement(span, 5) AS is_callee,
-            if(is_callee, shared_caller_now, 0) AS caller_now,
-            if(is_callee, shared_caller_before, 0) AS caller_before
-        FROM
-        (
-            SELECT
-                groupArray((number, parent_id, figures, was_there, is_callee)) AS spans,
-                minIf(number, is_caller) AS shared_caller_now,
-                minIf(number, is_caller AND was_there) AS shared_caller_before
-            FROM {db}.step_shared
-            GROUP BY id
-        )
-        ARRAY JOIN spans AS span
-    ) AS called
-    LEFT ANY JOIN
-    (
-        SELECT id,
-            -- The least, callees before all others.
-            min(if(is_callee, number, bitOr(number, bitShiftLeft(1::UInt64, 63)))) AS first,
-            minIf(if(is_callee, number, bitOr(number, bitShiftLeft(1::UInt64, 63))),
-                was_there) AS first_before,
-            bitAnd(first, 0x7FFFFFFFFFFFFFFF) AS now,
-            bitAnd(first_before, 0x7FFFFFFFFFFFFFFF) AS before
-        FROM {db}.step_shared
-        GROUP BY id
-    ) AS callers ON called.parent_id = callers.id
-    WHERE parent_now != parent_before
-)
-WHERE parent != 0
+{shared}

@@ -19,12 +19,10 @@ FROM
         (
             SELECT id, number, was_there
             FROM {db}.step_spans
-            WHERE trace NOT IN (SELECT trace FROM {db}.step_shared)
+            WHERE id != 0 AND trace NOT IN (SELECT trace FROM {db}.step_shared)
         ) AS callers ON called.parent_id = callers.id
         WHERE callers.number != 0 AND NOT (called.was_there AND callers.was_there)
-        
         UNION ALL
-        
         SELECT tupleElement(call, 1) AS parent, child, is_callee, figures, tupleElement(call, 2) AS change
         FROM
         (

@@ -31,12 +31,10 @@ FROM
                 (
                     SELECT id, number, was_there
                     FROM {db}.step_spans
-                    WHERE trace NOT IN (SELECT trace FROM {db}.step_shared)
+                    WHERE id != 0 AND trace NOT IN (SELECT trace FROM {db}.step_shared)
                 ) AS callers ON called.parent_id = callers.id
                 WHERE callers.number != 0 AND NOT (called.was_there AND callers.was_there)
-                
                 UNION ALL
-                
                 SELECT tupleElement(call, 1) AS parent, child, is_callee, figures, tupleElement(call, 2) AS change
                 FROM
                 (
@@ -102,7 +100,7 @@ FROM
         ) AS children ON calls.child = children.number
 
         UNION ALL
-
+        
         SELECT if(kind = 5, leaf.1, 0), if(kind = 5, leaf.2, service), if(kind = 5, 0, leaf.1),
             if(kind = 5, service, leaf.2), figures.1, figures.2, sum(change * figures.4),
             sum(change * figures.4 * figures.3), sum(change * figures.4 * figures.5),
@@ -159,7 +157,7 @@ FROM
         GROUP BY ALL
 
         UNION ALL
-
+        
         SELECT 0::UInt8 AS source_kind, toString(linked.service) AS source, 4::UInt8 AS target_kind,
             consumers.service AS target, minute, bucket, sum(weight) AS calls,
             sum(weight * failed) AS errors, sum(weight * length) AS durations, toFloat64(count()) AS spans

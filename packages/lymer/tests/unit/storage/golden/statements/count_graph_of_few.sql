@@ -1,0 +1,77 @@
+INSERT INTO {db}.graph
+SELECT source_kind, source, target_kind, target, size, slot, {minus}sum(calls), {minus}sum(errors),
+    {minus}sum(durations), mapFromArrays(groupArray(bucket), groupArray({minus}calls)),
+    toInt64({minus}round(sum(spans))), {batch}
+FROM
+(
+    SELECT source_kind, source, target_kind, target, size, bucket,
+        toUInt32(intDiv(minute, size) * size) AS slot, sum(calls) AS calls, sum(errors) AS errors,
+        sum(durations) AS durations, sum(spans) AS spans
+    FROM
+    (
+        SELECT 0::UInt8 AS source_kind, parents.name AS source, 0::UInt8 AS target_kind,
+            children.name AS target, minute, bucket, calls, errors, durations, spans
+        FROM
+        (
+            SELECT parent, child, figures.minute AS minute, figures.bucket AS bucket,
+                sum(change * figures.weight) AS calls,
+                sum(change * figures.weight * figures.failed) AS errors,
+                sum(change * figures.weight * figures.duration) AS durations,
+                toFloat64(sum(change)) AS spans
+            FROM
+            (
+                SELECT callers.number AS parent, called.number AS child, is_callee, figures, toInt8(1) AS change
+                FROM
+                (
+                    SELECT parent_id, number, is_callee, figures, was_there
+                    FROM {db}.step_spans
+                    WHERE parent_id != 0
+                ) AS called
+                LEFT ANY JOIN
+                (
+                    SELECT id, number, was_there
+                    FROM {db}.step_spans
+                    WHERE id != 0
+                ) AS callers ON called.parent_id = callers.id
+                WHERE callers.number != 0 AND NOT (called.was_there AND callers.was_there)
+                
+            )
+            WHERE is_callee OR parent != child
+            GROUP BY parent, child, minute, bucket
+        ) AS calls
+        INNER JOIN (
+            SELECT toString(service) AS name, bitShiftRight(cityHash64(service), 1) AS number
+            FROM
+            (
+                SELECT DISTINCT service
+                FROM {db}.step_spans
+            )
+        ) AS parents ON calls.parent = parents.number
+        INNER JOIN (
+            SELECT toString(service) AS name, bitShiftRight(cityHash64(service), 1) AS number
+            FROM
+            (
+                SELECT DISTINCT service
+                FROM {db}.step_spans
+            )
+        ) AS children ON calls.child = children.number
+
+        
+
+        
+
+        UNION ALL
+
+        SELECT 255, '', 0, toString(service), figures.minute, figures.bucket, sum(figures.weight),
+            sum(figures.weight * figures.failed), sum(figures.weight * figures.duration),
+            toFloat64(count())
+        FROM {db}.step_spans
+        WHERE NOT was_there AND (is_callee OR parent_id = 0)
+        GROUP BY ALL
+    )
+    ARRAY JOIN [1::UInt8, 60::UInt8] AS size
+    GROUP BY source_kind, source, target_kind, target, size, slot, bucket
+)
+GROUP BY source_kind, source, target_kind, target, size, slot
+UNION ALL
+SELECT 255, '{note}', 0, '', 0, {minute_of_arrival}, 0, 0, 0, CAST(map(), 'Map(Int16, Float64)'), 0, {batch}
