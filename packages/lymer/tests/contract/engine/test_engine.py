@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
+from itertools import product
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from fakes.clickhouse_server import server_url
 from lymer import clock
 from lymer.errors import StorageError
+from lymer.storage.caller import CALLER, Caller
 from lymer.storage.clickhouse.engine import Engine
 from lymer.storage.clickhouse.engine_chdb import ChdbEngine
+from lymer.storage.clickhouse.engine_server import ServerEngine
 
 MEMORY_BYTES_MAX: Final = 600 * 2**20
 SECRET: Final = "SELECT {mark}, 'secret', number"
@@ -21,10 +26,15 @@ SECRET: Final = "SELECT {mark}, 'secret', number"
 class Subject:
     """An engine under test, with two tenants' databases in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder
-        self.engine: Engine = ChdbEngine(folder / "engine", memory_bytes_max=MEMORY_BYTES_MAX)
+        self.engine: Engine = (
+            ServerEngine(server_url())
+            if kind == "server"
+            else ChdbEngine(folder / "engine", memory_bytes_max=MEMORY_BYTES_MAX)
+        )
         for tenant in ("one", "two"):
+            self.engine.command(tenant, "DROP DATABASE IF EXISTS {db} SYNC")
             self.engine.command(tenant, "CREATE DATABASE {db}")
             self.engine.command(
                 tenant,
@@ -120,15 +130,20 @@ WAYS: Final[dict[str, Callable[[Subject], None]]] = {
 """Ways for a statement to fail, most after a part of its rows was written."""
 
 
-@pytest.fixture
-def subject(tmp_path: Path) -> Iterator[Subject]:
+@pytest.fixture(params=["embedded", "server"])
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     """Yield an engine with two tenants."""
-    made = Subject(tmp_path)
+    made = Subject(tmp_path, request.param)
     yield made
     made.engine.close()
 
 
-@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize(
+    ("subject", "way"),
+    # A server's files are not ours to damage.
+    [*product(["embedded"], WAYS), *product(["server"], [*WAYS][:-1])],
+    indirect=["subject"],
+)
 def test_a_failed_statement_leaves_nothing_for_the_next_tenants_question(
     subject: Subject, way: str
 ) -> None:
@@ -146,6 +161,33 @@ def test_a_failed_statement_leaves_nothing_for_the_next_tenants_question(
         assert subject.asked_of_two() == [[b"two 7"]]
         subject.engine.command("two", "INSERT INTO {db}.t SELECT 8, 'two 8'")
         assert subject.engine.select("two", "SELECT {mark}, 1", 1) == [[1]]
+
+
+def test_a_question_that_nobody_waits_for_is_stopped(subject: Subject) -> None:
+    """Long before it would have ended; nobody else's is, and nothing begins for who has left."""
+    caller, ended = Caller(), list[str]()
+    slow = "SELECT {mark}, count() FROM numbers(1000) WHERE sleepEachRow(0.0501) = 0"
+    found = "SELECT {mark}, count() FROM system.processes WHERE query LIKE '%sleepEachRow(0.0501)%'"
+
+    def ask() -> None:
+        CALLER.set(caller)
+        for _ in range(2):
+            with pytest.raises(StorageError) as raised:
+                subject.engine.select("one", slow, 1, settings={"max_block_size": 20})
+            ended.append(str(raised.value))
+
+    thread = threading.Thread(target=copy_context().run, args=(ask,))
+    thread.start()
+    deadline = clock.monotonic_seconds() + 30
+    while subject.engine.select("", found, 1) < [[2]]:  # this one is the other
+        assert clock.monotonic_seconds() < deadline
+    caller.leave()
+    thread.join(25)
+
+    assert len(ended) == 2
+    assert "nobody waits" in ended[1]
+    while subject.engine.select("", found, 1) != [[1]]:
+        assert clock.monotonic_seconds() < deadline
 
 
 def test_threads_whose_statements_fail_read_their_own_rows(subject: Subject) -> None:

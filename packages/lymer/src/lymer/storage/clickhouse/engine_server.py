@@ -12,7 +12,7 @@ import logging
 import secrets
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ from lymer.errors import (
     StorageMemoryError,
     UndecodableError,
 )
+from lymer.storage.caller import stoppable
 from lymer.storage.clickhouse.engine import (
     DECODE_CODES,
     MEMORY_CODE,
@@ -197,11 +198,7 @@ class ServerEngine:
                 return
             self._closed = True
             running = [*self._running]
-        with contextlib.suppress(Exception):
-            for query_id in running:
-                self._client.command(
-                    "KILL QUERY WHERE query_id = {id:String} ASYNC", parameters={"id": query_id}
-                )
+        self._kill(running)
         self._client.close()
 
     def _asked(
@@ -215,12 +212,25 @@ class ServerEngine:
             filled, short = _with_blobs(statement, parameters or {})
             limit = (settings or {}).get("max_execution_time")
             seconds = float(limit) + _LATE_SECONDS if limit else _ANSWER_SECONDS_MAX
-            with _limited(seconds):
-                answer = self._client.raw_stream(
-                    filled, parameters=_plain(short), settings=asked_with, fmt=output
+            query_id = asked_with["query_id"]
+            try:
+                with _limited(seconds), stoppable(lambda: self._kill([query_id])):
+                    answer = self._client.raw_stream(
+                        filled, parameters=_plain(short), settings=asked_with, fmt=output
+                    )
+                    with contextlib.closing(answer):
+                        return _read(answer, seconds)
+            except TimeoutError:
+                self._kill([query_id])
+                raise
+
+    def _kill(self, query_ids: Iterable[str]) -> None:
+        """End statements at the server, if it answers; nobody waits for them any more."""
+        with contextlib.suppress(Exception), _limited(_CONNECT_SECONDS):
+            for query_id in query_ids:
+                self._client.command(
+                    "KILL QUERY WHERE query_id = {id:String} ASYNC", parameters={"id": query_id}
                 )
-                with contextlib.closing(answer):
-                    return _read(answer, seconds)
 
     @contextlib.contextmanager
     def _statement(self, settings: Settings | None) -> Iterator[dict[str, Any]]:
