@@ -140,6 +140,16 @@ def store_name(request: pytest.FixtureRequest) -> str:
     return name
 
 
+def only(*names: str) -> pytest.MarkDecorator:
+    """Return the mark of a module that asks what others of these stores cannot make different."""
+    assert {*names} <= {*STORES}
+    return pytest.mark.parametrize("store_name", names, indirect=True, scope="module")
+
+
+READING = only("memory", "clickhouse", "remote", "two-shards")
+"""Of modules that read spans: `two-collectors` does it on one server, `two-shards` on two."""
+
+
 @pytest.fixture
 def store(store_name: str, tmp_path: Path) -> Iterator[Store]:
     """Yield an empty store."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 
-from contract.storage.conftest import Store, Write
+from contract.storage.conftest import READING, Store, Write
 from lymer.model.question import TraceQuestion
 from make import START, Plain, make_event, make_request, make_span, trace_hex
+
+pytestmark = READING
 
 VALUES: list[tuple[str, Plain, str, object]] = [
     ("string", "text", "string", "text"),

@@ -7,8 +7,10 @@ import math
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, TracesData
 
-from contract.storage.conftest import Store, Write
+from contract.storage.conftest import READING, Store, Write
 from make import make_event, make_link, make_request, make_span, trace_hex, value
+
+pytestmark = READING
 
 
 def flat(traces: TracesData) -> list[tuple[bytes, bytes, bytes]]:

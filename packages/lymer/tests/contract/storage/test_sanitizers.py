@@ -6,9 +6,13 @@ import json
 
 import pytest
 
-from contract.storage.conftest import Store, Write
+from contract.storage.conftest import Store, Write, only
 from lymer.model.columns import SpanColumns
 from make import START, Plain, make_request, make_span, span_hex, trace_hex
+
+# What repairs is in the statement of a load, which is the same on a server of its own and on each
+# of two, and beside an API that is only read from.
+pytestmark = only("memory", "clickhouse", "two-shards")
 
 
 def read(store: Store, trace_id: str = trace_hex(1)) -> SpanColumns:

@@ -78,10 +78,10 @@ _AS_TEXT: Final[dict[str, Any]] = {"parse_float": str, "parse_int": str}
 
 
 @pytest.mark.parametrize("raw", [True, False])
-def test_what_is_shown_is_found(store: Store, write: Write, *, raw: bool) -> None:
-    """Each pair of a span, by itself."""
-    rng = random.Random(raw)
-    traces = range(1, 25)
+def test_what_is_shown_is_found(store_name: str, store: Store, write: Write, *, raw: bool) -> None:
+    """Each pair of a span, by itself; many where that costs least, for all ask alike."""
+    rng = random.Random(f"{store_name} {raw}")
+    traces = range(1, 25 if store_name in {"memory", "clickhouse"} else 7)
     write(*(_request(rng, trace) for trace in traces))
     missed = []
     for trace in traces:
@@ -94,9 +94,11 @@ def test_what_is_shown_is_found(store: Store, write: Write, *, raw: bool) -> Non
     assert missed == []
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
+def test_what_is_not_shown_is_not_found(store: Store, write: Write) -> None:
+    """An empty field is no tag."""
+    write(make_request(make_span(1, 1, kind=0)))
+
+    for key, value in (
         ("otel.status_code", "UNSET"),
         ("otel.status_code", ""),
         ("otel.status_description", ""),
@@ -104,10 +106,5 @@ def test_what_is_shown_is_found(store: Store, write: Write, *, raw: bool) -> Non
         ("otel.scope.name", ""),
         ("otel.scope.version", ""),
         ("span.kind", ""),
-    ],
-)
-def test_what_is_not_shown_is_not_found(store: Store, write: Write, key: str, value: str) -> None:
-    """An empty field is no tag."""
-    write(make_request(make_span(1, 1, kind=0)))
-
-    assert store.find_traces(TraceQuestion(0, 2**63, tags=((key, value),))) == []
+    ):
+        assert store.find_traces(TraceQuestion(0, 2**63, tags=((key, value),))) == [], key

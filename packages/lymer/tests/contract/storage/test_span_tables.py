@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contract.storage.conftest import Store, Write
+from contract.storage.conftest import READING, Store, Write
 from contract.storage.corpus import corpus_requests
 from lymer.model.span_table import SpanSample, SpanTable
 from make import make_request, make_span
+
+pytestmark = READING
 
 _EVER = SpanSample(start_unix_nano_min=0, start_unix_nano_max=2**62)
 

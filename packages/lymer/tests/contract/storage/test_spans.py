@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from contract.storage.conftest import Store, Write
+from contract.storage.conftest import READING, Store, Write
 from lymer.model.columns import SpanColumns
 from make import (
     START,
@@ -17,6 +17,8 @@ from make import (
     span_hex,
     trace_hex,
 )
+
+pytestmark = READING
 
 
 def read(store: Store, *traces: int, raw: bool = False, skeleton: bool = False) -> SpanColumns:
