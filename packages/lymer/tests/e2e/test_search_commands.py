@@ -45,7 +45,9 @@ def filled(shared_lymer: Lymer) -> Lymer:
 
 def test_a_question_finds_traces_and_one_is_printed(filled: Lymer) -> None:
     """Every span is a line, children below their parents; failed ones say so."""
-    said = _run(filled, "search", "{ status = error }", "--limit", "3").stdout.splitlines()
+    # Other tests' traces are there, too, and some of them are one span.
+    below = "{ } >> { status = error }"
+    said = _run(filled, "search", below, "--limit", "3").stdout.splitlines()
     assert said[0].split() == ["trace", "start", "duration", "matched", "spans", "root"]
     assert len(said) == 4
     trace_id = said[1].split()[0]
@@ -86,7 +88,7 @@ def test_what_is_stored_is_followed(filled: Lymer) -> None:
             "-m",
             "lymer",
             "tail",
-            "{ kind = server }",
+            '{ kind = server && resource.service.name = "followed" }',
             "--count=3",
             "--rate=2",
             "--json",
@@ -103,7 +105,7 @@ def test_what_is_stored_is_followed(filled: Lymer) -> None:
         spans_at_once = (span_of(new_trace_id()) for _ in range(10))
         filled.http.post(
             f"http://127.0.0.1:{filled.ports['otlp_http']}/v1/traces",
-            content=request_of(*spans_at_once).SerializeToString(),
+            content=request_of(*spans_at_once, service="followed").SerializeToString(),
             headers={"content-type": "application/x-protobuf"},
         ).raise_for_status()
     out, said = following.communicate(timeout=30)

@@ -199,7 +199,8 @@ def test_a_large_trace_is_sent_in_parts(
     whole = query.get_traces(ids, raw=raw)
     parts = query.get_traces_in_parts(ids, raw=raw)
     assert _shown(encode_parts(one for _, one in parts)) == _shown(encode_traces_in_pieces(whole))
-    assert len(counting.parts) > 15
+    # Of two traces or, once another test has archived one of them, of one.
+    assert len(counting.parts) > 8
     assert max(counting.parts) <= 6
 
 
