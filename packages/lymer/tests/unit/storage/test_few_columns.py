@@ -54,7 +54,7 @@ class _Spans(NoEngine):
         """Answer from the spans; resources and scopes say nothing."""
         if "origin_hash" in statement:
             return [[], []]
-        if "FROM {db}.spans WHERE trace_id" not in statement:
+        if "FROM {db}.spans PREWHERE trace_id" not in statement:
             return [[] for _ in range(width)]
         names = statement.removeprefix("SELECT {mark}, ").partition(" FROM ")[0].split(", ")
         names = ",".join(names).replace("bitAnd(rare,7)", "rare").split(",")

@@ -8,11 +8,12 @@ failed one, so it is thrown away; never fork after the import; stop statements b
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import numpy as np
@@ -34,6 +35,10 @@ from lymer.storage.clickhouse.granules import refine_granules
 from lymer.storage.clickhouse.tiers import ObjectStorage, disks
 
 __all__ = ["ChdbEngine"]
+
+_BLOB: Final = re.compile(r"\{(\w+):String\}")
+_WRITTEN_HERE: Final = {"output_format_parallel_formatting": 0}
+"""Threads that write rows of MsgPack side by side cost 0.3 ms of CPU a statement to set up."""
 
 
 class ChdbEngine:
@@ -91,10 +96,9 @@ class ChdbEngine:
     ) -> list[list[Any]]:
         """Return the columns of an answer; see `Engine.select`."""
         mark = Mark()
-        filled = (
-            f"{mark.put(_bound(statement, database))} FORMAT MsgPack{self._clause(settings or {})}"
+        return mark.columns(
+            self._answer(mark, database, statement, "MsgPack", parameters, settings), width
         )
-        return mark.columns(self._ask(mark, filled, parameters or {}), width)
 
     def select_array(
         self,
@@ -107,9 +111,9 @@ class ChdbEngine:
     ) -> NDArray[np.void]:
         """Return an answer as an array; see `Engine.select_array`."""
         mark = Mark()
-        asked = mark.put(_bound(statement, database))
-        filled = f"{asked} FORMAT RowBinary{self._clause(settings or {})}"
-        return mark.array(self._ask(mark, filled, parameters or {}), row)
+        return mark.array(
+            self._answer(mark, database, statement, "RowBinary", parameters, settings), row
+        )
 
     def command(
         self,
@@ -183,10 +187,20 @@ class ChdbEngine:
                 self._throw_away(session)
         return output
 
-    def _ask(self, mark: Mark, statement: str, parameters: Mapping[str, Parameter]) -> bytes:
-        """Run a statement that ends when nobody waits for it any more."""
+    def _answer(  # noqa: PLR0913 - what a statement is
+        self,
+        mark: Mark,
+        database: str,
+        statement: str,
+        output: str,
+        parameters: Mapping[str, Parameter] | None,
+        settings: Settings | None,
+    ) -> bytes:
+        """Run a SELECT that ends when nobody waits for it any more."""
+        asked, values = _with_blobs(mark.put(_bound(statement, database)), parameters or {})
+        filled = f"{asked} FORMAT {output}{self._clause({**_WRITTEN_HERE, **(settings or {})})}"
         with stoppable(lambda: self._stop(mark)), memory_refused():
-            return self._run(statement, parameters)
+            return self._run(filled, values)
 
     def _stop(self, mark: Mark) -> None:
         """End the statement with this mark, which is nobody else's."""
@@ -236,6 +250,25 @@ def _escaped(value: Parameter) -> str:
     return (
         value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\0", "\\0")
     )
+
+
+def _with_blobs(
+    statement: str, parameters: Mapping[str, Parameter]
+) -> tuple[str, dict[str, Parameter]]:
+    """Put bytes into the statement, as hex digits and nothing else; return what is left to be told.
+
+    A parameter costs the engine 0.1 ms.
+    """
+    blobs = {name: value.hex() for name, value in parameters.items() if isinstance(value, bytes)}
+    if not blobs:
+        return statement, dict(parameters)
+
+    def filled(place: re.Match[str]) -> str:
+        name = place.group(1)
+        return f"'{blobs[name]}'" if name in blobs else place.group()
+
+    left = {name: value for name, value in parameters.items() if name not in blobs}
+    return _BLOB.sub(filled, statement), left
 
 
 def _bound(statement: str, database: str) -> str:

@@ -52,6 +52,7 @@ from lymer.storage.clickhouse.select import (
 from lymer.storage.clickhouse.span_columns import (
     FEW_COLUMNS,
     MOST_COLUMNS,
+    PLAIN,
     select_spans,
 )
 from lymer.storage.clickhouse.span_parts import (
@@ -63,7 +64,7 @@ from lymer.storage.clickhouse.span_parts import (
 )
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
 from lymer.storage.clickhouse.spansets.arrays import ArrayKeys
-from lymer.storage.clickhouse.spansets.asking import Asking
+from lymer.storage.clickhouse.spansets.asking import BY_ID, Asking
 from lymer.storage.clickhouse.spansets.conditions import Conditions
 from lymer.storage.clickhouse.spansets.fields import find_names, find_values
 from lymer.storage.clickhouse.spansets.minute_values import MinuteValues
@@ -113,12 +114,6 @@ _FAILED_MAX: Final = 6
 """How often few columns may be too few before all are asked for at once."""
 _ONE_THREAD: Final = {"max_threads": 1}
 """What two threads would add up apart, somebody must add up again: 17 ms of CPU instead of 22."""
-_BY_ID: Final[dict[str, str | int]] = {
-    # Choosing granules by the index before reading, not while, saves 3 ms of 13.
-    "use_skip_indexes_on_data_read": 0,
-}
-
-
 _UNLIMITED: Final[Settings] = {}
 
 
@@ -157,7 +152,7 @@ class TenantReader:
             "max_memory_usage": memory_bytes_max,
             "max_threads": _THREADS_MAX,
         }
-        self._parts = SpanParts(engine, database, {**self._settings, **_BY_ID, "max_threads": 1})
+        self._parts = SpanParts(engine, database, {**self._settings, **PLAIN, "max_threads": 1})
         self._archive = Archive(
             engine, database, self._settings, is_shared=settled_segment_id() < 0
         )
@@ -343,7 +338,7 @@ class TenantReader:
         return read_found_spans(self._about(known), find)
 
     def _about(self, trace_id: str) -> TraceStatements:
-        settings = {**self._settings, **_BY_ID, "max_threads": 1}
+        settings = {**self._settings, **BY_ID, "max_threads": 1}
         return TraceStatements(
             self._engine, self._database, settings, trace_id, self._origins_known
         )
@@ -564,7 +559,7 @@ class TenantReader:
     ) -> list[list[Any]]:
         query = Query()
         text = select(where(query, trace_ids), names, skeleton=skeleton)
-        settings = {**self._settings, **_BY_ID, **limit}
+        settings = {**self._settings, **PLAIN, **limit}
         if len(trace_ids) == 1:
             settings["max_threads"] = 1  # a second thread costs more than it reads
         width = len(names) + (skeleton and names is COLUMNS)

@@ -17,6 +17,7 @@ __all__ = [
     "CAST_SCOPE",
     "FEW_COLUMNS",
     "MOST_COLUMNS",
+    "PLAIN",
     "SPECIAL",
     "select_spans",
 ]
@@ -35,6 +36,13 @@ MOST_COLUMNS: Final = tuple(name for name in COLUMNS if name not in IDENTITY_COL
 """Enough if each span has an id of its own."""
 FEW_COLUMNS: Final = (*(name for name in MOST_COLUMNS if name not in RARE_COLUMNS), RARE)
 """Enough if no span has anything rare, too."""
+PLAIN: Final[dict[str, str | int]] = {
+    # Choosing granules by the index before reading, not while, saves 3 ms of 13.
+    "use_skip_indexes_on_data_read": 0,
+    # There is nothing to find out of a statement that says itself what is read first: 0.3 ms.
+    "query_plan_enable_optimizations": 0,
+}
+"""Settings of a statement of `select_spans`."""
 _IS_RARE: Final = "bitAnd(rare, 7)"
 """A status message (8) is read anyway: a trace with an error is what people look for."""
 _RESERVED: Final = ", ".join(f"'{key}'" for key in RESERVED_KEYS)
@@ -46,11 +54,13 @@ _HASHED: Final = {"resource": "cityHash64(resource)", "scope": "cityHash64(scope
 """Their texts may be large and on many spans; `origins.py` reads each of them once."""
 
 
-def select_spans(where: str, names: Sequence[str], *, skeleton: bool) -> str:
+def select_spans(
+    where: str, names: Sequence[str], *, skeleton: bool, special: bool = False
+) -> str:
     """Return the statement that reads the spans that meet `where`, values one behind the other.
 
     A resource and a scope are the hashes of their texts. A skeleton has only the reserved
-    attributes, and behind all `COLUMNS` a hash of all attributes.
+    attributes, and behind all `COLUMNS` a hash of all attributes. Special ones meet `SPECIAL`, too.
     """
     texts = {RARE: _IS_RARE, **_HASHED}
     if skeleton:
@@ -58,4 +68,5 @@ def select_spans(where: str, names: Sequence[str], *, skeleton: bool) -> str:
     columns = [texts.get(name, name) for name in names]
     if skeleton and IDENTITY_COLUMNS.issubset(names):
         columns.append(_HASH)
-    return f"SELECT {{mark}}, {', '.join(columns)} FROM {{db}}.spans WHERE {where}"
+    found = f"PREWHERE {where}" + (f" WHERE {SPECIAL}" if special else "")
+    return f"SELECT {{mark}}, {', '.join(columns)} FROM {{db}}.spans {found}"

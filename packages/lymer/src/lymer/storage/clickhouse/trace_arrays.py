@@ -168,7 +168,7 @@ def _read(asking: TraceStatements, terms: FindTerms) -> TraceArrays:
     _set_hosts(trace, rows["resource"], asking.origins_of)
     if rows["is_special"].any():
         key = _IDENTITY if shared else _SPAN_NUMBER
-        special = select_spans(f"{{where}} AND {SPECIAL}", _WARNING_COLUMNS, skeleton=True)
+        special = select_spans("{where}", _WARNING_COLUMNS, skeleton=True, special=True)
         special = special.replace(" FROM {db}", f", {key} FROM {{db}}", 1)
         columns = asking.values(special, len(_WARNING_COLUMNS) + 1)
         keys = trace.identity if shared else trace.span_id
