@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -42,6 +43,11 @@ _SPANS_PER_PIECE: Final = 500
 
 _STRING_FIELD: Final = 0x0A
 """First byte of an AnyValue that holds a string: field 1, length-delimited."""
+_ONE_BYTE_MAX: Final = 0x7F
+"""The largest number that is one byte of protobuf."""
+
+_PROCESS_CHARACTERS_MAX: Final = 8_192
+"""Longer ones are compared anew in each trace."""
 
 
 def encode_traces(
@@ -108,6 +114,15 @@ def key_value_json(key: str, any_value: bytes) -> str:
     Never fails: a string that is not UTF-8 is shown as binary (as Jaeger's sanitizer stores it),
     and so are bytes that are no AnyValue at all.
     """
+    # Most values are short texts, and a third of the work is to make a message of them.
+    if len(any_value) > 1 and any_value[0] == _STRING_FIELD:
+        if any_value[1] == len(any_value) - 2 <= _ONE_BYTE_MAX:
+            try:
+                text = any_value[2:].decode()
+            except UnicodeDecodeError:
+                pass
+            else:
+                return _key_value(json_string(key), "string", json_string(text))
     value = _decode(any_value)
     if isinstance(value, bytes):
         return _key_value(json_string(key), "binary", f'"{base64.b64encode(value).decode()}"')
@@ -295,7 +310,7 @@ class _Processes:
         ids: dict[int, str] = {}
         for process in dict.fromkeys(part.process):
             text = part.process_json[process]
-            content = _process_content(text)
+            content = _content(text)
             known = self._by_content.get(content)
             if known is None:
                 known = self._by_content[content] = f"p{len(self._by_content) + 1}"
@@ -307,6 +322,17 @@ class _Processes:
     def members(self) -> str:
         """The members of `processes`."""
         return ",".join(self._members)
+
+
+def _content(text: str) -> tuple[str, ...]:
+    if len(text) > _PROCESS_CHARACTERS_MAX:
+        return _process_content(text)
+    return _known_content(text)
+
+
+@lru_cache(maxsize=512)
+def _known_content(text: str) -> tuple[str, ...]:
+    return _process_content(text)
 
 
 def _process_content(text: str) -> tuple[str, ...]:

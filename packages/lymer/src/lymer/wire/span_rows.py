@@ -8,7 +8,7 @@ Source of the mapping: reference jaeger.md 2.11, OTLP to Jaeger; 6.2, adjusters 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from operator import itemgetter, le
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -69,6 +69,8 @@ Scope = tuple[bytes, bytes, tuple[Pair, ...]]
 
 ADDRESS_KEYS: Final = frozenset({"ip", "peer.ipv4"})
 """Attributes whose numbers are shown as IPv4 addresses."""
+_TREATED_KEYS: Final = ADDRESS_KEYS | {*RESERVED_KEYS}
+"""Attributes that are not always shown as they were sent."""
 _HOST_KEYS: Final = ("host.id", "host.ip", "host.name")
 _SERVICE_KEY: Final = "service.name"
 _REFERENCE_KEY: Final = b"opentracing.ref_type"
@@ -83,6 +85,10 @@ _SCOPES_BYTES_MAX: Final = 32 * 2**20
 """Names and versions of scopes in the tags of one answer's spans; above it long ones are cut."""
 _SCOPE_BYTES_SHOWN: Final = 1024
 _by_key: Final = itemgetter(0)
+_RENDERED_MAX: Final = 20_000
+"""Attributes remembered across answers; one more and all are forgotten."""
+_RENDERED_BYTES_MAX: Final = 256
+"""Key and value of one that is remembered: 20 MiB at most, all in all."""
 _AnyValue: Any = common_pb2.AnyValue
 
 
@@ -97,6 +103,7 @@ class SpanRows:
             names: Of the columns; of `RARE_COLUMNS` those left out are empty for every span.
         """
         self._columns = dict(zip(names, columns, strict=False))
+        self._own_ids: bool | None = None
         self._hashes = columns[-1]
         for name, empty in RARE_COLUMNS.items():
             if name not in self._columns:
@@ -112,8 +119,10 @@ class SpanRows:
 
     def has_own_ids(self) -> bool:
         """Tell whether each span has an id of its own in its trace."""
-        ids = self["span_id"]
-        return len(set(zip(self["trace_id"], ids, strict=True))) == len(ids)
+        if self._own_ids is None:
+            ids = self["span_id"]
+            self._own_ids = len(set(zip(self["trace_id"], ids, strict=True))) == len(ids)
+        return self._own_ids
 
     def is_enough(self) -> bool:
         """Tell whether what was left out is not needed."""
@@ -133,6 +142,10 @@ class SpanRows:
         return [hash(row) & mask for row in zip(*columns, self._hashes, strict=True)]
 
 
+_rendered: Final[dict[Pair, tuple[str, str]]] = {}
+"""What most answers show alike: attributes that are shown as they were sent, whoever asks."""
+
+
 class _Pairs(dict[Pair, tuple[str, str]]):
     """Attribute to (key, Jaeger KeyValue), rendered when first met."""
 
@@ -143,12 +156,21 @@ class _Pairs(dict[Pair, tuple[str, str]]):
         """Attributes met that do not simply stay with their span."""
 
     def __missing__(self, pair: Pair) -> tuple[str, str]:
+        entry = _rendered.get(pair)
+        if entry is not None:
+            self[pair] = entry
+            return entry
         key, value = _text(pair[0]), pair[1]
+        is_plain = key not in _TREATED_KEYS
         if key == WARNINGS_KEY or (key in RESERVED_KEYS and not self.raw):
             self.reserved.add(pair)
         elif key in ADDRESS_KEYS and not self.raw:
             value = with_address(value)
         entry = self[pair] = (key, key_value_json(key, value))
+        if is_plain and len(pair[0]) + len(value) <= _RENDERED_BYTES_MAX:
+            if len(_rendered) >= _RENDERED_MAX:
+                _rendered.clear()
+            _rendered[pair] = entry
         return entry
 
     def render(self, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
@@ -166,14 +188,32 @@ class Origins:
         self,
         resources: Mapping[Any, Sequence[Pair]],
         scopes: Mapping[Any, Scope],
+        processes: dict[tuple[bytes, Any, bool], _Process] | None = None,
     ) -> None:
-        """Remember them by what stands in a row: the hashes of their texts, or the texts."""
+        """Remember them by what stands in a row: the hashes of their texts, or the texts.
+
+        Args:
+            resources: Attributes of each.
+            scopes: Likewise.
+            processes: What was made of resources so far, by service, resource and whether it is
+                raw; whoever keeps them here has them forgotten with the resources.
+        """
         self.resources = resources
         self.scopes = scopes
+        self.processes = {} if processes is None else processes
+
+    def process(self, service: bytes, resource: Any, known: _Pairs) -> _Process:
+        """Return the process of spans, made when first met."""
+        key = (service, resource, known.raw)
+        found = self.processes.get(key)
+        if found is None:
+            pairs = self.resources[resource]
+            found = self.processes[key] = _Process(_text(service), pairs, known)
+        return found
 
 
 class _Process:
-    """The process that spans of one service and resource belong to, and its variants."""
+    """The process that spans of one service and resource belong to; never changes."""
 
     def __init__(self, service: str, pairs: Sequence[Pair], known: _Pairs) -> None:
         self._service = service
@@ -181,19 +221,15 @@ class _Process:
         # The first of equal keys counts, as everywhere.
         self.values = {_text(key): value for key, value in reversed(pairs)}
         self.host = host_of(self.values)
-        self._variants: dict[tuple[tuple[str, str], ...], str] = {}
-        self.json = self.with_moved({})
+        self.json = self._with(self._entries)
 
-    def with_moved(self, moved: Mapping[str, str]) -> str:
-        """Return the process, with `moved` (key to KeyValue) added to its tags."""
-        key = tuple(moved.items())
-        json = self._variants.get(key)
-        if json is None:
-            entries = sorted([*self._entries, *key], key=_by_key) if moved else self._entries
-            tags = ",".join(key_value for _, key_value in entries)
-            json = f'{{"serviceName":{json_string(self._service)},"tags":[{tags}]}}'
-            self._variants[key] = json
-        return json
+    def with_moved(self, moved: Sequence[tuple[str, str]]) -> str:
+        """Return the process, with `moved` (key and KeyValue) added to its tags."""
+        return self._with(sorted([*self._entries, *moved], key=_by_key))
+
+    def _with(self, entries: Sequence[tuple[str, str]]) -> str:
+        tags = ",".join(key_value for _, key_value in entries)
+        return f'{{"serviceName":{json_string(self._service)},"tags":[{tags}]}}'
 
 
 def host_of(values: Mapping[str, bytes]) -> str:
@@ -229,7 +265,10 @@ class _ReservedPairs:
     def _takes(self, pair: Pair, known: _Pairs, process: _Process) -> bool:
         key, value = _text(pair[0]), pair[1]
         if key == WARNINGS_KEY:
-            decoded = _AnyValue.FromString(value)
+            try:
+                decoded = _AnyValue.FromString(value)
+            except DecodeError:
+                return False
             if decoded.WhichOneof("value") != "array_value":
                 return False
             texts = decoded.array_value.values
@@ -296,18 +335,14 @@ def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, know
     frames = _Frames(origins, rows["scope"])
     places: dict[str, int] = {}
     moved_bytes = 0
-    processes: dict[tuple[bytes, Any], _Process] = {}
+    variants: dict[tuple[_Process, tuple[tuple[str, str], ...]], str] = {}
     tails = zip(rows["kind"], rows["status"], rows["status_message"], rows["trace_state"],
                 strict=True)  # fmt: skip
     for service, resource, scope, pairs, stored, tail in zip(
         rows["service"], rows["resource"], rows["scope"], rows["attrs"], rows["warnings"], tails,
         strict=True,
     ):  # fmt: skip
-        process = processes.get((service, resource))
-        if process is None:
-            process = processes[service, resource] = _Process(
-                _text(service), origins.resources[resource], known
-            )
+        process = origins.process(service, resource, known)
         json, warnings = process.json, _texts(stored) if stored else []
         entries = known.render(pairs)
         if known.reserved and not known.reserved.isdisjoint(pairs):
@@ -315,7 +350,9 @@ def _fill_processes(columns: SpanColumns, rows: SpanRows, origins: Origins, know
             entries = known.render(reserved.kept)
             warnings = [*reserved.warnings, *warnings, *reserved.conflicts]
             if reserved.moved and moved_bytes <= _PROCESSES_BYTES_MAX:
-                json = process.with_moved(reserved.moved)
+                moved = tuple(reserved.moved.items())
+                json = variants.get((process, moved), "") or process.with_moved(moved)
+                variants[process, moved] = json
                 moved_bytes += 0 if json in places else len(json)
             elif reserved.moved:
                 entries = sorted([*entries, *reserved.moved.items()], key=_by_key)
@@ -444,7 +481,10 @@ def _links(links: Sequence[Any], *, raw: bool) -> list[tuple[str, str, bool]]:
 
 def with_address(value: bytes) -> bytes:
     """Write a numeric IPv4 address as text. Source: Jaeger v2.20, `ipattribute.go`."""
-    decoded = _AnyValue.FromString(value)
+    try:
+        decoded = _AnyValue.FromString(value)
+    except DecodeError:  # a text that is not UTF-8, shown as bytes like any other
+        return value
     kind = decoded.WhichOneof("value")
     if kind == "int_value":
         number = decoded.int_value
@@ -462,10 +502,12 @@ def in_order(columns: SpanColumns, trace_ids: Sequence[str]) -> SpanColumns:
     """Sort by trace as asked for, then start, then span id."""
     rank = {trace_id: place for place, trace_id in enumerate(dict.fromkeys(trace_ids))}
     starts, spans, traces = columns.start_unix_nano, columns.span_id, columns.trace_id
-    order = sorted(range(len(spans)), key=lambda row: (rank[traces[row]], starts[row], spans[row]))
+    keys = [*zip([rank[trace] for trace in traces], starts, spans, strict=True)]
+    if all(map(le, keys, keys[1:])):
+        return columns
+    chosen = itemgetter(*sorted(range(len(keys)), key=keys.__getitem__))
     ordered = SpanColumns(process_json=columns.process_json)
     for name in SpanColumns.__slots__:
         if name != "process_json":
-            values = getattr(columns, name)
-            setattr(ordered, name, [values[row] for row in order])
+            setattr(ordered, name, [*chosen(getattr(columns, name))])
     return ordered

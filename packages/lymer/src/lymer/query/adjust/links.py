@@ -17,7 +17,7 @@ def remove_empty_span_links(trace: SpanColumns) -> None:
 
     Source: Jaeger v2.20, `internal/adjuster/spanlinks.go`.
     """
-    for row, links in enumerate(trace.links):
+    for row, links in enumerate(trace.links if any(trace.links) else ()):
         kept = [link for link in links if link[0] != _ZERO_TRACE_ID]
         for _ in range(len(links) - len(kept)):
             add_warning(trace, row, "Invalid span link removed")

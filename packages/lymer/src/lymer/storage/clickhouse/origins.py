@@ -71,8 +71,13 @@ class KnownOrigins:
             return known
         more_resources = self._said(_RESOURCES, new_resources, where, parameters)
         more_scopes = self._said(_SCOPES, new_scopes, where, parameters)
-        found = Origins({**known.resources, **more_resources}, {**known.scopes, **more_scopes})
-        size = sum(_pairs_bytes(pairs) for pairs in more_resources.values())
+        found = Origins(
+            {**known.resources, **more_resources},
+            {**known.scopes, **more_scopes},
+            known.processes,
+        )
+        # A resource is also remembered as the process that it is shown as, tag by tag and whole.
+        size = sum(3 * _pairs_bytes(pairs) for pairs in more_resources.values())
         size += sum(
             len(name) + len(version) + _pairs_bytes(pairs)
             for name, version, pairs in more_scopes.values()

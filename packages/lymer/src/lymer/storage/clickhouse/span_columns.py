@@ -54,9 +54,7 @@ _HASHED: Final = {"resource": "cityHash64(resource)", "scope": "cityHash64(scope
 """Their texts may be large and on many spans; `origins.py` reads each of them once."""
 
 
-def select_spans(
-    where: str, names: Sequence[str], *, skeleton: bool, special: bool = False
-) -> str:
+def select_spans(where: str, names: Sequence[str], *, skeleton: bool, special: bool = False) -> str:
     """Return the statement that reads the spans that meet `where`, values one behind the other.
 
     A resource and a scope are the hashes of their texts. A skeleton has only the reserved
