@@ -114,15 +114,9 @@ def key_value_json(key: str, any_value: bytes) -> str:
     Never fails: a string that is not UTF-8 is shown as binary (as Jaeger's sanitizer stores it),
     and so are bytes that are no AnyValue at all.
     """
-    # Most values are short texts, and a third of the work is to make a message of them.
-    if len(any_value) > 1 and any_value[0] == _STRING_FIELD:
-        if any_value[1] == len(any_value) - 2 <= _ONE_BYTE_MAX:
-            try:
-                text = any_value[2:].decode()
-            except UnicodeDecodeError:
-                pass
-            else:
-                return _key_value(json_string(key), "string", json_string(text))
+    text = _short_text(any_value)
+    if text is not None:
+        return _key_value(json_string(key), "string", json_string(text))
     value = _decode(any_value)
     if isinstance(value, bytes):
         return _key_value(json_string(key), "binary", f'"{base64.b64encode(value).decode()}"')
@@ -223,6 +217,17 @@ def _decode(any_value: bytes) -> AnyValue | bytes:
     except DecodeError:
         return _string_bytes(any_value)
     return value
+
+
+def _short_text(any_value: bytes) -> str | None:
+    """Return the text that most values are, without making a message of it; None if it is none."""
+    size = len(any_value) - 2
+    if not 0 <= size <= _ONE_BYTE_MAX or any_value[0] != _STRING_FIELD or any_value[1] != size:
+        return None
+    try:
+        return any_value[2:].decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _string_bytes(any_value: bytes) -> bytes:

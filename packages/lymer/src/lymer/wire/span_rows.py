@@ -24,6 +24,8 @@ __all__ = [
     "IDENTITY_COLUMNS",
     "RARE",
     "RARE_COLUMNS",
+    "RENDERED",
+    "RENDERED_MAX",
     "RESERVED_KEYS",
     "WARNINGS_KEY",
     "Origins",
@@ -85,7 +87,7 @@ _SCOPES_BYTES_MAX: Final = 32 * 2**20
 """Names and versions of scopes in the tags of one answer's spans; above it long ones are cut."""
 _SCOPE_BYTES_SHOWN: Final = 1024
 _by_key: Final = itemgetter(0)
-_RENDERED_MAX: Final = 20_000
+RENDERED_MAX: Final = 20_000
 """Attributes remembered across answers; one more and all are forgotten."""
 _RENDERED_BYTES_MAX: Final = 256
 """Key and value of one that is remembered: 20 MiB at most, all in all."""
@@ -142,7 +144,7 @@ class SpanRows:
         return [hash(row) & mask for row in zip(*columns, self._hashes, strict=True)]
 
 
-_rendered: Final[dict[Pair, tuple[str, str]]] = {}
+RENDERED: Final[dict[Pair, tuple[str, str]]] = {}
 """What most answers show alike: attributes that are shown as they were sent, whoever asks."""
 
 
@@ -156,7 +158,7 @@ class _Pairs(dict[Pair, tuple[str, str]]):
         """Attributes met that do not simply stay with their span."""
 
     def __missing__(self, pair: Pair) -> tuple[str, str]:
-        entry = _rendered.get(pair)
+        entry = RENDERED.get(pair)
         if entry is not None:
             self[pair] = entry
             return entry
@@ -168,9 +170,9 @@ class _Pairs(dict[Pair, tuple[str, str]]):
             value = with_address(value)
         entry = self[pair] = (key, key_value_json(key, value))
         if is_plain and len(pair[0]) + len(value) <= _RENDERED_BYTES_MAX:
-            if len(_rendered) >= _RENDERED_MAX:
-                _rendered.clear()
-            _rendered[pair] = entry
+            if len(RENDERED) >= RENDERED_MAX:
+                RENDERED.clear()
+            RENDERED[pair] = entry
         return entry
 
     def render(self, pairs: Sequence[Pair]) -> list[tuple[str, str]]:

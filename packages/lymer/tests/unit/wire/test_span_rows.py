@@ -65,12 +65,14 @@ def _shown(
 
 @pytest.mark.parametrize("key", [b"ip", b"peer.ipv4", WARNINGS_KEY.encode(), b"plain"])
 def test_a_text_that_is_not_utf_8_is_shown_as_bytes(key: bytes) -> None:
+    """The rest of the trace is shown."""
     tags, warnings, _ = _shown(_origins(), [(key, _BAD)])
     assert tags == [{key.decode(): "R/8="}]
     assert warnings == [[]]
 
 
 def test_an_address_is_a_number_in_a_raw_answer_whatever_was_shown_before() -> None:
+    """What is shown otherwise than it was sent is not remembered."""
     pair = (b"ip", b"\x18\x07")
     assert _shown(_origins(), [pair])[0] == [{"ip": "0.0.0.7"}]
     assert _shown(_origins(), [pair], raw=True)[0] == [{"ip": 7}]
@@ -78,6 +80,7 @@ def test_an_address_is_a_number_in_a_raw_answer_whatever_was_shown_before() -> N
 
 
 def test_what_spans_move_to_their_process_stays_in_their_answer() -> None:
+    """A process is shared by all answers."""
     origins = _origins((b"zone", b"\x0a\x01a"))
     moved = (b"telemetry.sdk.name", b"\x0a\x02go")
     _, _, processes = _shown(origins, [moved], [])
@@ -90,6 +93,7 @@ def test_what_spans_move_to_their_process_stays_in_their_answer() -> None:
 
 
 def test_a_resource_is_raw_or_adjusted_as_each_answer_wants_it() -> None:
+    """One is sorted and one is not."""
     origins = _origins((b"z", b"\x0a\x01a"), (b"a", b"\x0a\x01b"))
     for raw, keys in ((False, ["a", "z"]), (True, ["z", "a"]), (False, ["a", "z"])):
         _, _, (process,) = _shown(origins, [], raw=raw)
@@ -99,17 +103,19 @@ def test_a_resource_is_raw_or_adjusted_as_each_answer_wants_it() -> None:
 def test_few_attributes_are_remembered_and_none_that_is_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(span_rows, "_RENDERED_MAX", 3)
-    span_rows._rendered.clear()
+    """Memory is bounded by their number and their size."""
+    monkeypatch.setattr(span_rows, "RENDERED_MAX", 3)
+    span_rows.RENDERED.clear()
     long = b"\x0a\xac\x02" + b"x" * 300
     pairs = [(b"long", long), *((b"k%d" % number, b"\x18\x01") for number in range(8))]
     ((tags,), _, _) = _shown(_origins(), pairs)
     assert len(tags) == 9
-    assert 0 < len(span_rows._rendered) <= 3
-    assert (b"long", long) not in span_rows._rendered
+    assert 0 < len(span_rows.RENDERED) <= 3
+    assert (b"long", long) not in span_rows.RENDERED
 
 
 def test_spans_are_sorted_by_start_and_then_id() -> None:
+    """However the engine hands them over."""
     rows = [
         {**_ROW, "span_id": number.to_bytes(8, "big"), "start": start}
         for number, start in ((3, 5), (2, 9), (1, 5), (4, 1))

@@ -187,7 +187,7 @@ class ChdbEngine:
                 self._throw_away(session)
         return output
 
-    def _answer(  # noqa: PLR0913 - what a statement is
+    def _answer(
         self,
         mark: Mark,
         database: str,
