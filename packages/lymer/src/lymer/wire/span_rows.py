@@ -154,6 +154,8 @@ class _Pairs(dict[Pair, tuple[str, str]]):
     def __init__(self, *, raw: bool) -> None:
         super().__init__()
         self.raw = raw
+        self.events: dict[bytes, str] = {}
+        """Names of events as they are shown."""
         self.reserved: set[Pair] = set()
         """Attributes met that do not simply stay with their span."""
 
@@ -458,13 +460,16 @@ def _events(
     times = [event[0] for event in events]
     if skeleton:
         return times, []
-    return times, [_fields_json(_text(event[1]), known.render(event[2])) for event in events]
+    return times, [_fields_json(event[1], known.render(event[2]), known.events) for event in events]
 
 
-def _fields_json(name: str, entries: list[tuple[str, str]]) -> str:
+def _fields_json(name: bytes, entries: list[tuple[str, str]], events: dict[bytes, str]) -> str:
     fields = [entry[1] for entry in entries]
-    if name and all(key != "event" for key, _ in entries):
-        fields.insert(0, _text_tag("event", name))
+    if name and "event" not in map(_by_key, entries):
+        tag = events.get(name)
+        if tag is None:
+            tag = events[name] = _text_tag("event", _text(name))
+        fields.insert(0, tag)
     return f"[{','.join(fields)}]"
 
 
