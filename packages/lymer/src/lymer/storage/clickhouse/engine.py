@@ -217,7 +217,11 @@ def _unpacked(output: bytes) -> list[Any]:
         StorageError: It is something else.
     """
     unpacker = msgpack.Unpacker(
-        raw=True, use_list=False, object_pairs_hook=tuple, max_buffer_size=len(output) or 1
+        raw=True,
+        use_list=False,
+        object_pairs_hook=tuple,
+        strict_map_key=False,  # no map becomes a dict
+        max_buffer_size=len(output) or 1,
     )
     unpacker.feed(output)
     try:

@@ -38,7 +38,7 @@ from lymer.storage.clickhouse.graph import GRAPH_WIDTH, edges_of, select_graph
 from lymer.storage.clickhouse.minute_counts import read_edge_minutes, read_operation_minutes
 from lymer.storage.clickhouse.origins import KnownOrigins
 from lymer.storage.clickhouse.otlp_parts import OtlpParts
-from lymer.storage.clickhouse.red_select import select_red, select_red_slots
+from lymer.storage.clickhouse.red_select import quantiles, select_red, select_red_slots
 from lymer.storage.clickhouse.rollup import CountedRollups
 from lymer.storage.clickhouse.select import (
     Query,
@@ -389,9 +389,14 @@ class TenantReader:
         self._catch_up("red_hours")
         query = select_red(*_minutes(start_unix_nano, end_unix_nano), service)
         found = [
-            OperationRed(_text(service), _text(operation), SPAN_KINDS[kind], *_flagged(figures))
-            for service, operation, kind, *figures in self._rows(query, 10, _ONE_THREAD)
-        ]
+            OperationRed(
+                _text(service), _text(operation), SPAN_KINDS[kind], calls, errors, durations,
+                *quantiles(buckets, calls), estimated != 0,
+            )
+            for service, operation, kind, calls, errors, durations, estimated, buckets
+            in self._rows(query, 8, _ONE_THREAD)
+            if calls
+        ]  # fmt: skip
         return sorted(found, key=lambda one: (one.service, one.operation, one.span_kind))
 
     def get_red_slots(
@@ -412,9 +417,13 @@ class TenantReader:
             minutes, services, span_kinds, by_operation=by_operation, slot_minutes=slot_minutes
         )
         return [
-            RedSlot(_text(service), _text(operation), *_flagged(figures))
-            for service, operation, *figures in self._rows(query, 7)
-        ]
+            RedSlot(
+                _text(service), _text(operation), slot, calls, errors,
+                tuple(one for one in buckets if one[1]), estimated != 0,
+            )
+            for service, operation, slot, calls, errors, buckets, estimated in self._rows(query, 7)
+            if calls
+        ]  # fmt: skip
 
     def get_minute_counts(
         self, minutes: tuple[int, int], services: Sequence[str], /, *, of: str
@@ -634,11 +643,6 @@ class _Few:
             self._failed = max(0, self._failed - 1)
         else:
             self._failed = min(2 * _FAILED_MAX, self._failed + 3)
-
-
-def _flagged(figures: list[Any]) -> list[Any]:
-    """Return a row's figures, the last of which is a truth."""
-    return [*figures[:-1], bool(figures[-1])]
 
 
 def _text(value: bytes) -> str:

@@ -1,27 +1,7 @@
--- Rate, errors, durations of operations, from hours, and minutes at both ends. A quantile is the middle of its
--- bucket: bucket b holds durations d with floor(8 * log2(d + 1)) = b; its middle is 2^((b + 0.5) / 8).
-SELECT {mark}, service, name, kind, calls, errors, durations,
-    toUInt64(round(exp2((keys[least(length(keys),
-        arrayFirstIndex(count -> count >= 0.5 * calls, cumulated))] + 0.5) / 8) - 1)) AS p50,
-    toUInt64(round(exp2((keys[least(length(keys),
-        arrayFirstIndex(count -> count >= 0.95 * calls, cumulated))] + 0.5) / 8) - 1)) AS p95,
-    toUInt64(round(exp2((keys[least(length(keys),
-        arrayFirstIndex(count -> count >= 0.99 * calls, cumulated))] + 0.5) / 8) - 1)) AS p99,
-    are_sampled
-FROM
-(
-    SELECT service, name, if(kind BETWEEN 0 AND 5, kind, 0) AS kind,
-        sum(red.calls) AS calls,
-        sum(red.errors) AS errors,
-        sum(duration_sum) AS durations,
-        sum(red.sampled) != 0 AS are_sampled,
-        sumMap(red.buckets) AS counts,
-        mapKeys(counts) AS keys,
-        arrayCumSum(mapValues(counts)) AS cumulated
-    FROM
-    (
-        {rows}
-    ) AS red
-    GROUP BY service, name, kind
-    HAVING calls > 0
-)
+-- Rate, errors, durations of operations, from hours, and minutes at both ends. Quantiles are taken of the
+-- buckets afterwards: planning them here took as long as adding up (docs/adr/031-what-a-day-of-red-costs.md).
+SELECT {mark}, service, name, if(kind BETWEEN 0 AND 5, kind, 0) AS span_kind, sum(red.calls),
+    sum(red.errors), sum(red.duration_sum), sum(red.sampled), sumMap(red.buckets)
+FROM {rows}
+WHERE {where}
+GROUP BY service, name, span_kind
