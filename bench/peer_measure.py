@@ -107,13 +107,16 @@ class _PeerServer:
         # Jaeger's query service would send spans of its own, to whoever listens on the usual port.
         environment = {**os.environ, "OTEL_TRACES_SAMPLER": "always_off"}
         with (folder.parent / f"{folder.name}.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [os.environ[peer.variable], *arguments],
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env=environment,
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [os.environ[peer.variable], *arguments],
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    env=environment,
+                )
+            except OSError as error:  # of another architecture, a script without an interpreter
+                raise _no_start(peer, str(error)) from error
         limit = (_MEMORY_BYTES_MAX, _MEMORY_BYTES_MAX)
         resource.prlimit(self.pid, resource.RLIMIT_DATA, limit)
         deadline = clock.monotonic_seconds() + _START_SECONDS_MAX
@@ -121,7 +124,7 @@ class _PeerServer:
             if self._process.poll() is not None or clock.monotonic_seconds() > deadline:
                 self.stop()
                 last = Path(log.name).read_text(errors="replace")[-300:]
-                raise RuntimeError(f"cannot measure: {peer.name} did not start: {last}")
+                raise _no_start(peer, last)
             time.sleep(0.05)
 
     def __enter__(self) -> Self:
@@ -165,6 +168,13 @@ class _PeerServer:
             return False
         finally:
             connection.close()
+
+
+def _no_start(peer: Peer, said: str) -> RuntimeError:
+    return RuntimeError(
+        f"cannot measure: {peer.name} did not start: {said.strip() or 'it said nothing'}; see that "
+        f"{os.environ[peer.variable]} runs here by itself, or unset {peer.variable} to go without"
+    )
 
 
 def _free_ports() -> tuple[int, int, int, int]:

@@ -35,6 +35,10 @@ __all__ = ["main"]
 _OLDER_TREE: Final = "LYMER_PEER_LYMER"
 _FAILURES: Final = (RuntimeError, OSError, HTTPException, ValueError, KeyError)
 """No start, no answer in time, an answer of another form."""
+_REMEDY: Final = (
+    'build it (bench/README.md, "Beside other systems") and give its path, or unset it to go '
+    "without"
+)
 _REQUEST_SPANS: Final = 512
 _EMPTY_NANO: Final = 540 * 10**9
 """Of the ten minutes of slack behind the newest start; a trace lasts less than what is left."""
@@ -46,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--spans", default="1m", help="sizes, such as 1m,10m (1m)")
     parser.add_argument("--only", nargs="*", help="names of systems: a part of those there are")
+    parser.add_argument("--about", nargs="*", help="texts: kinds of questions that hold one (all)")
     parser.add_argument("--quick", action="store_true", help="few questions: a smoke run")
     parser.add_argument("--markdown", type=Path, help="write the tables into this file, too")
     parser.add_argument("--folder", type=Path, help="where to work (a temporary folder)")
@@ -56,15 +61,22 @@ def _columns(only: list[str] | None) -> list[tuple[Column, Peer | Path | None]]:
     """Return what is to be measured: a peer, an older tree, or None for this tree.
 
     Raises:
-        SystemExit: A variable names no program.
+        SystemExit: A variable names no program, or no tree.
     """
     for peer in PEERS:
         path = os.environ.get(peer.variable)
         if path and shutil.which(path) is None:
-            raise SystemExit(f"cannot measure: {peer.variable} names no program: {path}")
+            raise SystemExit(
+                f"cannot measure: {peer.variable} names no program: {path}; {_REMEDY} {peer.name}"
+            )
     found: list[tuple[Column, Peer | Path | None]] = []
     if older := os.environ.get(_OLDER_TREE):
         tree = Path(older).resolve()
+        if not (tree / ".venv/bin/python").exists():
+            raise SystemExit(
+                f"cannot measure: {_OLDER_TREE} names no tree with a .venv: {older}; run "
+                "`git worktree add` and `make setup` there, or unset it to go without"
+            )
         found.append((Column(OLDER, describe(tree), "nothing"), tree))
     found.append((Column(LYMER, describe(ROOT), "nothing"), None))
     found += [
@@ -76,13 +88,17 @@ def _columns(only: list[str] | None) -> list[tuple[Column, Peer | Path | None]]:
 
 
 def _version(peer: Peer) -> str:
-    done = subprocess.run(
-        [os.environ[peer.variable], *peer.version],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    """Return what a program says of itself; nothing if it is broken, which its start tells."""
+    try:
+        done = subprocess.run(
+            [os.environ[peer.variable], *peer.version],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
     return " ".join((done.stdout or done.stderr).split())[:120]
 
 
@@ -125,7 +141,13 @@ def _measure(
     workload = make_workload(folder / "workload.bin", spans, _REQUEST_SPANS, hours * 3600.0)
     # People ask until now: some systems look at the newest minutes first, which must not be empty.
     workload.last_unix_nano -= _EMPTY_NANO
-    questions = make_questions(workload, 0.1 if arguments.quick else 1.0)
+    questions = [
+        one
+        for one in make_questions(workload, 0.1 if arguments.quick else 1.0)
+        if arguments.about is None or any(text in one.group for text in arguments.about)
+    ]
+    if not questions:
+        raise SystemExit(f"cannot measure: no kind of question holds {arguments.about}")
     heading = f"### {workload.spans:,} spans over {hours} h\n\nWorkload: {workload.description}."
     sizes.append(_Size(heading))
     for number, (column, system) in enumerate(_columns(arguments.only)):
@@ -153,6 +175,9 @@ def main() -> int:
     arguments = _arguments()
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     sizes: list[_Size] = []
+    variables = dict.fromkeys([_OLDER_TREE, *(peer.variable for peer in PEERS)])
+    if missing := [name for name in variables if not os.environ.get(name)]:
+        print(f"not beside {', '.join(missing)}, not set (bench/README.md)", file=sys.stderr)
     for spans in map(count_of, arguments.spans.split(",")):
         with tempfile.TemporaryDirectory(prefix="lymer-peers-", dir=arguments.folder) as name:
             for _ in _measure(spans, arguments, Path(name), sizes):
