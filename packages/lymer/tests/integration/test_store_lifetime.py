@@ -115,6 +115,40 @@ def test_another_retention_is_set_on_tables_that_exist(tmp_path: Path) -> None:
     store.close()
 
 
+def test_no_statistics_are_made_of_spans_in_a_folder_of_an_older_release_either(
+    tmp_path: Path,
+) -> None:
+    """They cost CPU at each load; a merge drops those that are there."""
+    traces = [
+        write_segment_file(
+            tmp_path, make_request(make_span(trace, 1)), segment_id=_segment_id(60 - trace)
+        )
+        for trace in (1, 2)
+    ]
+
+    def has_statistics(engine: ChdbEngine) -> bool:
+        engine.command("lymer", "OPTIMIZE TABLE {db}.spans FINAL")
+        of_parts = (
+            "SELECT max(notEmpty(statistics)) FROM system.parts_columns "
+            "WHERE database = 'lymer' AND table = 'spans' AND active"
+        )
+        return engine_lines(engine, of_parts) == ["1"]
+
+    engine, store = _open(tmp_path, DAY_SECONDS)
+    store.write_segment(traces[0])
+    engine.command("lymer", "ALTER TABLE {db}.spans RESET SETTING auto_statistics_types")
+    store.close()
+    older = ChdbEngine(tmp_path / "engine", memory_bytes_max=MEMORY_BYTES)
+    assert has_statistics(older)
+    older.close()
+
+    engine, store = _open(tmp_path, DAY_SECONDS)
+    store.write_segment(traces[1])
+    assert not has_statistics(engine)
+    assert store.for_tenant(DEFAULT_TENANT).get_otlp([trace_hex(1), trace_hex(2)])
+    store.close()
+
+
 def test_a_store_of_a_newer_program_is_not_touched(tmp_path: Path) -> None:
     """The message says which version it has and what to do."""
     engine, store = _open(tmp_path, DAY_SECONDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,6 +38,10 @@ _ROLLUPS: Final = frozenset({"red", "red_hours", "dependencies", "graph"})
 
 ARCHIVE_SECONDS: Final = 3_650 * 24 * 3_600
 """Archived traces are kept so long, seconds, where nobody says otherwise: ten years."""
+
+_STATISTICS: Final = "auto_statistics_types"
+"""Of every column, whenever spans are loaded: about 0.15 µs a span
+(docs/adr/029-how-spans-lie-on-the-disk.md). No schema script: older servers lack it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,12 @@ def migrate(engine: Engine, database: str, kept: Kept, *, besides: Sequence[str]
         _log.info("schema applied", version=version, schema=name)
     for text in besides:
         engine.command(database, text)
-    _set_retention(engine, database, kept)
+    statement = "SELECT {mark}, name, create_table_query FROM system.tables WHERE database = '{db}'"
+    names, texts = engine.select(database, statement, 2)
+    present = dict(zip(names, texts, strict=True))
+    _set_retention(engine, database, kept, present)
+    if _STATISTICS.encode() not in present[b"spans"]:
+        _forgo_statistics(engine, database)
 
 
 def _filled(statement: str, kept: Kept) -> str:
@@ -110,11 +119,22 @@ def _ttl(instant: str, retention_seconds: int) -> str:
     return f"TTL {instant} + toIntervalSecond({retention_seconds})"
 
 
-def _set_retention(engine: Engine, database: str, kept: Kept) -> None:
+def _forgo_statistics(engine: Engine, database: str) -> None:
+    """Have none made of spans, where the engine would; one that has no such setting makes none."""
+    ((known,),) = engine.select(
+        database,
+        f"SELECT {{mark}}, count() FROM system.merge_tree_settings WHERE name = '{_STATISTICS}'",
+        1,
+    )
+    if known:
+        engine.command(database, f"ALTER TABLE {{db}}.spans MODIFY SETTING {_STATISTICS} = ''")
+        _log.info("statistics forgone", table="spans")
+
+
+def _set_retention(
+    engine: Engine, database: str, kept: Kept, present: Mapping[bytes, bytes]
+) -> None:
     """Change policy and TTL of tables that were made with another retention, or without tiers."""
-    statement = "SELECT {mark}, name, create_table_query FROM system.tables WHERE database = '{db}'"
-    names, texts = engine.select(database, statement, 2)
-    present = dict(zip(names, texts, strict=True))
     tiers = kept.tiers
     policy = f"storage_policy = '{tiers.policy}'"
     if tiers.policy and policy.encode() not in present[b"spans"]:
