@@ -204,13 +204,18 @@ class TenantReader:
         where = self._spans_of(names, question)
         clause = names.clause(where)
         span_limit = max(_FIRST_SPANS, _SPANS_PER_TRACE * question.limit)
-        # What is common lies among the newest spans: a second thread reads what nobody needs.
+        has_tags = bool(question.tags or question.present)
         durations = {question.duration_nano_min, question.duration_nano_max}
-        is_common = not (question.tags or question.present) and durations == {None}
-        threads = {"max_threads": 1} if is_common else {}
+        settings: Settings = {}
+        if durations == {None} and not (has_tags and operation):
+            # A rare tag leaves few granules: they are chosen at once. What is common lies among
+            # the newest spans: a second thread reads what nobody needs.
+            settings = BY_ID if has_tags else _ONE_THREAD
         while span_limit <= _SPANS_LIMITED_MAX:
-            text = naming_statement("newest", "start", where, clause, spans_max=span_limit)
-            rows = self._rows(replace(names.query, statement=text), 2, threads)
+            text = naming_statement(
+                "newest", "start", where, clause, reads_first=True, spans_max=span_limit
+            )
+            rows = self._rows(replace(names.query, statement=text), 2, settings)
             newest = dict(reversed(rows))
             if len(newest) >= question.limit or len(rows) < span_limit:
                 return _newest_first(newest.items(), question.limit)
@@ -266,7 +271,8 @@ class TenantReader:
         where = self._spans_of(names, question)
         if among:
             where += f"\n    AND {is_any_trace(names.query, among)}"
-        text = naming_statement(which, "start", where, names.clause(where), **limit)
+        clause = names.clause(where)
+        text = naming_statement(which, "start", where, clause, reads_first=False, **limit)
         return [(one, start) for one, start in self._rows(replace(names.query, statement=text), 2)]
 
     def _spans_of(self, names: Names, question: TraceQuestion) -> str:

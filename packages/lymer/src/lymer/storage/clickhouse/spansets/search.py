@@ -106,12 +106,17 @@ def window(question: SpansetQuestion, plan: Plan, slack: int = WINDOW_NANO) -> s
     return f"start BETWEEN {low} AND {high}"
 
 
-def naming_statement(which: str, key: str, where: str, clause: str, **limits: int) -> str:
+def naming_statement(
+    which: str, key: str, where: str, clause: str, *, reads_first: bool = False, **limits: int
+) -> str:
     """Return the statement that names traces: `newest` spans of some, or the traces of `all`.
 
-    The conditions come last: they hold no place to fill, whatever is asked.
+    The conditions come last: they hold no place to fill, whatever is asked. With `reads_first`
+    they are tested in this order before anything else is read; else the engine finds an order.
     """
     text = statement(f"spansets_{which}", key=key, **limits)
+    if reads_first:
+        text = text.replace("WHERE {where}", "PREWHERE {where}")
     return text.replace("{with}", clause).replace("{where}", where)
 
 

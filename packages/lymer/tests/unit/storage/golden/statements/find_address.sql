@@ -14,9 +14,10 @@
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, trace_id, start AS rank
 FROM {db}.spans
-WHERE start >= {p0:UInt64}
+PREWHERE start >= {p0:UInt64}
     AND start <= {p1:UInt64}
     AND ((hasAny(mapValues(attrs), [unhex({p2:String}), unhex({p3:String}), unhex({p4:String}), unhex({p5:String}), unhex({p6:String})]) AND arrayExists((k, v) -> k = {p7:String} AND has([unhex({p8:String}), unhex({p9:String}), unhex({p10:String}), unhex({p11:String}), unhex({p12:String})], v), mapKeys(attrs), mapValues(attrs))))
 ORDER BY start DESC

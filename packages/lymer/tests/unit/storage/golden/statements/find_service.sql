@@ -6,7 +6,7 @@
 -- setting max_threads = 1
 SELECT {mark}, trace_id, start AS rank
 FROM {db}.spans
-WHERE start >= {p0:UInt64}
+PREWHERE start >= {p0:UInt64}
     AND start <= {p1:UInt64}
     AND service = {p2:String}
 ORDER BY start DESC
