@@ -153,12 +153,11 @@ class TenantReader:
             "max_threads": _THREADS_MAX,
         }
         self._parts = SpanParts(engine, database, {**self._settings, **PLAIN, "max_threads": 1})
-        self._archive = Archive(
-            engine, database, self._settings, is_shared=settled_segment_id() < 0
-        )
-        self._otlp = OtlpParts(engine, database, self._settings)
+        by_id = {**self._settings, **BY_ID}
+        self._archive = Archive(engine, database, by_id, is_shared=settled_segment_id() < 0)
+        self._otlp = OtlpParts(engine, database, by_id)
         self._forget()
-        self._origins_known = KnownOrigins(engine, database, self._settings)
+        self._origins_known = KnownOrigins(engine, database, by_id)
         self._few = _Few()
         self.part_spans_max = PART_SPANS_MAX
         """More spans are read in parts of so many."""
@@ -273,7 +272,8 @@ class TenantReader:
             where += f"\n    AND {is_any_trace(names.query, among)}"
         clause = names.clause(where)
         text = naming_statement(which, "start", where, clause, reads_first=False, **limit)
-        return [(one, start) for one, start in self._rows(replace(names.query, statement=text), 2)]
+        rows = self._rows(replace(names.query, statement=text), 2, BY_ID if among else None)
+        return [(one, start) for one, start in rows]
 
     def _spans_of(self, names: Names, question: TraceQuestion) -> str:
         """Return the condition on spans that the parameters of a search are."""
@@ -368,7 +368,7 @@ class TenantReader:
             return []
         query = Query()
         query.statement = SELECT_SUMMARIES.replace("{where}", is_any_trace(query, known))
-        found = {row[0].hex(): row for row in self._rows(query, 9)}
+        found = {row[0].hex(): row for row in self._rows(query, 9, BY_ID)}
         return [_summary(found[trace_id]) for trace_id in known if trace_id in found]
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:

@@ -2,6 +2,7 @@
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, formatRow('Protobuf', resource_spans) AS message
 FROM
 (
@@ -61,6 +62,7 @@ FROM
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, formatRow('Protobuf', resource_spans) AS message
 FROM
 (

@@ -12,4 +12,5 @@ SELECT {mark}, service, cityHash64(resource), cityHash64(scope), trace_id, span_
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, count() FROM {db}.archive WHERE 1

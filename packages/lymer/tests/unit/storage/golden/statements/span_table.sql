@@ -34,6 +34,7 @@ WHERE start BETWEEN {p0:UInt64} AND {p1:UInt64} AND cityHash64(trace_id) % {p2:U
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, origin_hash, tupleElement(CAST(resource, 'Tuple(attributes Map(String, String), dropped UInt32, entities Array(String), schema_url String)'), 1)
 FROM
 (
@@ -52,6 +53,7 @@ FROM
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, origin_hash, tupleElement(CAST(resource, 'Tuple(attributes Map(String, String), dropped UInt32, entities Array(String), schema_url String)'), 1)
 FROM
 (

@@ -2,6 +2,7 @@
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, trace_id,
     argMinIf((toString(service), toString(name)), (start, span_id), is_root) AS root,
     min(start) AS first_start,
