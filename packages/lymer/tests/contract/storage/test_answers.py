@@ -6,7 +6,7 @@ import pytest
 
 from contract.storage.conftest import Store
 from contract.storage.corpus import HOUR, MS
-from lymer.model.question import DependencyLink, Operation, TraceSummary
+from lymer.model.question import DependencyLink, Operation, TraceQuestion, TraceSummary
 from make import START, trace_hex
 
 
@@ -64,6 +64,31 @@ def test_summaries_come_in_the_order_asked_for(corpus: Store) -> None:
             services=(("cart", 2, 0), ("shop", 1, 0)),
         ),
     ] == summaries
+
+
+@pytest.mark.parametrize("count", [1, 100, 10_000])
+def test_any_number_of_traces_is_read_at_once(corpus: Store, count: int) -> None:
+    """As many as a query string can name."""
+    wanted = [trace_hex(1), *(trace_hex(10_000 + one) for one in range(count - 1))]
+    assert [one.trace_id for one in corpus.get_summaries(wanted)] == [trace_hex(1)]
+    assert {*corpus.get_traces(wanted, raw=False, skeleton=False).trace_id} == {trace_hex(1)}
+    assert corpus.get_otlp(wanted) == corpus.get_otlp([trace_hex(1)])
+
+
+@pytest.mark.parametrize("size", [1, 1_500, 3_000, 50_000, 400_000])
+def test_a_text_of_any_size_is_looked_for(corpus: Store, size: int) -> None:
+    """A statement has a limit, what is asked for has none."""
+    question = TraceQuestion(
+        service="shop",
+        operation="",
+        tags=(("http.route", "v" * size),),
+        start_unix_nano_min=0,
+        start_unix_nano_max=2 * START,
+        duration_nano_min=None,
+        duration_nano_max=None,
+        limit=20,
+    )
+    assert corpus.find_traces(question) == []
 
 
 def test_a_span_whose_parent_is_missing_is_an_orphan(corpus: Store) -> None:

@@ -16,6 +16,7 @@ Two laws, for every engine, since an answer that is not the statement's own may 
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ __all__ = [
     "Settings",
     "memory_refused",
     "shortened",
+    "with_blobs",
 ]
 
 Parameter = str | bytes | int
@@ -70,6 +72,7 @@ DECODE_CODES: Final = (
 """UNKNOWN_PROTOBUF_FORMAT, CANNOT_READ_ALL_DATA, ATTEMPT_TO_READ_AFTER_EOF,
 NO_COLUMN_SERIALIZED_TO_PROTOBUF_FIELD, PROTOBUF_BAD_CAST, INCORRECT_DATA,
 CANNOT_PARSE_QUOTED_STRING."""
+_TEXT_PLACE: Final = re.compile(r"\{(\w+):String\}")
 MEMORY_CODE: Final = "Code: 241."
 ROWS_CODE: Final = "Code: 396."
 """More rows than `max_result_rows`."""
@@ -228,6 +231,25 @@ def _unpacked(output: bytes) -> list[Any]:
         return list(unpacker)
     except (ValueError, msgpack.exceptions.UnpackException) as error:
         raise StorageError(f"cannot read the engine's answer: {error}") from error
+
+
+def with_blobs(
+    statement: str, parameters: Mapping[str, Parameter]
+) -> tuple[str, Mapping[str, Parameter]]:
+    """Put bytes into a statement; return what is left to be told.
+
+    As hex they are digits and a to f, whatever they are.
+    """
+    blobs = {name: value.hex() for name, value in parameters.items() if isinstance(value, bytes)}
+    if not blobs:
+        return statement, parameters
+
+    def filled(place: re.Match[str]) -> str:
+        name = place.group(1)
+        return f"'{blobs[name]}'" if name in blobs else place.group()
+
+    left = {name: value for name, value in parameters.items() if name not in blobs}
+    return _TEXT_PLACE.sub(filled, statement), left
 
 
 @contextlib.contextmanager

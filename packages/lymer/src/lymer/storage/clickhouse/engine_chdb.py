@@ -8,7 +8,6 @@ failed one, so it is thrown away; never fork after the import; stop statements b
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import zlib
 from collections.abc import Mapping, Sequence
@@ -30,13 +29,16 @@ from lymer.storage.clickhouse.engine import (
     Settings,
     memory_refused,
     shortened,
+    with_blobs,
 )
 from lymer.storage.clickhouse.granules import refine_granules
 from lymer.storage.clickhouse.tiers import ObjectStorage, disks
 
 __all__ = ["ChdbEngine"]
 
-_BLOB: Final = re.compile(r"\{(\w+):String\}")
+_BLOB_BYTES_MAX: Final = 2_048
+"""More in all are parameters: the engine reads statements of 256 KiB at most, and what is asked for
+may stand there several times. Fewer are not: a parameter costs 0.1 ms."""
 _WRITTEN_HERE: Final = {"output_format_parallel_formatting": 0}
 """Threads that write rows of MsgPack side by side cost 0.3 ms of CPU a statement to set up."""
 
@@ -197,7 +199,9 @@ class ChdbEngine:
         settings: Settings | None,
     ) -> bytes:
         """Run a SELECT that ends when nobody waits for it any more."""
-        asked, values = _with_blobs(mark.put(_bound(statement, database)), parameters or {})
+        asked, values = mark.put(_bound(statement, database)), parameters or {}
+        if sum(len(one) for one in values.values() if isinstance(one, bytes)) <= _BLOB_BYTES_MAX:
+            asked, values = with_blobs(asked, values)
         filled = f"{asked} FORMAT {output}{self._clause({**_WRITTEN_HERE, **(settings or {})})}"
         with stoppable(lambda: self._stop(mark)), memory_refused():
             return self._run(filled, values)
@@ -250,25 +254,6 @@ def _escaped(value: Parameter) -> str:
     return (
         value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\0", "\\0")
     )
-
-
-def _with_blobs(
-    statement: str, parameters: Mapping[str, Parameter]
-) -> tuple[str, dict[str, Parameter]]:
-    """Put bytes into the statement, as hex digits and nothing else; return what is left to be told.
-
-    A parameter costs the engine 0.1 ms.
-    """
-    blobs = {name: value.hex() for name, value in parameters.items() if isinstance(value, bytes)}
-    if not blobs:
-        return statement, dict(parameters)
-
-    def filled(place: re.Match[str]) -> str:
-        name = place.group(1)
-        return f"'{blobs[name]}'" if name in blobs else place.group()
-
-    left = {name: value for name, value in parameters.items() if name not in blobs}
-    return _BLOB.sub(filled, statement), left
 
 
 def _bound(statement: str, database: str) -> str:

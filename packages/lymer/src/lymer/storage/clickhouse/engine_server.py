@@ -37,6 +37,7 @@ from lymer.storage.clickhouse.engine import (
     Settings,
     memory_refused,
     shortened,
+    with_blobs,
 )
 
 __all__ = ["ServerEngine"]
@@ -45,11 +46,15 @@ _PORTS: Final = {"http": 8123, "https": 8443}
 _CONNECTIONS_MAX: Final = 16
 _CONNECT_SECONDS: Final = 5
 _ANSWER_SECONDS_MAX: Final = 300
-_BLOB_BYTES_MAX: Final = 16_384
 _PIECE_BYTES: Final = 1 << 18
 _LATE_SECONDS: Final = 3
 """An answer may take so much longer to come than its statement may run."""
-_ALWAYS: Final[dict[str, str | int]] = {"wait_end_of_query": 1}
+_ALWAYS: Final[dict[str, str | int]] = {
+    "wait_end_of_query": 1,
+    # Bytes stand in a statement: as parameters they would be fields of a form, of at most 128 KiB
+    # each and fewer than a question may have.
+    "max_query_size": 16 * 2**20,
+}
 _limits = threading.local()
 
 
@@ -209,7 +214,7 @@ class ServerEngine:
         settings: Settings | None,
     ) -> bytes:
         with memory_refused(), self._statement(settings) as asked_with:
-            filled, short = _with_blobs(statement, parameters or {})
+            filled, short = with_blobs(statement, parameters or {})
             limit = (settings or {}).get("max_execution_time")
             seconds = float(limit) + _LATE_SECONDS if limit else _ANSWER_SECONDS_MAX
             query_id = asked_with["query_id"]
@@ -324,22 +329,6 @@ def _pieces(head: bytes, path: Path, size: int) -> Iterator[bytes | memoryview]:
                 yield buffer[:count]
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _with_blobs(
-    statement: str, parameters: Mapping[str, Parameter]
-) -> tuple[str, dict[str, Parameter]]:
-    """Put long bytes into the statement: a parameter is a field of a form, at most 128 KiB long.
-
-    As hex they are digits and a to f, whatever they are.
-    """
-    short: dict[str, Parameter] = {}
-    for name, value in parameters.items():
-        if isinstance(value, bytes) and len(value) > _BLOB_BYTES_MAX:
-            statement = statement.replace(f"{{{name}:String}}", f"'{value.hex()}'")
-        else:
-            short[name] = value
-    return statement, short
 
 
 def _plain(parameters: Mapping[str, Parameter] | None) -> dict[str, str | int]:

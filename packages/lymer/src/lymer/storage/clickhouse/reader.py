@@ -366,9 +366,12 @@ class TenantReader:
         known = _checked_ids(trace_ids)
         if not known:
             return []
-        query = Query()
-        query.statement = SELECT_SUMMARIES.replace("{where}", is_any_trace(query, known))
-        found = {row[0].hex(): row for row in self._rows(query, 9, BY_ID)}
+        found: dict[str, Any] = {}
+        for at in range(0, len(known), _IDS_PER_STATEMENT):
+            query = Query()
+            where = is_any_trace(query, known[at : at + _IDS_PER_STATEMENT])
+            query.statement = SELECT_SUMMARIES.replace("{where}", where)
+            found |= {row[0].hex(): row for row in self._rows(query, 9, BY_ID)}
         return [_summary(found[trace_id]) for trace_id in known if trace_id in found]
 
     def get_dependencies(self, start_unix_nano: int, end_unix_nano: int, /) -> list[DependencyLink]:
