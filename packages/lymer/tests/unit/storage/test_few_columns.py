@@ -7,39 +7,19 @@ from typing import Any
 
 import pytest
 
+from fakes.span_row import SPAN_ROW
 from lymer.storage.clickhouse.catalog import Catalog
 from lymer.storage.clickhouse.engine import Parameter, Settings
 from lymer.storage.clickhouse.nothing import NoEngine
 from lymer.storage.clickhouse.reader import TenantReader
 from make import trace_hex
 
-_ROW: dict[str, Any] = {
-    "service": b"shop",
-    "resource": 1,
-    "scope": 2,
-    "trace_id": bytes.fromhex(trace_hex(1)),
-    "parent_span_id": bytes(8),
-    "name": b"GET",
-    "kind": 2,
-    "status": 0,
-    "status_message": b"",
-    "start": 5,
-    "duration": 7,
-    "trace_state": b"",
-    "warnings": (),
-    "links": (),
-    "events": (),
-    "flags": 1,
-    "dropped": (0, 0, 0),
-    "attrs": (),
-}
-
 
 class _Spans(NoEngine):
     """Holds a few spans, and counts which columns it is asked for."""
 
     def __init__(self, *spans: dict[str, Any]) -> None:
-        self.spans = [{**_ROW, **span} for span in spans]
+        self.spans = [{**SPAN_ROW, **span} for span in spans]
         self.asked: list[int] = []
 
     def select(
@@ -115,7 +95,7 @@ def test_where_few_are_never_enough_all_are_asked_for_at_once() -> None:
         reader.get_traces([trace_hex(1)], raw=False, skeleton=False)
     assert engine.asked[-3:] == [19, 19, 19]
 
-    engine.spans = [{**_ROW, **_span(1)}]
+    engine.spans = [{**SPAN_ROW, **_span(1)}]
     for _ in range(20):
         reader.get_traces([trace_hex(1)], raw=False, skeleton=False)
     assert engine.asked[-3:] == [15, 15, 15]

@@ -220,7 +220,10 @@ TAIL: Final[dict[str, tuple[Policy, ...]]] = {
 
 @pytest.mark.parametrize("name", list(QUESTIONS))
 def test_a_question_is_these_statements(name: str) -> None:
-    """With the values of their parameters, and their settings."""
+    """With the values of their parameters, and their settings.
+
+    One about traces by their ids says that granules are chosen before they are read.
+    """
     engine = _Recorder()
     reader = TenantReader(
         engine,
@@ -233,6 +236,8 @@ def test_a_question_is_these_statements(name: str) -> None:
     )
     QUESTIONS[name](reader)
 
+    by_id = [one for one in engine.asked if re.search(r"trace_id (= |IN \()unhex", one)]
+    assert all("-- setting use_skip_indexes_on_data_read = 0\n" in one for one in by_id)
     _approve(name, ";\n\n".join(engine.asked))
 
 

@@ -8,30 +8,11 @@ from typing import Any
 
 import pytest
 
+from fakes.span_row import SPAN_ROW
 from lymer.wire import span_rows
 from lymer.wire.span_rows import COLUMNS, WARNINGS_KEY, Origins, Pair, SpanRows, to_columns
+from make import trace_hex
 
-_TRACE = "0" * 31 + "1"
-_ROW: dict[str, Any] = {
-    "service": b"shop",
-    "resource": 1,
-    "scope": 2,
-    "trace_id": bytes.fromhex(_TRACE),
-    "parent_span_id": bytes(8),
-    "name": b"GET",
-    "kind": 2,
-    "status": 0,
-    "status_message": b"",
-    "start": 5,
-    "duration": 7,
-    "trace_state": b"",
-    "warnings": (),
-    "links": (),
-    "events": (),
-    "flags": 1,
-    "dropped": (0, 0, 0),
-    "attrs": (),
-}
 _BAD = b"\x0a\x02G\xff"
 """A text that is not UTF-8, which is stored as it was sent."""
 
@@ -45,13 +26,13 @@ def _shown(
 ) -> tuple[list[dict[str, Any]], list[list[str]], list[Any]]:
     """Return tags, warnings and process of a span for each of `attributes`."""
     rows = [
-        {**_ROW, "span_id": number.to_bytes(8, "big"), "attrs": tuple(pairs)}
+        {**SPAN_ROW, "span_id": number.to_bytes(8, "big"), "attrs": tuple(pairs)}
         for number, pairs in enumerate(attributes, 1)
     ]
     columns = to_columns(
         SpanRows([[row[name] for row in rows] for name in COLUMNS]),
         origins,
-        [_TRACE],
+        [trace_hex(1)],
         raw=raw,
         skeleton=False,
     )
@@ -117,13 +98,13 @@ def test_few_attributes_are_remembered_and_none_that_is_long(
 def test_spans_are_sorted_by_start_and_then_id() -> None:
     """However the engine hands them over."""
     rows = [
-        {**_ROW, "span_id": number.to_bytes(8, "big"), "start": start}
+        {**SPAN_ROW, "span_id": number.to_bytes(8, "big"), "start": start}
         for number, start in ((3, 5), (2, 9), (1, 5), (4, 1))
     ]
     columns = to_columns(
         SpanRows([[row[name] for row in rows] for name in COLUMNS]),
         _origins(),
-        [_TRACE],
+        [trace_hex(1)],
         raw=False,
         skeleton=False,
     )

@@ -50,6 +50,7 @@ from lymer.storage.clickhouse.select import (
     types_of_many_meanings,
 )
 from lymer.storage.clickhouse.span_columns import (
+    BY_ID,
     FEW_COLUMNS,
     MOST_COLUMNS,
     PLAIN,
@@ -64,7 +65,7 @@ from lymer.storage.clickhouse.span_parts import (
 )
 from lymer.storage.clickhouse.span_tables import read_sample_size, read_span_table
 from lymer.storage.clickhouse.spansets.arrays import ArrayKeys
-from lymer.storage.clickhouse.spansets.asking import BY_ID, Asking
+from lymer.storage.clickhouse.spansets.asking import Asking
 from lymer.storage.clickhouse.spansets.conditions import Conditions
 from lymer.storage.clickhouse.spansets.fields import find_names, find_values
 from lymer.storage.clickhouse.spansets.minute_values import MinuteValues
@@ -153,7 +154,7 @@ class TenantReader:
             "max_threads": _THREADS_MAX,
         }
         self._parts = SpanParts(engine, database, {**self._settings, **PLAIN, "max_threads": 1})
-        by_id = {**self._settings, **BY_ID}
+        self._by_id = by_id = {**self._settings, **BY_ID}
         self._archive = Archive(engine, database, by_id, is_shared=settled_segment_id() < 0)
         self._otlp = OtlpParts(engine, database, by_id)
         self._forget()
@@ -451,14 +452,16 @@ class TenantReader:
     def get_sample_size(self, sample: SpanSample, /) -> tuple[int, int]:
         """See `SpanReader.get_sample_size`."""
         _checked_ids(sample.trace_ids)
-        return read_sample_size(self._engine, self._database, self._settings, sample)
+        return read_sample_size(self._engine, self._database, self._settings_of(sample), sample)
 
     def get_span_table(self, sample: SpanSample, /) -> SpanTable:
         """See `SpanReader.get_span_table`."""
         _checked_ids(sample.trace_ids)
-        return read_span_table(
-            self._engine, self._database, self._settings, sample, self._origins_known
-        )
+        settings = self._settings_of(sample)
+        return read_span_table(self._engine, self._database, settings, sample, self._origins_known)
+
+    def _settings_of(self, sample: SpanSample) -> Settings:
+        return self._by_id if sample.trace_ids else self._settings
 
     def find_spansets(self, question: SpansetQuestion, /) -> FoundSpansets:
         """See `SpanReader.find_spansets`."""

@@ -13,21 +13,20 @@ from lymer.language.operands import PlaceError
 from lymer.language.parsing import place_error
 from lymer.storage.clickhouse.engine import Engine, Settings
 from lymer.storage.clickhouse.select import Query
+from lymer.storage.clickhouse.span_columns import BY_ID
 from lymer.storage.clickhouse.spansets.plan import Plan
 from lymer.storage.clickhouse.spansets.values import Names
 from lymer.storage.clickhouse.spansets.walk import Trace
 from lymer.storage.clickhouse.statements import statement
 from lymer.storage.search_contract import FieldQuestion, SeriesQuestion, SpansetQuestion
 
-__all__ = ["BY_ID", "Asking", "LateError"]
+__all__ = ["Asking", "LateError"]
 
 _NEVER_TOO_LONG: Final = ("Code: 159.", "Code: 394.")
 """TIMEOUT_EXCEEDED, QUERY_WAS_CANCELLED."""
 _BAD_PATTERN: Final = "Code: 427."
 _TOO_LARGE: Final = ("Code: 62.", "Code: 167.", "Code: 168.", "Code: 306.")
 """SYNTAX_ERROR (over max_query_size), TOO_DEEP_AST, TOO_BIG_AST, TOO_DEEP_RECURSION."""
-BY_ID: Final[dict[str, str | int]] = {"use_skip_indexes_on_data_read": 0}
-"""Settings of a statement about some traces by their ids."""
 
 
 class LateError(Exception):

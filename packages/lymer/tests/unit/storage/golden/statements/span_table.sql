@@ -7,6 +7,7 @@
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, trace_id, span_id, parent_span_id, start, duration, kind, status,
     cityHash64(service, name), cityHash64(resource)
 FROM {db}.spans
@@ -21,6 +22,7 @@ WHERE start BETWEEN {p0:UInt64} AND {p1:UInt64} AND cityHash64(trace_id) % {p2:U
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, groupUniqArray((cityHash64(service, name), toString(service), toString(name)))
 FROM {db}.spans
 WHERE start BETWEEN {p0:UInt64} AND {p1:UInt64} AND cityHash64(trace_id) % {p2:UInt64} = 0 AND trace_id IN (unhex({p3:String})) AND service = {p4:String} AND name = {p5:String};
@@ -72,6 +74,7 @@ FROM
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, cityHash64(key, value) AS pair, any(key), any(value)
 FROM
 (
@@ -94,6 +97,7 @@ LIMIT 20000;
 -- setting max_execution_time = 30
 -- setting max_memory_usage = 1048576
 -- setting max_threads = 2
+-- setting use_skip_indexes_on_data_read = 0
 SELECT {mark}, substring(trace_id, 9, 8)::FixedString(8), span_id,
     cityHash64(toString(key), value) AS pair
 FROM {db}.spans
